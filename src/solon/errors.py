@@ -1,0 +1,59 @@
+"""Everything Solon raises on purpose.
+
+SolonError                 exit code 2: the user can fix it; the message is one line
+├── ConfigError            a recipe, a constitution or a command line says something impossible
+├── DataError              a data file as a whole cannot be used (one bad row is quarantined instead)
+├── StorageError           the run folder cannot be written: read-only, full disk
+├── RunLocked              another process works on this run folder
+└── EngineError            a model could not be asked
+    ├── ModelError         a model folder or file is refused (pickle weights, remote code, missing)
+    ├── PromptTooLong      the prompt does not fit the model's context; the record is quarantined
+    ├── RecordingMiss      a recorded engine was asked something it has no answer to
+    └── UpstreamDown       exit code 75: a server is unreachable; run again to resume
+"""
+
+from __future__ import annotations
+
+
+class SolonError(Exception):
+    """Base of all errors that the user, not the programmer, can do something about."""
+
+    exit_code = 2
+
+
+class ConfigError(SolonError):
+    """A recipe, constitution or command line is wrong. The message names field, value, choices and fix."""
+
+
+class DataError(SolonError):
+    """A data file cannot be used at all."""
+
+
+class StorageError(SolonError):
+    """The run folder cannot be written."""
+
+
+class RunLocked(SolonError):
+    """The run folder is in use. The message names the holder."""
+
+
+class EngineError(SolonError):
+    """A model could not be asked."""
+
+
+class ModelError(EngineError):
+    """A model folder or file is refused."""
+
+
+class PromptTooLong(EngineError):
+    """Prompt plus `max_tokens` exceed the context of the model."""
+
+
+class RecordingMiss(EngineError):
+    """A recorded engine has no answer for this call."""
+
+
+class UpstreamDown(EngineError):
+    """A server stayed unreachable after all retries. 75 is EX_TEMPFAIL of sysexits.h: try again later."""
+
+    exit_code = 75

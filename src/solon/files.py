@@ -1,0 +1,129 @@
+"""Reading what people wrote and publishing what we made, without surprises."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from solon.errors import ConfigError, StorageError
+
+MAX_YAML_BYTES = 2_000_000
+MAX_YAML_DEPTH = 50
+
+
+def read_text(path: Path, what: str) -> str:
+    """The UTF-8 text of `path`. Raises ConfigError in one line, naming `what` the file is."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{what}: no such file: {path}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{what}: {path} is a folder, expected a file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{what}: {path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{what}: cannot read {path}: {error.strerror}") from None
+
+
+def read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """The mapping in a YAML file, safely: no tags, no aliases, no duplicate keys, bounded size and depth."""
+    text = read_text(path, what)
+    if len(text) > MAX_YAML_BYTES:
+        raise ConfigError(f"{what}: {path} has {len(text):,} characters, the limit is {MAX_YAML_BYTES:,}")
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        _refuse_bombs(yaml, text, f"{what}: {path}")
+        value = yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{what}: {where}: {(error.problem or 'not YAML').splitlines()[0]}") from None
+    except (YAMLError, ValueError) as error:
+        raise ConfigError(f"{what}: {path}: not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{what}: {path}: expected a mapping of keys, found {type(value).__name__}")
+    return value
+
+
+def _refuse_bombs(yaml: YAML, text: str, where: str) -> None:
+    """Walk the events, which cost no memory, before anything is built from them."""
+    depth = 0
+    for event in yaml.parse(text):
+        name = type(event).__name__
+        if name == "AliasEvent":
+            raise ConfigError(f"{where}:{event.start_mark.line + 1}: YAML aliases are not allowed; write it out")
+        if name in ("MappingStartEvent", "SequenceStartEvent"):
+            depth += 1
+        elif name in ("MappingEndEvent", "SequenceEndEvent"):
+            depth -= 1
+        if depth > MAX_YAML_DEPTH:
+            raise ConfigError(f"{where}:{event.start_mark.line + 1}: nested deeper than {MAX_YAML_DEPTH}")
+
+
+def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """The first problem of a pydantic error in one line: field, value, what is allowed."""
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"]) or "(top)"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(problem["loc"][-1]), list(known), 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return f"unknown key '{field}'{hint}{more}"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = problem.get("input")
+    shown = "" if isinstance(value, dict | list | tuple) or value is None else f" (given: {str(value)[:60]!r})"
+    return f"{field}: {message}{shown}{more}"
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Publish a file whole or not at all: write beside it, fsync, rename, fsync the folder."""
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as handle:
+            handle.write(raw)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path}: {error.strerror}; free space or fix permissions") from None
+
+
+def sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def numbered_lines(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, raw line) of every line that is not blank."""
+    try:
+        with path.open("rb") as handle:
+            for number, line in enumerate(handle, 1):
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise ConfigError(f"{what}: cannot read {path}: {error.strerror}") from None

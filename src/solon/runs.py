@@ -1,0 +1,116 @@
+"""The run folder: who holds it, what is finished in it, and the manifest that is written last."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from solon.errors import RunLocked, StorageError
+from solon.files import sha256_file, sync_folder, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a finished step left: its key, the hashes of its files and some facts for the report."""
+
+    key: str
+    outputs: dict[str, str]
+    facts: dict[str, Any]
+
+
+class Run:
+    """One run folder. Raises StorageError when it cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            (folder / "steps").mkdir(parents=True, exist_ok=True)
+            probe = folder / f".probe.{os.getpid()}"
+            probe.write_text("")
+            probe.unlink()
+        except OSError as error:
+            raise StorageError(f"run folder {folder}: {error.strerror}; choose another with --out") from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder. Raises RunLocked, naming the holder, when another process does.
+
+        The kernel drops the lock when the holder dies, however it dies.
+        """
+        path = self.folder / "lock"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = path.read_text().strip() or "another process"
+                raise RunLocked(f"run folder {self.folder} is in use by {holder}; wait or use --out") from None
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()}\n".encode())
+            self._sweep()
+            yield
+        finally:
+            os.close(handle)
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left half-written."""
+        for leftover in [*self.folder.rglob(".*.tmp"), *self.folder.rglob(".*.building")]:
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+    def finished(self, step: str) -> Finished | None:
+        """The record of a finished step whose files are all there and unchanged, else None."""
+        try:
+            record = Finished(**json.loads((self.folder / "steps" / f"{step}.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+        for name, expected in record.outputs.items():
+            path = self.folder / name
+            if not path.is_file() or sha256_file(path) != expected:
+                return None
+        return record
+
+    def finish(self, step: str, key: str, outputs: list[Path], facts: dict[str, Any]) -> Finished:
+        """Record a step as finished: after its files, never before."""
+        hashes: dict[str, str] = {}
+        for output in outputs:
+            for file in sorted(output.rglob("*")) if output.is_dir() else [output]:
+                if file.is_file():
+                    hashes[str(file.relative_to(self.folder))] = sha256_file(file)
+        record = Finished(key, hashes, facts)
+        write_json(self.folder / "steps" / f"{step}.json", {"key": key, "outputs": hashes, "facts": facts})
+        return record
+
+    @contextmanager
+    def building(self, name: str) -> Iterator[Path]:
+        """A temporary folder that becomes `name` when the block ends well: whole or not at all."""
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".building", dir=target.parent))
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with file.open("rb") as handle:
+                        os.fsync(handle.fileno())
+            sync_folder(temporary)
+            temporary.chmod(0o755)
+            shutil.rmtree(target, ignore_errors=True)
+            temporary.rename(target)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {target}: {error.strerror or error}; free space or fix permissions"
+            ) from None
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,233 @@
+"""The nouns that cross module borders. All frozen: a record is data, never state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of `value`: the one way Solon names content."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"role": self.role, "content": self.content}
+
+
+def user(text: str) -> Message:
+    return Message("user", text)
+
+
+def assistant(text: str) -> Message:
+    return Message("assistant", text)
+
+
+def system(text: str) -> Message:
+    return Message("system", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What produced an answer. Two engines with equal fingerprints may share stored answers.
+
+    `weights` is the SHA-256 of the weight files ("" when a server does not say), `precision` the
+    arithmetic ("float32"), `version` the engine's own version, raised when its answers change.
+    """
+
+    engine: str
+    model: str
+    weights: str = ""
+    precision: str = ""
+    version: str = "1"
+
+    @property
+    def key(self) -> str:
+        return digest([self.engine, self.model, self.weights, self.precision, self.version])[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """Ask for one continuation of `messages`.
+
+    `temperature` 0 is greedy; `seed` and `index` (sample number, from 0) choose the noise otherwise.
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 256
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int = 0
+    index: int = 0
+
+    def payload(self) -> dict[str, Any]:
+        """What the answer depends on. Greedy answers depend on no seed."""
+        greedy = self.temperature == 0
+        return {
+            "verb": "generate",
+            "messages": [m.as_dict() for m in self.messages],
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "seed": 0 if greedy else self.seed,
+            "index": 0 if greedy else self.index,
+        }
+
+    def noise_seed(self) -> int:
+        """A 63-bit seed of this request alone, so noise does not depend on which batch it lands in."""
+        return int(digest(self.payload())[:16], 16) >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseRequest:
+    """Ask how likely each of `choices` is as the assistant's next words after `messages`."""
+
+    messages: tuple[Message, ...]
+    choices: tuple[str, ...]
+
+    def payload(self) -> dict[str, Any]:
+        return {"verb": "choose", "messages": [m.as_dict() for m in self.messages], "choices": list(self.choices)}
+
+
+Request = GenerateRequest | ChooseRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to a `GenerateRequest`. `logprobs` are nats per sampled token, each <= 0, when known."""
+
+    text: str
+    finish_reason: str = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    logprobs: tuple[float, ...] | None = None
+
+    @property
+    def truncated(self) -> bool:
+        return self.finish_reason == "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The answer to a `ChooseRequest`: total log-probability (nats, <= 0) of each choice, in order.
+
+    `unreadable` holds what the model said instead when no probability could be had; `logprobs` is
+    then empty and the verdict must be counted as failed, never as a tie.
+    """
+
+    logprobs: tuple[float, ...]
+    prompt_tokens: int = 0
+    unreadable: str | None = None
+
+    @property
+    def probs(self) -> tuple[float, ...]:
+        """Probabilities over the choices, summing to 1. Raises ValueError when unreadable."""
+        if not self.logprobs:
+            raise ValueError("no probabilities: the answer was unreadable")
+        top = max(self.logprobs)
+        weights = [math.exp(x - top) for x in self.logprobs]
+        return tuple(w / sum(weights) for w in weights)
+
+
+Answer = Completion | Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One row of a prompt file. `kind` is red_team, helpful or lookalike; `split` train or heldout."""
+
+    id: str
+    text: str
+    kind: str = "red_team"
+    area: str = ""
+    split: str = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One critique-and-revision step. `before` is the draft at step 0, the last revision after that.
+
+    `failure` says why the step gave nothing to train on ("empty", "truncated"); the chain ends there.
+    """
+
+    prompt_id: str
+    prompt: str
+    step: int
+    principle: str
+    before: str
+    critique_request: str
+    critique: str
+    revision_request: str
+    revision: str
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An unlabelled pair. `source` says where the pair comes from: "revision" or "policy".
+
+    `revised` is the revision's text in a (draft, revision) pair, "" elsewhere.
+    """
+
+    id: str
+    prompt_id: str
+    prompt: str
+    response_a: str
+    response_b: str
+    source: str = ""
+    revised: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judge call on one comparison.
+
+    `prob_a` is P(response_a better) in [0, 1] whatever the order shown; None when the judge failed,
+    and then `failure` says how. `order` is "ab" or "ba", or "" where the judge sees no order.
+    """
+
+    principle: str
+    order: str
+    prob_a: float | None
+    judge: str
+    failure: str | None = None
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A labelled comparison: `prob_a` in [0, 1] is the mean over the readable verdicts."""
+
+    comparison: Comparison
+    prob_a: float
+    verdicts: tuple[Verdict, ...] = field(default=())
+
+    @property
+    def chosen_is_a(self) -> bool:
+        return self.prob_a >= 0.5
+
+    @property
+    def chosen(self) -> str:
+        return self.comparison.response_a if self.chosen_is_a else self.comparison.response_b
+
+    @property
+    def rejected(self) -> str:
+        return self.comparison.response_b if self.chosen_is_a else self.comparison.response_a
+
+    @property
+    def prob_chosen(self) -> float:
+        """P(chosen better), in [0.5, 1]."""
+        return max(self.prob_a, 1 - self.prob_a)
