@@ -1,0 +1,145 @@
+"""One copy of the weights, its tokenizer and its adapters.
+
+Policy, SL-CAI model and reward model are LoRA adapters on the same base; the reference is an adapter
+that is frozen, or none. Only one thread may use a model at a time: `thread` is that one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from solon.engines.local.source import ModelSource, resolve
+from solon.errors import ModelError, PromptTooLong
+from solon.types import Message
+
+transformers_logging.disable_progress_bar()
+
+# For base models without a chat template: the plain dialogue of the paper.
+PLAIN_TEMPLATE = (
+    "{% for m in messages %}{{ {'user': 'Human: ', 'assistant': 'Assistant: ', 'system': ''}[m.role] }}"
+    "{{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+
+
+class LocalModel:
+    """A causal language model in this process.
+
+    `model` is a transformers model, or a PEFT model once an adapter exists. Raises ModelError when the
+    weights cannot be loaded.
+    """
+
+    def __init__(self, source: ModelSource, precision: str = "float32", device: str | None = None) -> None:
+        self.source, self.precision = source, precision
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
+            self.model: Any = AutoModelForCausalLM.from_pretrained(
+                source.folder, dtype=getattr(torch, precision), use_safetensors=True, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(f"model: cannot load {source.name}: {str(error).splitlines()[0][:200]}") from None
+        self.model.to(self.device).eval()
+        if not self.tokenizer.chat_template:
+            self.tokenizer.chat_template = PLAIN_TEMPLATE
+        self.tokenizer.padding_side = "left"
+        self.thread = ThreadPoolExecutor(1, "solon-model")
+
+    @classmethod
+    def load(cls, name: str, precision: str = "float32", device: str | None = None) -> LocalModel:
+        return cls(resolve(name, precision), precision, device)
+
+    @cached_property
+    def eos(self) -> frozenset[int]:
+        """Tokens that end an answer: the tokenizer's and every one the generation config lists."""
+        listed = getattr(self.base.generation_config, "eos_token_id", None)
+        ids = listed if isinstance(listed, list) else [listed]
+        return frozenset(i for i in [*ids, self.tokenizer.eos_token_id] if i is not None)
+
+    @property
+    def pad(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else min(self.eos))
+
+    @property
+    def context(self) -> int:
+        """Most tokens that prompt and answer may have together."""
+        return int(getattr(self.base.config, "max_position_embeddings", 2048))
+
+    @property
+    def base(self) -> Any:
+        """The transformers model, under PEFT's wrapper if there is one."""
+        return self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
+
+    @property
+    def decoder(self) -> Any:
+        """The model without its output head: hidden states (batch, time, width)."""
+        return getattr(self.base, self.base.base_model_prefix)
+
+    @property
+    def head(self) -> Any:
+        """The output head: (…, width) → (…, vocabulary)."""
+        return self.base.get_output_embeddings()
+
+    @cached_property
+    def _special(self) -> tuple[str, ...]:
+        return tuple(sorted({t.content for t in self.tokenizer.added_tokens_decoder.values() if t.special}))
+
+    def harmless_text(self, text: str) -> str:
+        """`text` with chat-template tokens broken up, so that text never becomes a control token."""
+        for token in self._special:
+            if token in text:
+                text = text.replace(token, f"{token[0]}\u200b{token[1:]}")
+        return text
+
+    def encode_chat(self, messages: Sequence[Message], max_tokens: int = 0) -> list[int]:
+        """Token ids up to where the assistant's next words begin.
+
+        Raises PromptTooLong when they and `max_tokens` do not fit the context.
+        """
+        turns = [{"role": m.role, "content": self.harmless_text(m.content)} for m in messages]
+        ids = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=False)
+        if len(ids) + max_tokens > self.context:
+            raise PromptTooLong(
+                f"the prompt has {len(ids)} tokens and may get {max_tokens} more, "
+                f"but the context of {self.source.name} is {self.context}; shorten it or use a model with a longer one"
+            )
+        return list(ids)
+
+    def encode_text(self, text: str) -> list[int]:
+        """Token ids of plain text, no special tokens added or recognised."""
+        return list(self.tokenizer.encode(self.harmless_text(text), add_special_tokens=False))
+
+    def decode_text(self, ids: Sequence[int]) -> str:
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text.strip()
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        return tuple(getattr(self.model, "peft_config", {}))
+
+    @contextmanager
+    def using(self, adapter: str | None) -> Iterator[None]:
+        """Answer with `adapter` (None: the base alone) inside the block."""
+        if not self.adapters:
+            if adapter is not None:
+                raise KeyError(adapter)
+            yield
+        elif adapter is None:
+            with self.model.disable_adapter():
+                yield
+        else:
+            self.model.set_adapter(adapter)
+            yield

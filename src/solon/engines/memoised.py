@@ -1,0 +1,76 @@
+"""An engine behind the memo: a stored call is never made again, equal calls in flight are made once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+from solon.engines.base import Engine, Origin
+from solon.engines.usage import Usage
+from solon.memo import Memo, call_key
+from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
+
+
+class MemoisedEngine:
+    """Wraps `engine` for one `role`; answers come from `memo` where it has them."""
+
+    def __init__(self, engine: Engine, memo: Memo, role: str, usage: Usage | None = None) -> None:
+        self.inner, self.memo, self.role = engine, memo, role
+        self.usage = usage or Usage()
+        self.usage.of(role).model = engine.fingerprint.model
+        self._in_flight: dict[str, asyncio.Future[Answer]] = {}
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self.inner.fingerprint
+
+    @property
+    def origin(self) -> Origin:
+        return self.inner.origin
+
+    async def generate(self, request: GenerateRequest) -> Completion:
+        answer = await self._once(request, self.inner.generate(request))
+        assert isinstance(answer, Completion)
+        return answer
+
+    async def choose(self, request: ChooseRequest) -> Choice:
+        answer = await self._once(request, self.inner.choose(request))
+        assert isinstance(answer, Choice)
+        return answer
+
+    async def _once(self, request: Request, call: Awaitable[Answer]) -> Answer:
+        key = call_key(self.fingerprint, request)
+        waiting = self._in_flight.get(key)
+        stored = None if waiting else self.memo.get(key)
+        if waiting or stored:
+            call.close()  # type: ignore[attr-defined]  # a coroutine that will not be awaited
+        if waiting:
+            return await waiting
+        if stored:
+            self.usage.count(self.role, "recorded" if self.origin == "recorded" else "stored", stored)
+            return stored
+        return await self._ask(key, request, call)
+
+    async def _ask(self, key: str, request: Request, call: Awaitable[Answer]) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._in_flight[key] = future
+        started = time.perf_counter()
+        try:
+            answer = await call
+        except BaseException as error:
+            future.set_exception(error) if isinstance(error, Exception) else future.cancel()
+            if not future.cancelled():
+                future.exception()  # mark as seen: nobody else may be waiting
+            raise
+        finally:
+            del self._in_flight[key]
+        seconds = time.perf_counter() - started
+        self.memo.put(self.fingerprint, request, answer, seconds)
+        self.usage.count(self.role, self.origin, answer, seconds)
+        future.set_result(answer)
+        return answer
+
+    async def close(self) -> None:
+        self.memo.flush()
+        await self.inner.close()

@@ -1,0 +1,106 @@
+"""Answers from a recording only: a real model's calls, stored by content and shipped as text.
+
+A recording is a JSON-lines file: one header naming the engines (role → fingerprint), then one call a
+line. It is a memo's content made readable, so anyone can review what a quickstart replays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from solon.engines.base import Origin
+from solon.errors import ConfigError, DataError, RecordingMiss
+from solon.files import numbered_lines, write_atomic
+from solon.memo import Call, call_key, unpack
+from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
+
+SHIPPED = "quickstart"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The engines that were recorded, by role, and their answers, by call key."""
+
+    path: Path
+    engines: dict[str, Fingerprint]
+    answers: dict[str, str]
+
+
+def recording_path(name: str) -> Path:
+    """A shipped recording by name, or a path."""
+    if name == SHIPPED:
+        return Path(str(files("solon.quickstart") / "data" / "recording.jsonl"))
+    return Path(name)
+
+
+@cache
+def load_recording(path: Path) -> Recording:
+    """Read a recording. Raises ConfigError (missing) or DataError (a line that is not one)."""
+    engines: dict[str, Fingerprint] = {}
+    answers: dict[str, str] = {}
+    for number, line in numbered_lines(path, "recording"):
+        try:
+            row: dict[str, Any] = json.loads(line)
+            if "engines" in row:
+                engines = {role: Fingerprint(**fields) for role, fields in row["engines"].items()}
+            else:
+                answers[row["key"]] = json.dumps(row["answer"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"recording: {path}:{number}: not a recorded call ({error})") from None
+    return Recording(path, engines, answers)
+
+
+def write_recording(path: Path, engines: dict[str, Fingerprint], calls: Iterable[Call]) -> int:
+    """Publish calls as a recording; returns how many."""
+    lines = [json.dumps({"engines": {role: asdict(fp) for role, fp in sorted(engines.items())}})]
+    for call in calls:
+        lines.append(json.dumps({"key": call.key, "request": call.request, "answer": call.answer}, ensure_ascii=False))
+    write_atomic(path, "\n".join(lines) + "\n")
+    return len(lines) - 1
+
+
+class RecordedEngine:
+    """Replays the engine that had `role` when `recording` was made."""
+
+    def __init__(self, recording: Recording, role: str) -> None:
+        if role not in recording.engines:
+            choices = ", ".join(sorted(recording.engines)) or "none"
+            raise ConfigError(f"recording {recording.path}: no engine '{role}' (it has: {choices})")
+        self._recording, self._role = recording, role
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self._recording.engines[self._role]
+
+    @property
+    def origin(self) -> Origin:
+        return "recorded"
+
+    def _answer(self, request: Request) -> Answer:
+        text = self._recording.answers.get(call_key(self.fingerprint, request))
+        if text is None:
+            raise RecordingMiss(
+                f"the recording has no answer to this {self._role} call (was a prompt, principle or setting edited?); "
+                f"attach a live model: add roles.{self._role}.engine=openai roles.{self._role}.model=NAME "
+                f"roles.{self._role}.base_url=http://127.0.0.1:11434/v1"
+            )
+        return unpack(text)
+
+    async def generate(self, request: GenerateRequest) -> Completion:
+        answer = self._answer(request)
+        assert isinstance(answer, Completion)
+        return answer
+
+    async def choose(self, request: ChooseRequest) -> Choice:
+        answer = self._answer(request)
+        assert isinstance(answer, Choice)
+        return answer
+
+    async def close(self) -> None:
+        return None

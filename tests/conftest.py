@@ -1,0 +1,39 @@
+"""What every test shares: a random tiny Llama with a byte-level tokenizer, built in process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from solon.constitution import Constitution, Principle
+
+
+@pytest.fixture(scope="session")
+def constitution() -> Constitution:
+    """Two harmless principles and a helpful one."""
+    return Constitution(
+        name="test",
+        version="1.0.0",
+        principles=(
+            Principle(id="no-harm", text="A good reply does no harm.", aim="harmless", weight=2.0),
+            Principle(id="no-hate", text="A good reply respects everyone.", aim="harmless"),
+            Principle(id="real-help", text="A good reply helps.", aim="helpful"),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random two-layer Llama over bytes, as `from_pretrained` reads it."""
+    from tiny import write_tiny_llama
+
+    return write_tiny_llama(tmp_path_factory.mktemp("tiny") / "llama")
+
+
+@pytest.fixture
+def tiny(tiny_folder: Path):  # type: ignore[no-untyped-def]
+    """The tiny Llama, loaded afresh."""
+    from solon.engines.local.model import LocalModel
+
+    return LocalModel.load(str(tiny_folder))
