@@ -1,0 +1,24 @@
+"""Soft labels: one principle drawn per comparison, the verdicts averaged (CAI paper, section 4.1)."""
+
+from __future__ import annotations
+
+from solon.constitution import Constitution, draw
+from solon.feedback.judge import Judge
+from solon.types import Comparison, Preference, Verdict
+
+
+async def label(judge: Judge, constitution: Constitution, comparison: Comparison, seed: int) -> Preference | Verdict:
+    """The labelled comparison, or the failed verdict when the judge could not be read.
+
+    An identical pair is 0.5 without asking. A verdict that failed is never averaged in as a tie; with one
+    order failed the label is refused, because what is left would carry the order's bias.
+    """
+    if comparison.response_a == comparison.response_b:
+        return Preference(comparison, 0.5)
+    principle = draw(constitution.for_phase("compare"), seed=seed, record=comparison.id, step="compare")
+    verdicts = await judge.verdicts(comparison, principle)
+    for verdict in verdicts:
+        if verdict.prob_a is None:
+            return verdict
+    probs = [verdict.prob_a for verdict in verdicts if verdict.prob_a is not None]
+    return Preference(comparison, sum(probs) / len(probs), tuple(verdicts))

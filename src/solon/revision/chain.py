@@ -1,0 +1,88 @@
+"""Draft → (critique → revision) × rounds, for one prompt (CAI paper, sections 3.1 and 3.5).
+
+As in the paper, every step draws its principle anew and revises the last revision. Departures: the draw
+is a hash, not a random number, so that editing a principle re-runs only what it touches; the critique
+sees the reply in a fenced block of one message, not as a continued dialogue, so that hostile text in it
+is quoted, never obeyed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from solon.constitution import Constitution, draw
+from solon.engines import Engine
+from solon.prompts.chain import ask_critique, critique_request, demonstrations, revision_request
+from solon.prompts.exemplars import RevisionExemplar
+from solon.types import Completion, GenerateRequest, Message, Prompt, Revision, assistant, user
+
+_ECHO = re.compile(r"^\s*(?:(?:\*\*)?(?:critique|revision|revised reply|new reply|assistant)(?:\*\*)?\s*:)\s*", re.I)
+_MARK = re.compile(r"</?conversation-[0-9a-f]{8}>")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSettings:
+    """How to revise. `rounds` >= 1 steps; `exemplars` demonstrations in front; token limits per answer."""
+
+    rounds: int = 4
+    exemplars: tuple[RevisionExemplar, ...] = ()
+    critique_tokens: int = 160
+    revision_tokens: int = 256
+    temperature: float = 1.0
+    seed: int = 0
+
+
+async def draft(engine: Engine, prompt: Prompt, *, max_tokens: int, temperature: float, seed: int) -> Completion:
+    """The initial response to be criticised."""
+    return await engine.generate(
+        GenerateRequest((user(prompt.text),), max_tokens=max_tokens, temperature=temperature, seed=seed)
+    )
+
+
+def clean(text: str) -> str:
+    """`text` without the labels and fence marks that models echo."""
+    return _ECHO.sub("", _MARK.sub("", text).strip()).strip()
+
+
+async def revise(
+    engine: Engine, constitution: Constitution, prompt: Prompt, response: str, settings: ChainSettings
+) -> list[Revision]:
+    """All steps of one chain, in order. The last one may have failed; then it says why."""
+    shown = demonstrations(settings.exemplars, constitution)
+    principles = constitution.for_phase("revise")
+    steps: list[Revision] = []
+    for step in range(settings.rounds):
+        principle = draw(principles, seed=settings.seed, record=prompt.id, step=step)
+        opening = (*shown, ask_critique(principle, prompt.text, response))
+        critique = clean((await _ask(engine, opening, settings.critique_tokens, settings)).text)
+        request = revision_request(principle)
+        turns = (*opening, assistant(critique), user(request))
+        answer = await _ask(engine, turns, settings.revision_tokens, settings)
+        revision = clean(answer.text)
+        failure = "empty" if not revision else "truncated" if answer.truncated else None
+        steps.append(
+            Revision(
+                prompt.id,
+                prompt.text,
+                step,
+                principle.id,
+                response,
+                critique_request(principle),
+                critique,
+                request,
+                revision,
+                failure,
+            )
+        )
+        if failure:
+            break
+        response = revision
+    return steps
+
+
+async def _ask(engine: Engine, turns: Sequence[Message], max_tokens: int, settings: ChainSettings) -> Completion:
+    return await engine.generate(
+        GenerateRequest(tuple(turns), max_tokens=max_tokens, temperature=settings.temperature, seed=settings.seed)
+    )
