@@ -1,0 +1,47 @@
+"""The SFT mix: revisions, helpful answers and the critique skill, in TRL's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from solon.constitution import Constitution
+from solon.prompts.chain import ask_critique
+from solon.types import Completion, Message, Prompt, Revision, assistant, digest, user
+
+
+def row(prompt: Sequence[Message], completion: str, source: str, prompt_id: str) -> dict[str, Any]:
+    """One training row: lists of messages under `prompt` and `completion`, and where it comes from."""
+    return {
+        "prompt": [m.as_dict() for m in prompt],
+        "completion": [assistant(completion).as_dict()],
+        "source": source,
+        "prompt_id": prompt_id,
+    }
+
+
+def revision_rows(revisions: Sequence[Revision]) -> list[dict[str, Any]]:
+    """(prompt → revision) for every step that gave one; critiques are dropped (CAI paper, section 3.1)."""
+    return [row((user(r.prompt),), r.revision, "revision", r.prompt_id) for r in revisions if not r.failure]
+
+
+def helpful_rows(answers: Sequence[tuple[Prompt, Completion]]) -> list[dict[str, Any]]:
+    """(prompt → answer) for sampled answers that came to an end of their own."""
+    return [row((user(p.text),), a.text, p.kind, p.id) for p, a in answers if a.text and not a.truncated]
+
+
+def critique_rows(revisions: Sequence[Revision], constitution: Constitution, share: float) -> list[dict[str, Any]]:
+    """The critique policy: (reply + critique request → critique) and (… + critique → revision).
+
+    Only first steps, and only a `share` in [0, 1] of the chains, chosen by hash: they are long. The
+    conversation is the one `solon serve` holds with the model, without demonstrations.
+    """
+    rows: list[dict[str, Any]] = []
+    for r in revisions:
+        if r.step > 0 or r.failure or not r.critique or int(digest(r.prompt_id)[:8], 16) / 2**32 >= share:
+            continue
+        ask = ask_critique(constitution[r.principle], r.prompt, r.before)
+        rows.append(row((ask,), r.critique, "critique", r.prompt_id))
+        turns = (ask, assistant(r.critique), user(r.revision_request))
+        rows.append(row(turns, r.revision, "critique_revision", r.prompt_id))
+    return rows
