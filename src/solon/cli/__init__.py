@@ -1,0 +1,34 @@
+"""The command line: one small file per verb, nothing heavy imported until a verb runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from solon.cli import run, serve
+from solon.errors import SolonError
+
+app = typer.Typer(
+    name="solon",
+    help="Constitutional AI, end to end: principles in plain language become a model that follows them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("serve")(serve.serve)
+
+
+def main() -> None:
+    """Run the command line; every SolonError is one line on stderr and its own exit code."""
+    try:
+        app()
+    except SolonError as error:
+        print(f"solon: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("solon: stopped; run the same command again to resume", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,27 @@
+"""`solon run`: a recipe, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one (quickstart).")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as rl_cai.ppo.steps=8.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name>.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the summary and warnings.")] = False,
+) -> None:
+    """Run a recipe: critique, revise, fine-tune, label, reward, PPO, evaluate, report. Resumes by itself."""
+    from solon.pipeline.progress import Progress
+    from solon.pipeline.recipe import load_recipe
+    from solon.pipeline.run import run_recipe
+    from solon.report import summarise, write_report
+
+    loaded = load_recipe(recipe, tuple(overrides or ()))
+    folder = out or Path("runs") / loaded.name
+    run_recipe(loaded, folder, Progress(quiet))
+    report = write_report(folder)
+    summarise(folder, report)

@@ -1,0 +1,166 @@
+"""What the steps share: recipe, data, memo, engines and the one copy of the weights, loaded when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from solon.constitution import Constitution, load_constitution
+from solon.data.prompts import BadRow, load_prompts
+from solon.engines import Engine, MemoisedEngine, Usage
+from solon.engines.recorded import RecordedEngine, load_recording, recording_path
+from solon.engines.scripted import ScriptedEngine
+from solon.errors import ConfigError
+from solon.memo import Memo
+from solon.pipeline.progress import Progress
+from solon.pipeline.recipe import Recipe, Role, RoleName
+from solon.runs import Finished, Run
+from solon.types import Prompt
+
+if TYPE_CHECKING:
+    from solon.engines.local.model import LocalModel
+    from solon.training.reward import RewardModel
+
+T = TypeVar("T")
+
+# Adapter names, and the folders their weights are published in.
+ADAPTERS = {"sl_cai": "sl_cai/model", "policy": "rl_cai/policy"}
+REWARD_FOLDER = "rl_cai/reward_model"
+
+
+class Context:
+    """One run of one recipe."""
+
+    def __init__(self, recipe: Recipe, run: Run, progress: Progress) -> None:
+        self.recipe, self.run, self.progress = recipe, run, progress
+        self.constitution: Constitution = load_constitution(recipe.constitution)
+        self.memo = Memo(run.folder / "memo.sqlite")
+        self.usage = Usage()
+        self.finished: dict[str, Finished] = {}
+        self.quarantine: list[BadRow] = []
+        self._models: dict[tuple[str, str], LocalModel] = {}
+        self.prompts = self._load_prompts()
+
+    def path(self, name: str) -> Path:
+        return self.run.folder / name
+
+    def _load_prompts(self) -> dict[str, list[Prompt]]:
+        loaded: dict[str, list[Prompt]] = {}
+        for kind, name in self.recipe.prompts.model_dump().items():
+            if name is not None:
+                loaded[kind], bad = load_prompts(name, kind)
+                self.quarantine += bad
+        return loaded
+
+    def set_aside(self, prompt: Prompt, reason: str) -> None:
+        """Quarantine a prompt that cannot be asked."""
+        name = getattr(self.recipe.prompts, prompt.kind, prompt.kind)
+        self.quarantine.append(BadRow(f"{name}#{prompt.id}", 0, reason))
+
+    @contextmanager
+    def training(self, label: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+        """A progress bar for a trainer: call it with step, total and the newest numbers."""
+        with self.progress.bar(label, 1) as bar:
+            yield lambda step, total, numbers: bar.to(
+                step, total, " ".join(f"{k} {v:.3g}" for k, v in numbers.items() if k in ("loss", "reward", "kl"))
+            )
+
+    def prompts_of(self, kind: str, split: str) -> list[Prompt]:
+        return [p for p in self.prompts.get(kind, []) if p.split == split]
+
+    def ask(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run coroutines that ask engines, then commit what they stored, however they ended."""
+        try:
+            return asyncio.run(work)
+        finally:
+            self.memo.flush()
+
+    # --- engines ---------------------------------------------------------------------------------
+
+    def role(self, name: RoleName) -> Role:
+        """The role as configured; roles left out are the policy's."""
+        configured: Role | None = getattr(self.recipe.roles, name)
+        return configured or self.recipe.roles.policy
+
+    def engine(self, name: RoleName) -> MemoisedEngine:
+        """The engine of a role, behind the memo."""
+        if name == "responder" and self.recipe.roles.responder is None:
+            return self.adapted("sl_cai", "responder")
+        return self._memoised(self._build(name, self.role(name)), name)
+
+    def adapted(self, adapter: str | None, role: str) -> MemoisedEngine:
+        """The policy's base with a finished adapter (None: the base alone), behind the memo."""
+        from solon.engines.transformers import TransformersEngine
+        from solon.training.adapters import adapter_hash
+
+        self.require(adapter)
+        weights = adapter_hash(self.path(ADAPTERS[adapter])) if adapter else ""
+        batch = self.recipe.roles.policy.batch_size
+        return self._memoised(TransformersEngine(self.policy, adapter, weights, batch), role)
+
+    def _memoised(self, engine: Engine, role: str) -> MemoisedEngine:
+        return MemoisedEngine(engine, self.memo, role, self.usage)
+
+    def _build(self, name: RoleName, role: Role) -> Engine:
+        if role.engine == "recorded":
+            return RecordedEngine(load_recording(recording_path(role.recording)), role.model or name)
+        if role.engine == "scripted":
+            return ScriptedEngine.load(Path(role.model) if role.model else None)
+        if role.engine == "openai":
+            from solon.engines.openai import OpenAIEngine
+
+            key = os.environ.get(role.api_key_env)
+            if self.recipe.rl_cai.ask == "likelihood" and name == "judge":
+                raise ConfigError(
+                    "rl_cai.ask: likelihood scores whole replies, which an OpenAI-compatible server cannot; "
+                    "use choice or pointwise, or roles.judge.engine=transformers"
+                )
+            return OpenAIEngine(role.model, role.base_url or "", api_key=key, concurrency=role.concurrency)
+        from solon.engines.transformers import TransformersEngine
+
+        return TransformersEngine(self._local(role), max_batch=role.batch_size)
+
+    # --- weights ---------------------------------------------------------------------------------
+
+    def _local(self, role: Role) -> LocalModel:
+        """One copy of the weights per model and precision, loaded at first use."""
+        from solon.engines.local.model import LocalModel
+
+        key = (role.model, role.precision)
+        if key not in self._models:
+            self.progress.note(f"loading {role.model}")
+            self._models[key] = LocalModel.load(role.model, role.precision)
+        return self._models[key]
+
+    @property
+    def policy(self) -> LocalModel:
+        return self._local(self.recipe.roles.policy)
+
+    @cached_property
+    def policy_weights(self) -> str:
+        """SHA-256 of the policy's weights, without loading them."""
+        from solon.engines.local.source import resolve
+
+        return resolve(self.recipe.roles.policy.model, self.recipe.roles.policy.precision).weights
+
+    def require(self, adapter: str | None) -> None:
+        """Have a finished adapter in memory."""
+        from solon.training.adapters import load_adapter
+
+        if adapter is not None and adapter not in self.policy.adapters:
+            load_adapter(self.policy, adapter, self.path(ADAPTERS[adapter]))
+
+    @cached_property
+    def reward_model(self) -> RewardModel:
+        """The finished reward model."""
+        from solon.training.reward import RewardModel
+
+        return RewardModel.load(self.policy, "reward_model", self.path(REWARD_FOLDER))
+
+    def close(self) -> None:
+        self.memo.close()

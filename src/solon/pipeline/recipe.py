@@ -1,0 +1,177 @@
+"""The recipe: one YAML file, few knobs, unknown keys refused. Importing it does not import torch."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from solon.errors import ConfigError
+from solon.files import explain, read_yaml
+from solon.settings import PpoSettings, RewardSettings, SftSettings
+
+EngineName = Literal["transformers", "openai", "recorded", "scripted"]
+RoleName = Literal["policy", "drafter", "reviser", "responder", "judge"]
+ROLES: tuple[RoleName, ...] = get_args(RoleName)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Role(Section):
+    """Which engine plays a role, and with which model.
+
+    `model` is a hub id, a local folder, a GGUF file or `package:NAME/FILE.gguf` (transformers), a model
+    name (openai), the recorded role (recorded; by default the role itself) or a script file (scripted).
+    """
+
+    engine: EngineName = "transformers"
+    model: str = ""
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    recording: str = "quickstart"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    batch_size: int = Field(default=64, ge=1)
+    concurrency: int = Field(default=8, ge=1)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Role:
+        if self.engine == "transformers" and not self.model:
+            raise ValueError("engine transformers needs 'model': a hub id, a folder or a GGUF file")
+        if self.engine == "openai" and not (self.model and self.base_url):
+            raise ValueError("engine openai needs 'model' and 'base_url' (such as http://127.0.0.1:11434/v1)")
+        return self
+
+
+class Roles(Section):
+    """Who does what. Roles left out are played by the policy (`responder`: the SL-CAI policy)."""
+
+    policy: Role
+    drafter: Role | None = None
+    reviser: Role | None = None
+    responder: Role | None = None
+    judge: Role | None = None
+
+    @field_validator("policy")
+    @classmethod
+    def _trainable(cls, role: Role) -> Role:
+        if role.engine != "transformers":
+            raise ValueError(f"the policy is trained here, so its engine must be transformers, not {role.engine}")
+        return role
+
+
+class Prompts(Section):
+    """Prompt files: paths, or `quickstart:NAME`."""
+
+    red_team: str
+    helpful: str | None = None
+    lookalike: str | None = None
+
+
+class Sampling(Section):
+    """How to sample answers."""
+
+    max_tokens: int = Field(default=256, ge=1)
+    temperature: float = Field(default=1.0, ge=0)
+
+
+class RevisionSection(Sampling):
+    """The critique-and-revision chain: paper's 4 rounds at temperature 1."""
+
+    rounds: int = Field(default=4, ge=1)
+    exemplars: int = Field(default=6, ge=0)
+    critique_tokens: int = Field(default=160, ge=1)
+
+
+class SlCai(Section):
+    """The supervised phase. `critique_share` of the chains also teach critique and revision themselves."""
+
+    draft: Sampling = Sampling()
+    revision: RevisionSection = RevisionSection()
+    helpful: Sampling = Sampling()
+    critique_share: float = Field(default=0.25, ge=0, le=1)
+    sft: SftSettings = SftSettings()
+
+
+class RlCai(Section):
+    """The RL phase. `policy_pairs` prompts (None: all) get two answers of the SL-CAI policy."""
+
+    method: Literal["ppo"] = "ppo"
+    ask: Literal["choice", "pointwise", "likelihood"] = "choice"
+    exemplars: int = Field(default=0, ge=0)
+    answers: Sampling = Sampling()
+    policy_pairs: int | None = Field(default=None, ge=0)
+    reward_model: RewardSettings = RewardSettings()
+    ppo: PpoSettings = PpoSettings()
+
+
+class Evaluate(Section):
+    """Greedy answers on held-out prompts; `labelled_pairs` measure the judge in every way in `ask`."""
+
+    max_tokens: int = Field(default=128, ge=1)
+    labelled_pairs: str | None = None
+    ask: tuple[Literal["choice", "pointwise", "likelihood"], ...] = ()
+
+
+class Recipe(Section):
+    """Everything a run depends on."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    seed: int = Field(default=0, ge=0)
+    constitution: str = "balanced"
+    prompts: Prompts
+    roles: Roles
+    sl_cai: SlCai = SlCai()
+    rl_cai: RlCai = RlCai()
+    evaluate: Evaluate = Evaluate()
+
+
+def recipe_path(name: str) -> Path:
+    """A shipped recipe by name ("quickstart") or a path."""
+    shipped = Path(str(files("solon") / "recipes" / f"{name}.yaml"))
+    return shipped if shipped.exists() else Path(name)
+
+
+def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The recipe in a file with `key.path=value` overrides applied. Raises ConfigError in one line."""
+    path = recipe_path(name)
+    data = read_yaml(path, "recipe")
+    for override in overrides:
+        _apply(data, override)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"recipe: {path}: {explain(error, _known_keys(Recipe))}") from None
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"override: '{override}' is not key=value (such as rl_cai.method=ppo)")
+    try:
+        value = YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        value = text
+    *parents, last = key.split(".")
+    for parent in parents:
+        node = data.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"override: '{override}': {parent} is a value, not a section")
+        data = node
+    data[last] = value
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    """Every key name of the recipe, for "did you mean"."""
+    keys: set[str] = set()
+    for name, field in model.model_fields.items():
+        keys.add(name)
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                keys |= _known_keys(kind)
+    return keys

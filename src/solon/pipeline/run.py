@@ -1,0 +1,134 @@
+"""All steps in order, then the manifest, then the report's data is complete."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from solon.files import write_atomic, write_json
+from solon.pipeline.context import Context
+from solon.pipeline.progress import Progress
+from solon.pipeline.recipe import Recipe
+from solon.pipeline.steps import all_steps
+from solon.runs import Run
+from solon.types import digest
+
+PACKAGES = ("solon", "torch", "transformers", "trl", "peft", "accelerate")
+
+
+def run_recipe(recipe: Recipe, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Run a recipe in `folder`, doing only what is not done yet; returns the manifest.
+
+    Raises RunLocked when another process works there; every SolonError of the steps passes through, and
+    what was finished or stored before it stays.
+    """
+    run = Run(folder)
+    with run.locked():
+        _write_recipe(run, recipe)
+        context = Context(recipe, run, progress)
+        try:
+            steps = _run_steps(context)
+        finally:
+            _write_quarantine(context)
+            context.close()
+        manifest = _manifest(context, steps)
+        write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _run_steps(context: Context) -> list[dict[str, Any]]:
+    done: list[dict[str, Any]] = []
+    steps = all_steps()
+    for number, step in enumerate(steps, 1):
+        started = time.monotonic()
+        context.progress.headline(f"[{number}/{len(steps)}] {step.title}")
+        record, fresh = step.run(context)
+        context.finished[step.name] = record
+        seconds = time.monotonic() - started
+        context.progress.note(f"  unchanged ({seconds:.1f} s)" if fresh else f"  done in {seconds:.1f} s")
+        done.append({"step": step.name, "title": step.title, "unchanged": fresh, "seconds": round(seconds, 2)})
+    return done
+
+
+def _manifest(context: Context, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """What made what: hashes, seeds, versions, engines, calls, time and memory."""
+    roles = {name: context.role(name).model_dump() for name in ("policy", "drafter", "reviser", "responder", "judge")}
+    previous = _previous(context.run)
+    fresh = all(step["unchanged"] for step in steps)
+    return {
+        "recipe": context.recipe.name,
+        "recipe_hash": digest(context.recipe.model_dump(mode="json")),
+        "seed": context.recipe.seed,
+        "constitution": {
+            "name": context.constitution.name,
+            "version": context.constitution.version,
+            "hash": context.constitution.hash,
+        },
+        "roles": roles,
+        # A run that had nothing to do keeps the account of the one that did the work.
+        "calls": previous.get("calls", {}) if fresh else _merged_calls(previous, context),
+        "steps": steps,
+        "outputs": {name: record.outputs for name, record in context.finished.items()},
+        "quarantined": len(context.quarantine),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "machine": {"cpus": _cpus(), "peak_memory_mb": _peak_memory_mb()},
+    }
+
+
+def _previous(run: Run) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads((run.folder / "manifest.json").read_text())
+        return value
+    except (OSError, ValueError):
+        return {}
+
+
+def _merged_calls(previous: dict[str, Any], context: Context) -> dict[str, Any]:
+    """This run's calls by role; roles that were not asked again keep their earlier account."""
+    return {**previous.get("calls", {}), **context.usage.as_dict()}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _peak_memory_mb() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 1024 if sys.platform != "darwin" else peak // 1024**2
+
+
+def _write_recipe(run: Run, recipe: Recipe) -> None:
+    buffer = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.dump(recipe.model_dump(mode="json"), buffer)
+    write_atomic(run.folder / "recipe.yaml", buffer.getvalue())
+
+
+def _write_quarantine(context: Context) -> None:
+    rows = [json.dumps({"file": b.file, "line": b.line, "reason": b.reason}) for b in context.quarantine]
+    write_atomic(context.path("quarantine.jsonl"), "".join(row + "\n" for row in rows))
+    if rows:
+        first = context.quarantine[0]
+        context.progress.warn(
+            f"{len(rows)} rows set aside in {context.path('quarantine.jsonl')}; "
+            f"first: {first.file}:{first.line}: {first.reason}"
+        )

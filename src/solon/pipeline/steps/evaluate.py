@@ -1,0 +1,82 @@
+"""Greedy answers of base, SL-CAI and RL-CAI to the held-out prompts, and what they show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from solon.evaluation import conduct, difference, rate
+from solon.files import write_json
+from solon.flow import gather_window
+from solon.pipeline.context import Context
+from solon.pipeline.step import Step
+from solon.types import Completion, GenerateRequest, Prompt, user
+
+# Report name → adapter.
+MODELS: dict[str, str | None] = {"base": None, "sl_cai": "sl_cai", "rl_cai": "policy"}
+Answered = list[dict[str, Any]]
+
+
+class Evaluate(Step):
+    name = "evaluate"
+    title = "evaluation on held-out prompts"
+    after = ("sft", "reward_model", "policy")
+
+    def inputs(self, context: Context) -> Any:
+        prompts = [asdict(p) for p in self._prompts(context)]
+        return [context.policy_weights, prompts, context.recipe.evaluate.max_tokens]
+
+    def _prompts(self, context: Context) -> list[Prompt]:
+        return [p for kind in context.prompts for p in context.prompts_of(kind, "heldout")]
+
+    def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
+        prompts = self._prompts(context)
+        answered = {model: self._answer(context, model, prompts) for model in MODELS}
+        with context.progress.bar("reward scores", len(MODELS)) as bar:
+            for rows in answered.values():
+                scores = context.reward_model.score([r["prompt"] for r in rows], [r["text"] for r in rows])
+                for row, score in zip(rows, scores, strict=True):
+                    row["reward"] = score
+                bar.step()
+        answers, metrics = context.path("evaluation/answers.json"), context.path("evaluation/metrics.json")
+        write_json(answers, answered)
+        measured = measure(answered, context.recipe.seed)
+        write_json(metrics, measured)
+        return [answers, metrics], measured
+
+    def _answer(self, context: Context, model: str, prompts: list[Prompt]) -> Answered:
+        engine = context.adapted(MODELS[model], f"policy ({model})")
+        tokens = context.recipe.evaluate.max_tokens
+
+        async def ask(prompt: Prompt) -> Completion:
+            return await engine.generate(GenerateRequest((user(prompt.text),), max_tokens=tokens, temperature=0.0))
+
+        with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
+            answers = context.ask(gather_window(prompts, ask, done=bar.step))
+        return [
+            {"id": p.id, "kind": p.kind, "area": p.area, "prompt": p.text, "text": a.text, "conduct": conduct(a.text)}
+            for p, a in zip(prompts, answers, strict=True)
+        ]
+
+
+def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
+    """Share declined (refused or redirected) by kind and model, rewards, and the change from the base."""
+    kinds = sorted({row["kind"] for row in answered["base"]})
+    out: dict[str, Any] = {}
+    for kind in kinds:
+        of_kind = {model: [r for r in rows if r["kind"] == kind] for model, rows in answered.items()}
+        declined = {m: [r["conduct"] in ("refuses", "redirects") for r in rows] for m, rows in of_kind.items()}
+        rewards = {m: [r["reward"] for r in rows] for m, rows in of_kind.items()}
+        out[kind] = {
+            model: {
+                "declined": asdict(rate(declined[model])),
+                "conduct": {c: sum(r["conduct"] == c for r in rows) for c in sorted({r["conduct"] for r in rows})},
+                "reward": sum(rewards[model]) / len(rewards[model]),
+                "words": sum(len(r["text"].split()) for r in rows) / len(rows),
+                "declined_change": asdict(difference(declined["base"], declined[model], seed)),
+                "reward_change": asdict(difference(rewards["base"], rewards[model], seed)),
+            }
+            for model, rows in of_kind.items()
+        }
+    return out

@@ -1,0 +1,36 @@
+"""RL-CAI: the policy learns from the reward model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from solon.pipeline.context import ADAPTERS, Context
+from solon.pipeline.step import Step
+
+
+class Policy(Step):
+    name = "policy"
+    title = "reinforcement learning (RL-CAI)"
+    after = ("sft", "reward_model")
+
+    def inputs(self, context: Context) -> Any:
+        recipe = context.recipe
+        return [recipe.rl_cai.method, recipe.rl_cai.ppo.model_dump(), self._prompts(context), recipe.seed]
+
+    def _prompts(self, context: Context) -> list[str]:
+        """Red-team and helpful prompts both: the policy must learn when not to refuse, too."""
+        return [p.text for kind in context.prompts for p in context.prompts_of(kind, "train")]
+
+    def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
+        from solon.training.adapters import save_adapter
+        from solon.training.ppo import Ppo
+
+        context.require("sl_cai")
+        local, reward, recipe = context.policy, context.reward_model, context.recipe
+        with context.training("PPO steps") as tick:
+            ppo = Ppo(local, "sl_cai", "policy", reward.score, recipe.rl_cai.ppo, recipe.seed)
+            history = ppo.train(self._prompts(context), tick)
+        with context.run.building(ADAPTERS["policy"]) as folder:
+            save_adapter(local, "policy", folder)
+        return [context.path(ADAPTERS["policy"])], {"steps": history}

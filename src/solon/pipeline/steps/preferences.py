@@ -1,0 +1,100 @@
+"""Comparisons and their soft labels: pairs of SL-CAI answers, and (draft, revision) pairs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from solon.data.preferences import draft_pairs, preference_row
+from solon.data.tables import read_rows, write_rows
+from solon.errors import DataError
+from solon.feedback import build_judge, label
+from solon.flow import gather_window
+from solon.pipeline.context import Context
+from solon.pipeline.step import Step
+from solon.types import Comparison, GenerateRequest, Preference, Prompt, Verdict, user
+
+
+class Preferences(Step):
+    name = "preferences"
+    title = "comparisons and AI labels"
+    after = ("revisions", "sft")
+
+    def inputs(self, context: Context) -> Any:
+        recipe = context.recipe
+        return [
+            context.constitution.hash,
+            [asdict(p) for p in self._prompts(context)],
+            [context.role(name).model_dump() for name in ("responder", "judge")],
+            recipe.rl_cai.model_dump(include={"ask", "exemplars", "answers", "policy_pairs"}),
+            recipe.seed,
+        ]
+
+    def _prompts(self, context: Context) -> list[Prompt]:
+        return context.prompts_of("red_team", "train")[: context.recipe.rl_cai.policy_pairs]
+
+    def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
+        pairs = [*draft_pairs(read_rows(context.path("sl_cai/revisions.parquet")))]
+        pairs += context.ask(self._policy_pairs(context))
+        results = context.ask(self._label(context, pairs))
+        labelled = [r for r in results if isinstance(r, Preference)]
+        failed = [r for r in results if isinstance(r, Verdict)]
+        if not labelled:
+            raise DataError(
+                f"preferences: the judge's {len(failed)} verdicts were all unreadable ({failed[0].failure})"
+            )
+        path = context.path("rl_cai/preferences.parquet")
+        write_rows(path, [preference_row(p) for p in labelled])
+        return [path], _facts(labelled, failed)
+
+    async def _policy_pairs(self, context: Context) -> list[Comparison]:
+        """Two answers of the SL-CAI policy to each prompt; equal ones are dropped and counted by absence."""
+        engine, s = context.engine("responder"), context.recipe.rl_cai.answers
+
+        async def pair(prompt: Prompt) -> Comparison:
+            texts = [
+                (
+                    await engine.generate(
+                        GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, context.recipe.seed, i)
+                    )
+                ).text
+                for i in (0, 1)
+            ]
+            return Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, texts[0], texts[1], "policy")
+
+        prompts = self._prompts(context)
+        try:
+            with context.progress.bar("pairs of policy answers", len(prompts)) as bar:
+                return await gather_window(prompts, pair, done=bar.step)
+        finally:
+            await engine.close()
+
+    async def _label(self, context: Context, pairs: list[Comparison]) -> list[Preference | Verdict]:
+        recipe, engine = context.recipe, context.engine("judge")
+        judge = build_judge(recipe.rl_cai.ask, engine, context.constitution, recipe.rl_cai.exemplars)
+        try:
+            with context.progress.bar("AI labels", len(pairs)) as bar:
+                return await gather_window(
+                    pairs, lambda pair: label(judge, context.constitution, pair, recipe.seed), done=bar.step
+                )
+        finally:
+            await engine.close()
+
+
+def _facts(labelled: list[Preference], failed: list[Verdict]) -> dict[str, Any]:
+    from_revisions = [p for p in labelled if p.comparison.source == "revision"]
+    preferred = sum(_revision_won(p) for p in from_revisions)
+    return {
+        "labelled": len(labelled),
+        "failed": len(failed),
+        "from_revisions": len(from_revisions),
+        "from_policy": len(labelled) - len(from_revisions),
+        "identical": sum(p.comparison.response_a == p.comparison.response_b for p in labelled),
+        "mean_confidence": sum(p.prob_chosen for p in labelled) / len(labelled),
+        "revision_preferred": preferred / len(from_revisions) if from_revisions else None,
+    }
+
+
+def _revision_won(p: Preference) -> bool:
+    return p.chosen == p.comparison.revised

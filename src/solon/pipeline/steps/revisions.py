@@ -1,0 +1,105 @@
+"""Drafts, critiques and revisions of the red-team prompts; sampled answers to the others."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from solon.data.sft import critique_rows, helpful_rows, revision_rows
+from solon.data.tables import write_rows
+from solon.engines import MemoisedEngine
+from solon.errors import DataError, PromptTooLong
+from solon.flow import gather_window
+from solon.pipeline.context import Context
+from solon.pipeline.recipe import Recipe
+from solon.pipeline.step import Step
+from solon.prompts.exemplars import load_exemplars
+from solon.revision import ChainSettings, draft, revise
+from solon.types import Completion, Prompt, Revision
+
+
+def chain_settings(recipe: Recipe) -> ChainSettings:
+    s = recipe.sl_cai.revision
+    return ChainSettings(
+        rounds=s.rounds,
+        exemplars=load_exemplars().revision[: s.exemplars],
+        critique_tokens=s.critique_tokens,
+        revision_tokens=s.max_tokens,
+        temperature=s.temperature,
+        seed=recipe.seed,
+    )
+
+
+class Revisions(Step):
+    name = "revisions"
+    title = "drafts, critiques and revisions"
+
+    def inputs(self, context: Context) -> Any:
+        recipe = context.recipe
+        return [
+            context.constitution.hash,
+            [asdict(p) for prompts in context.prompts.values() for p in prompts if p.split == "train"],
+            [context.role(name).model_dump() for name in ("drafter", "reviser")],
+            recipe.sl_cai.model_dump(exclude={"sft"}),
+            recipe.seed,
+            [e.model_dump() for e in chain_settings(recipe).exemplars],
+        ]
+
+    def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
+        chains, answers = context.ask(self._write(context))
+        steps = [step for chain in chains for step in chain]
+        if not any(step.failure is None for step in steps):
+            raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
+        revisions, sft = context.path("sl_cai/revisions.parquet"), context.path("sl_cai/sft.parquet")
+        share = context.recipe.sl_cai.critique_share
+        mix = [*revision_rows(steps), *helpful_rows(answers), *critique_rows(steps, context.constitution, share)]
+        write_rows(revisions, [asdict(step) for step in steps])
+        write_rows(sft, mix)
+        sources = [row["source"] for row in mix]
+        facts = {
+            "chains": len(chains),
+            "revisions": sum(step.failure is None for step in steps),
+            "failed": {why: sum(s.failure == why for s in steps) for why in ("empty", "truncated")},
+            "helpful_sampled": len(answers),
+            "mix": {source: sources.count(source) for source in sorted(set(sources))},
+        }
+        return [revisions, sft], facts
+
+    async def _write(self, context: Context) -> tuple[list[list[Revision]], list[tuple[Prompt, Completion]]]:
+        """Every chain in full, and every sampled answer."""
+        recipe, seed = context.recipe, context.recipe.seed
+        drafter, reviser = context.engine("drafter"), context.engine("reviser")
+        settings, sampling = chain_settings(recipe), recipe.sl_cai.draft
+
+        async def chain(prompt: Prompt) -> list[Revision]:
+            try:
+                first = await draft(
+                    drafter, prompt, max_tokens=sampling.max_tokens, temperature=sampling.temperature, seed=seed
+                )
+                return await revise(reviser, context.constitution, prompt, first.text, settings)
+            except PromptTooLong as error:
+                context.set_aside(prompt, str(error))
+                return []
+
+        red_team = context.prompts_of("red_team", "train")
+        others = [*context.prompts_of("helpful", "train"), *context.prompts_of("lookalike", "train")]
+        try:
+            with context.progress.bar("critique and revision chains", len(red_team)) as bar:
+                chains = await gather_window(red_team, chain, done=bar.step)
+            with context.progress.bar("helpful answers", len(others)) as bar:
+                answers = await gather_window(others, lambda p: self._answer(context, drafter, p), done=bar.step)
+        finally:
+            await drafter.close()
+            await reviser.close()
+        return chains, [(p, a) for p, a in zip(others, answers, strict=True) if a is not None]
+
+    async def _answer(self, context: Context, engine: MemoisedEngine, prompt: Prompt) -> Completion | None:
+        s = context.recipe.sl_cai.helpful
+        try:
+            return await draft(
+                engine, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=context.recipe.seed
+            )
+        except PromptTooLong as error:
+            context.set_aside(prompt, str(error))
+            return None

@@ -1,0 +1,64 @@
+"""The reward model, trained on the soft labels; a fifth of the prompts measures it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from solon.data.tables import read_rows
+from solon.pipeline.context import REWARD_FOLDER, Context
+from solon.pipeline.step import Step
+from solon.types import digest
+
+HELD_OUT = 0.15
+
+
+class RewardModelStep(Step):
+    name = "reward_model"
+    title = "reward model"
+    after = ("preferences",)
+
+    def inputs(self, context: Context) -> Any:
+        return [context.policy_weights, context.recipe.rl_cai.reward_model.model_dump(), context.recipe.seed]
+
+    def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
+        from solon.training.reward import Pair, train_reward
+
+        rows = read_rows(context.path("rl_cai/preferences.parquet"))
+        train = [r for r in rows if not _held_out(r["prompt_id"])]
+        test = [r for r in rows if _held_out(r["prompt_id"]) and r["chosen"] != r["rejected"]]
+        pairs = [
+            Pair(r["prompt"][0]["content"], r["chosen"][0]["content"], r["rejected"][0]["content"], r["prob_chosen"])
+            for r in train
+        ]
+        local = context.policy
+        with context.training("reward model steps") as tick, tempfile.TemporaryDirectory() as scratch:
+            model, history = train_reward(
+                local,
+                "reward_model",
+                pairs,
+                context.recipe.rl_cai.reward_model,
+                seed=context.recipe.seed,
+                scratch=Path(scratch),
+                tick=tick,
+            )
+        with context.run.building(REWARD_FOLDER) as folder:
+            model.save(folder)
+        context.reward_model = model
+        right = _right(model, test)
+        facts = {"pairs": len(train), "loss": history, "heldout_pairs": len(test), "heldout_right": right}
+        return [context.path(REWARD_FOLDER)], facts
+
+
+def _held_out(prompt_id: str) -> bool:
+    """All pairs of one prompt are on one side, or its text would leak across."""
+    return int(digest(["reward", prompt_id])[:8], 16) / 2**32 < HELD_OUT
+
+
+def _right(model: Any, rows: list[dict[str, Any]]) -> int:
+    """How often the chosen reply scores higher."""
+    prompts = [r["prompt"][0]["content"] for r in rows]
+    chosen = model.score(prompts, [r["chosen"][0]["content"] for r in rows])
+    rejected = model.score(prompts, [r["rejected"][0]["content"] for r in rows])
+    return sum(c > r for c, r in zip(chosen, rejected, strict=True))

@@ -1,0 +1,40 @@
+"""The SL-CAI model: an adapter fine-tuned on the mix."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from solon.data.tables import read_rows
+from solon.pipeline.context import ADAPTERS, Context
+from solon.pipeline.step import Step
+
+
+class Sft(Step):
+    name = "sft"
+    title = "supervised fine-tuning (SL-CAI)"
+    after = ("revisions",)
+
+    def inputs(self, context: Context) -> Any:
+        return [context.policy_weights, context.recipe.sl_cai.sft.model_dump(), context.recipe.seed]
+
+    def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
+        from solon.training.adapters import save_adapter
+        from solon.training.sft import train_sft
+
+        rows = read_rows(context.path("sl_cai/sft.parquet"))
+        local = context.policy
+        with context.training("SFT steps") as tick, tempfile.TemporaryDirectory() as scratch:
+            history = train_sft(
+                local,
+                "sl_cai",
+                rows,
+                context.recipe.sl_cai.sft,
+                seed=context.recipe.seed,
+                scratch=Path(scratch),
+                tick=tick,
+            )
+        with context.run.building(ADAPTERS["sl_cai"]) as folder:
+            save_adapter(local, "sl_cai", folder)
+        return [context.path(ADAPTERS["sl_cai"])], {"rows": len(rows), "loss": history}
