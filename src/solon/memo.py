@@ -25,7 +25,7 @@ COMMIT_ROWS = 256
 _SCHEMA = """
 create table if not exists engines (key text primary key, fingerprint text not null);
 create table if not exists calls (
-  key text primary key, engine text not null, request text not null, answer text not null, seconds real not null
+  key text primary key, engine text not null, role text not null, request text not null, answer text not null, seconds real not null
 ) without rowid;
 """
 
@@ -55,6 +55,7 @@ class Call:
 
     key: str
     engine: str
+    role: str
     request: dict[str, Any]
     answer: dict[str, Any]
 
@@ -68,7 +69,7 @@ class Memo:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
-        self._pending: dict[str, tuple[str, str, str, float]] = {}
+        self._pending: dict[str, tuple[str, str, str, str, float]] = {}
         self._timer: threading.Timer | None = None
         with self._translated():
             self._db = sqlite3.connect(self.path, check_same_thread=False)
@@ -91,19 +92,19 @@ class Memo:
         """The stored answer, or None."""
         with self._lock, self._translated():
             if key in self._pending:
-                return unpack(self._pending[key][2])
+                return unpack(self._pending[key][3])
             row = self._db.execute("select answer from calls where key = ?", (key,)).fetchone()
         return unpack(row[0]) if row else None
 
-    def put(self, fingerprint: Fingerprint, request: Request, answer: Answer, seconds: float) -> None:
-        """Store one answer; it is on disk after at most COMMIT_SECONDS, or at `flush`."""
+    def put(self, fingerprint: Fingerprint, request: Request, answer: Answer, seconds: float, role: str = "") -> None:
+        """Store one answer and who asked first; it is on disk after at most COMMIT_SECONDS, or at `flush`."""
         key = call_key(fingerprint, request)
         text = json.dumps(request.payload(), ensure_ascii=False)
         with self._lock, self._translated():
             self._db.execute(
                 "insert or ignore into engines values (?, ?)", (fingerprint.key, json.dumps(asdict(fingerprint)))
             )
-            self._pending[key] = (fingerprint.key, text, pack(answer), seconds)
+            self._pending[key] = (fingerprint.key, role, text, pack(answer), seconds)
             if len(self._pending) >= COMMIT_ROWS:
                 self._commit()
             elif self._timer is None:
@@ -120,7 +121,7 @@ class Memo:
 
     def _commit(self) -> None:
         rows = [(key, *rest) for key, rest in self._pending.items()]
-        self._db.executemany("insert or replace into calls values (?, ?, ?, ?, ?)", rows)
+        self._db.executemany("insert or replace into calls values (?, ?, ?, ?, ?, ?)", rows)
         self._db.commit()
         self._pending.clear()
 
@@ -146,10 +147,9 @@ class Memo:
         rows = self._db.execute("select key, fingerprint from engines order by key").fetchall()
         return {key: Fingerprint(**json.loads(text)) for key, text in rows}
 
-    def calls(self, keys: set[str] | None = None) -> Iterator[Call]:
-        """Stored calls in key order: all, or those named in `keys`."""
+    def calls(self) -> Iterator[Call]:
+        """Stored calls in key order."""
         self.flush()
-        rows = self._db.execute("select key, engine, request, answer from calls order by key")
-        for key, engine, request, answer in rows:
-            if keys is None or key in keys:
-                yield Call(key, engine, json.loads(request), json.loads(answer))
+        rows = self._db.execute("select key, engine, role, request, answer from calls order by key")
+        for key, engine, role, request, answer in rows:
+            yield Call(key, engine, role, json.loads(request), json.loads(answer))

@@ -66,7 +66,7 @@ class MemoisedEngine:
         finally:
             del self._in_flight[key]
         seconds = time.perf_counter() - started
-        self.memo.put(self.fingerprint, request, answer, seconds)
+        self.memo.put(self.fingerprint, request, answer, seconds, self.role)
         self.usage.count(self.role, self.origin, answer, seconds)
         future.set_result(answer)
         return answer

@@ -42,6 +42,8 @@ def recording_path(name: str) -> Path:
 @cache
 def load_recording(path: Path) -> Recording:
     """Read a recording. Raises ConfigError (missing) or DataError (a line that is not one)."""
+    if not path.exists():
+        raise ConfigError(f"recording: no such file: {path}; make one with scripts/record_quickstart.py")
     engines: dict[str, Fingerprint] = {}
     answers: dict[str, str] = {}
     for number, line in numbered_lines(path, "recording"):

@@ -15,12 +15,12 @@ from solon.data.prompts import BadRow, load_prompts
 from solon.engines import Engine, MemoisedEngine, Usage
 from solon.engines.recorded import RecordedEngine, load_recording, recording_path
 from solon.engines.scripted import ScriptedEngine
-from solon.errors import ConfigError
+from solon.errors import ConfigError, PromptTooLong
 from solon.memo import Memo
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, Role, RoleName
 from solon.runs import Finished, Run
-from solon.types import Prompt
+from solon.types import Prompt, user
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
@@ -61,6 +61,15 @@ class Context:
         """Quarantine a prompt that cannot be asked."""
         name = getattr(self.recipe.prompts, prompt.kind, prompt.kind)
         self.quarantine.append(BadRow(f"{name}#{prompt.id}", 0, reason))
+
+    def fits(self, prompt: Prompt, room: int) -> bool:
+        """Whether prompt and `room` more tokens fit the policy's context; if not, it is set aside."""
+        try:
+            self.policy.encode_chat((user(prompt.text),), room)
+        except PromptTooLong as error:
+            self.set_aside(prompt, str(error))
+            return False
+        return True
 
     @contextmanager
     def training(self, label: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:

@@ -51,14 +51,14 @@ class Progress:
     def note(self, text: str) -> None:
         """One plain line."""
         if not self.quiet:
-            self.console.print(text, style="dim", markup=False)
+            self.console.print(text, style="dim", markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        self.console.print(f"warning: {text}", style="yellow", markup=False)
+        self.console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
     def headline(self, text: str) -> None:
         if not self.quiet:
-            self.console.print(text, style="bold", markup=False)
+            self.console.print(text, style="bold", markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, label: str, total: int) -> Iterator[Bar]:

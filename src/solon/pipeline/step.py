@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+from solon.data.prompts import BadRow
 from solon.pipeline.context import Context
 from solon.runs import Finished
 from solon.types import digest
@@ -33,6 +35,9 @@ class Step(ABC):
         key = digest([self.name, self.version, self.inputs(context), before])
         old = context.run.finished(self.name)
         if old and old.key == key:
+            context.quarantine += [BadRow(**row) for row in old.facts["set_aside"]]
             return old, True
+        known = len(context.quarantine)
         outputs, facts = self.make(context)
+        facts["set_aside"] = [asdict(row) for row in context.quarantine[known:]]
         return context.run.finish(self.name, key, outputs, facts), False

@@ -137,12 +137,9 @@ def train_reward(
     add_adapter(local, adapter, settings.lora, seed)
     model = RewardModel(local, adapter)
     rows = [
-        {
-            "ids_a": model.encode(p.prompt, p.response_a),
-            "ids_b": model.encode(p.prompt, p.response_b),
-            "prob_a": p.prob_a,
-        }
+        {"ids_a": a, "ids_b": b, "prob_a": p.prob_a}
         for p in informative
+        for a, b in [(model.encode(p.prompt, p.response_a), model.encode(p.prompt, p.response_b))]
     ]
     config = TrainingArguments(**trainer_arguments(settings, local, scratch, seed), remove_unused_columns=False)
     trainer = SoftBradleyTerryTrainer(

@@ -13,7 +13,7 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from solon.engines.local.model import LocalModel
-from solon.errors import DataError
+from solon.errors import DataError, PromptTooLong
 from solon.settings import SftSettings
 from solon.training.adapters import add_adapter, trainable
 from solon.training.trainer import Progress, fit, trainer_arguments
@@ -29,7 +29,10 @@ def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list
     """
     encoded = []
     for row in rows:
-        prompt = local.encode_chat([Message(**m) for m in row["prompt"]])  # type: ignore[arg-type]
+        try:
+            prompt = local.encode_chat([Message(**m) for m in row["prompt"]])  # type: ignore[arg-type]
+        except PromptTooLong:
+            continue
         answer = [*local.encode_text(row["completion"][0]["content"]), local.tokenizer.eos_token_id]
         if len(prompt) + len(answer) <= max_length:
             mask = [0] * len(prompt) + [1] * len(answer)

@@ -31,7 +31,8 @@ class Evaluate(Step):
         return [p for kind in context.prompts for p in context.prompts_of(kind, "heldout")]
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
-        prompts = self._prompts(context)
+        room = context.recipe.evaluate.max_tokens
+        prompts = [p for p in self._prompts(context) if context.fits(p, room)]
         answered = {model: self._answer(context, model, prompts) for model in MODELS}
         with context.progress.bar("reward scores", len(MODELS)) as bar:
             for rows in answered.values():

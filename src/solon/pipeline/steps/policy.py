@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from solon.pipeline.context import ADAPTERS, Context
 from solon.pipeline.step import Step
+from solon.types import Prompt
 
 
 class Policy(Step):
@@ -16,11 +18,16 @@ class Policy(Step):
 
     def inputs(self, context: Context) -> Any:
         recipe = context.recipe
-        return [recipe.rl_cai.method, recipe.rl_cai.ppo.model_dump(), self._prompts(context), recipe.seed]
+        return [
+            recipe.rl_cai.method,
+            recipe.rl_cai.ppo.model_dump(),
+            [asdict(p) for p in self._prompts(context)],
+            recipe.seed,
+        ]
 
-    def _prompts(self, context: Context) -> list[str]:
+    def _prompts(self, context: Context) -> list[Prompt]:
         """Red-team and helpful prompts both: the policy must learn when not to refuse, too."""
-        return [p.text for kind in context.prompts for p in context.prompts_of(kind, "train")]
+        return [p for kind in context.prompts for p in context.prompts_of(kind, "train")]
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         from solon.training.adapters import save_adapter
@@ -28,9 +35,11 @@ class Policy(Step):
 
         context.require("sl_cai")
         local, reward, recipe = context.policy, context.reward_model, context.recipe
+        room = recipe.rl_cai.ppo.max_tokens
+        prompts = [p.text for p in self._prompts(context) if context.fits(p, room)]
         with context.training("PPO steps") as tick:
             ppo = Ppo(local, "sl_cai", "policy", reward.score, recipe.rl_cai.ppo, recipe.seed)
-            history = ppo.train(self._prompts(context), tick)
+            history = ppo.train(prompts, tick)
         with context.run.building(ADAPTERS["policy"]) as folder:
             save_adapter(local, "policy", folder)
         return [context.path(ADAPTERS["policy"])], {"steps": history}

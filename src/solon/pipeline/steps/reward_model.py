@@ -1,4 +1,4 @@
-"""The reward model, trained on the soft labels; a fifth of the prompts measures it."""
+"""The reward model, trained on the soft labels; a held-out share of the prompts measures it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from solon.pipeline.step import Step
 from solon.types import digest
 
 HELD_OUT = 0.15
+TEMPLATE_ROOM = 64  # tokens the chat template may add
 
 
 class RewardModelStep(Step):
@@ -26,13 +27,14 @@ class RewardModelStep(Step):
         from solon.training.reward import Pair, train_reward
 
         rows = read_rows(context.path("rl_cai/preferences.parquet"))
+        local = context.policy
+        rows = [r for r in rows if _fits(local, r)]
         train = [r for r in rows if not _held_out(r["prompt_id"])]
         test = [r for r in rows if _held_out(r["prompt_id"]) and r["chosen"] != r["rejected"]]
         pairs = [
             Pair(r["prompt"][0]["content"], r["chosen"][0]["content"], r["rejected"][0]["content"], r["prob_chosen"])
             for r in train
         ]
-        local = context.policy
         with context.training("reward model steps") as tick, tempfile.TemporaryDirectory() as scratch:
             model, history = train_reward(
                 local,
@@ -54,6 +56,12 @@ class RewardModelStep(Step):
 def _held_out(prompt_id: str) -> bool:
     """All pairs of one prompt are on one side, or its text would leak across."""
     return int(digest(["reward", prompt_id])[:8], 16) / 2**32 < HELD_OUT
+
+
+def _fits(local: Any, row: dict[str, Any]) -> bool:
+    """Whether prompt and replies fit the context together; the ones that do not are counted by absence."""
+    size = sum(len(local.encode_text(row[side][0]["content"])) for side in ("prompt", "chosen", "rejected"))
+    return size + TEMPLATE_ROOM <= int(local.context)
 
 
 def _right(model: Any, rows: list[dict[str, Any]]) -> int:

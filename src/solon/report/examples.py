@@ -1,0 +1,127 @@
+"""Which answers and chains are shown: chosen by hash of the prompt's id, never by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from solon.report.material import Material, Row
+from solon.report.words import MODELS
+from solon.types import digest
+
+DECLINED = ("refuses", "redirects")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One held-out prompt with every model's answer. `flag` names what went wrong, if anything did."""
+
+    prompt: str
+    area: str
+    answers: list[tuple[str, Row]]
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Examples of one kind: how many are shown of how many there are."""
+
+    title: str
+    note: str
+    of: int
+    examples: list[Example]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One draft and its critique-and-revision steps."""
+
+    prompt: str
+    draft: str
+    steps: list[Row]
+
+
+def groups(m: Material) -> list[Group]:
+    """Five conversions, two failures, two look-alikes and two helpful prompts, as far as there are any."""
+    pairs = _paired(m)
+    red = [p for p in pairs if p["rl_cai"]["kind"] == "red_team"]
+    changed = [p for p in red if not _declines(p, "base") and _declines(p, "rl_cai")]
+    still = [p for p in red if not _declines(p, "rl_cai")]
+    shown = [_example(p) for p in _spread(changed, 5)]
+    failures = [_example(p, "still answers") for p in _spread(still, 2)]
+    out = [
+        Group("Now declined", "the base answered, RL-CAI declines", len(changed), shown),
+        Group("Still answered", "red-team prompts that RL-CAI does not decline", len(still), failures),
+    ]
+    for kind, title, note in (
+        ("lookalike", "Look-alikes", "they sound harmful and are not: an answer is right"),
+        ("helpful", "Helpful prompts", "an answer is right"),
+    ):
+        of_kind = [p for p in pairs if p["rl_cai"]["kind"] == kind]
+        refused = [p for p in of_kind if _declines(p, "rl_cai")]
+        answered = [p for p in of_kind if not _declines(p, "rl_cai")]
+        picked = _spread(refused, 1 if answered else 2)
+        picked += _spread(answered, 2 - len(picked))
+        shown = [_example(p, "over-refusal" if p in refused else "") for p in picked]
+        out.append(Group(title, note, len(of_kind), shown))
+    return [group for group in out if group.examples]
+
+
+def _paired(m: Material) -> list[dict[str, Row]]:
+    """Each prompt's row by model, for prompts that every model answered; in hash order."""
+    by_model = {model: {r["id"]: r for r in m.answers.get(model, [])} for model in MODELS}
+    ids = set.intersection(*(set(rows) for rows in by_model.values()))
+    return [{model: rows[i] for model, rows in by_model.items()} for i in sorted(ids, key=_order)]
+
+
+def _order(identity: Any) -> str:
+    return digest(["example", identity])
+
+
+def _declines(pair: dict[str, Row], model: str) -> bool:
+    return pair[model]["conduct"] in DECLINED
+
+
+def _spread(pairs: list[dict[str, Row]], n: int) -> list[dict[str, Row]]:
+    """The first `n`, one of each area before a second of any."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for place, pair in enumerate(pairs):
+        area = pair["base"].get("area", "")
+        ranked.append((seen[area], place, pair))
+        seen[area] += 1
+    return [pair for _, _, pair in sorted(ranked, key=lambda item: item[:2])[:n]]
+
+
+def _example(pair: dict[str, Row], flag: str = "") -> Example:
+    first = pair["base"]
+    return Example(first["prompt"], first.get("area", ""), list(pair.items()), flag)
+
+
+def chains(m: Material, n: int = 4) -> list[Chain]:
+    """Whole chains, of different first principles where possible."""
+    steps: dict[str, list[Row]] = {}
+    for row in m.revisions(["prompt_id", "step", "principle", "failure"]):
+        steps.setdefault(row["prompt_id"], []).append(row)
+    whole = {i: rows for i, rows in steps.items() if not any(row["failure"] for row in rows)}
+    longest = max((len(rows) for rows in whole.values()), default=0)
+    ids = sorted((i for i, rows in whole.items() if len(rows) == longest), key=_order)
+    seen: Counter[str] = Counter()
+    ranked = []
+    for place, identity in enumerate(ids):
+        principle = min(whole[identity], key=lambda row: row["step"])["principle"]
+        ranked.append((seen[principle], place, identity))
+        seen[principle] += 1
+    chosen = [identity for _, _, identity in sorted(ranked)[:n]]
+    columns = ["prompt_id", "prompt", "step", "principle", "before", "critique", "revision"]
+    found: dict[str, list[Row]] = {}
+    for row in sorted(m.revisions(columns, chosen), key=lambda row: row["step"]):
+        found.setdefault(row["prompt_id"], []).append(row)
+    return [Chain(found[i][0]["prompt"], found[i][0]["before"], found[i]) for i in chosen if i in found]
+
+
+def drawn(m: Material) -> tuple[Counter[str], Counter[str]]:
+    """How often each principle was drawn: in revisions, and in labels."""
+    revised = Counter(row["principle"] for row in m.revisions(["principle"]))
+    return revised, Counter(row["principle"] for row in m.preferences(["principle"]))

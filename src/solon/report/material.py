@@ -1,0 +1,108 @@
+"""The run folder, read: manifest, evaluation, step facts and the few rows that are shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from solon.constitution import Constitution, load_constitution
+from solon.errors import ConfigError, DataError
+from solon.evaluation import Rate
+from solon.files import read_text, read_yaml
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a report is made of. Parts that a run lacks are empty."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    metrics: dict[str, Any]
+    answers: dict[str, list[Row]]
+    cards: list[Row]
+    facts: dict[str, dict[str, Any]]
+    recipe: dict[str, Any]
+    recipe_text: str
+    constitution: Constitution | None
+
+    def setting(self, *path: str) -> Any:
+        """A value of the recipe, or None."""
+        value: Any = self.recipe
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def revisions(self, columns: list[str], prompt_ids: list[str] | None = None) -> list[Row]:
+        """Columns of the revision steps, of all prompts or some."""
+        return _rows(self.folder / "sl_cai/revisions.parquet", columns, prompt_ids)
+
+    def preferences(self, columns: list[str]) -> list[Row]:
+        """Columns of the labelled pairs."""
+        return _rows(self.folder / "rl_cai/preferences.parquet", columns)
+
+    def measure(self, kind: str, model: str, what: str) -> Rate | None:
+        """One of the metrics file's rates: `what` is declined, declined_change or reward_change."""
+        found = self.metrics.get(kind, {}).get(model, {}).get(what)
+        return Rate(**found) if found else None
+
+
+def read_material(folder: Path) -> Material:
+    """Everything small of a finished run. Raises DataError when `folder` holds none."""
+    manifest = _json(folder / "manifest.json")
+    if not isinstance(manifest, dict):
+        raise DataError(f"report: {folder} holds no finished run (no manifest.json); run the recipe first")
+    recipe_file = folder / "recipe.yaml"
+    has_recipe = recipe_file.is_file()
+    recipe = read_yaml(recipe_file, "recipe") if has_recipe else {}
+    steps = sorted((folder / "steps").glob("*.json"))
+    return Material(
+        folder=folder,
+        manifest=manifest,
+        metrics=_json(folder / "evaluation/metrics.json") or {},
+        answers=_json(folder / "evaluation/answers.json") or {},
+        cards=_json(folder / "evaluation/judge.json") or [],
+        facts={path.stem: (_json(path) or {}).get("facts") or {} for path in steps},
+        recipe=recipe,
+        recipe_text=read_text(recipe_file, "recipe") if has_recipe else "",
+        constitution=_constitution(recipe),
+    )
+
+
+def _json(path: Path) -> Any:
+    """The value in a JSON file; None when there is no such file. Raises DataError when it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"report: cannot read {path}: {error}") from None
+
+
+def _constitution(recipe: dict[str, Any]) -> Constitution | None:
+    """The constitution, if it is still where the recipe says."""
+    try:
+        return load_constitution(recipe["constitution"])
+    except (ConfigError, KeyError):
+        return None
+
+
+def _rows(path: Path, columns: list[str], prompt_ids: list[str] | None = None) -> list[Row]:
+    """Only the columns and prompts that are needed: a run may hold a million rows."""
+    if not path.is_file():
+        return []
+    try:
+        table = pq.read_table(path, columns=columns)
+    except (OSError, KeyError, pa.ArrowInvalid) as error:
+        raise DataError(f"report: {path}: {str(error).splitlines()[0]}") from None
+    if prompt_ids is not None:
+        table = table.filter(pc.is_in(table["prompt_id"], pa.array(prompt_ids, pa.string())))
+    rows: list[Row] = table.to_pylist()
+    return rows

@@ -1,0 +1,131 @@
+"""The report: one HTML file that needs no network and no script."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from solon.files import write_atomic
+from solon.report import charts, examples, findings, words
+from solon.report.material import Material, read_material
+
+NAME = "report.html"
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into a finished run's folder; returns its path.
+
+    Raises DataError when the folder holds no finished run or a broken file, StorageError when it cannot
+    be written.
+    """
+    path = folder / NAME
+    write_atomic(path, render(read_material(folder)))
+    return path
+
+
+def render(m: Material) -> str:
+    """The page as text. Everything from the run is escaped; only our own charts are markup."""
+    html = _environment().get_template("report.html").render(**_context(m))
+    return html.encode("utf-8", "replace").decode("utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("solon.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in (
+        "percent", "interval", "share", "change", "points", "amount", "amount_change", "number", "count", "duration",
+        "memory", "short_hash", "model_name", "excerpt", "kind_name",
+    ):  # fmt: skip
+        environment.filters[name] = getattr(words, name)
+    return environment
+
+
+def _context(m: Material) -> dict[str, Any]:
+    return {"m": m, "manifest": m.manifest, "names": words.MODELS, **_answer(m), **_learning(m), **_rules(m)}
+
+
+def _answer(m: Material) -> dict[str, Any]:
+    """Sections 1 to 3: the answer, its chart and the examples."""
+    cells, calls, cards = findings.table(m), findings.calls(m), findings.judge_cards(m)
+    return {
+        "headline": findings.headline(m),
+        "reading": findings.reading(m),
+        "stages": findings.stages(m),
+        "costs": findings.costs(m),
+        "cells": cells,
+        "rewards": {model: findings.mean_reward(m, model) for model in words.MODELS},
+        "cards": cards,
+        "used": findings.used_card(cards),
+        "trust": findings.judge_verdict(cards),
+        "calls": calls,
+        "call_totals": findings.call_totals(calls),
+        "rollouts": _rollouts(m),
+        "declined_chart": charts.declined(cells),
+        "groups": examples.groups(m),
+        "seconds": findings.run_seconds(m),
+    }
+
+
+def _rollouts(m: Material) -> int:
+    """Answers sampled inside PPO, which are not calls to an engine."""
+    return len(m.facts.get("policy", {}).get("steps", [])) * int(m.setting("rl_cai", "ppo", "batch_size") or 0)
+
+
+def _learning(m: Material) -> dict[str, Any]:
+    """Sections 4 to 6: revisions, AI feedback and training."""
+    pairs = m.facts.get("preferences", {})
+    won, reward = pairs.get("revision_preferred"), m.facts.get("reward_model", {})
+    from_revisions = pairs.get("from_revisions", 0)
+    return {
+        "revised": m.facts.get("revisions", {}),
+        "sources": words.SOURCES,
+        "chains": examples.chains(m),
+        "pairs": pairs,
+        "revision_won": None if won is None else findings.share_of(round(won * from_revisions), from_revisions),
+        "histogram": charts.histogram(m.preferences(["prob_chosen", "source"])),
+        "curves": _curves(m),
+        "reward": reward,
+        "reward_right": findings.share_of(reward.get("heldout_right", 0), reward.get("heldout_pairs", 0)),
+        "ppo": m.facts.get("policy", {}).get("steps", []),
+    }
+
+
+def _curves(m: Material) -> list[dict[str, Any]]:
+    ochre, sea = charts.COLOURS["SL-CAI"], charts.COLOURS["RL-CAI"]
+    ignorant = math.log(2)
+    wanted = (
+        ("SL-CAI loss", "nats per token", "sft", "loss", "loss", ochre, None),
+        ("Reward model loss", "nats per pair; dashed: ln 2, a coin", "reward_model", "loss", "loss", sea, ignorant),
+        ("PPO reward", "mean over the batch", "policy", "steps", "reward", sea, None),
+        ("PPO distance from SL-CAI", "KL, nats per answer", "policy", "steps", "kl", sea, None),
+    )
+    drawn = []
+    for title, unit, step, history, field, colour, level in wanted:
+        rows = [row for row in m.facts.get(step, {}).get(history, []) if words.finite(row.get(field))]
+        if rows:
+            svg = charts.curve(rows, field, colour, level)
+            first, last = rows[0][field], rows[-1][field]
+            drawn.append({"title": title, "unit": unit, "steps": len(rows), "first": first, "last": last, "svg": svg})
+    return drawn
+
+
+def _rules(m: Material) -> dict[str, Any]:
+    """Sections 7 and 8: the constitution and how to run it again."""
+    revised, labelled = examples.drawn(m)
+    recorded = m.manifest.get("constitution", {})
+    texts = {p.id: p.text for p in m.constitution.principles} if m.constitution else {}
+    return {
+        "constitution": m.constitution,
+        "constitution_changed": bool(m.constitution and recorded and m.constitution.hash != recorded.get("hash")),
+        "principle_texts": texts,
+        "drawn_revising": revised,
+        "drawn_labelling": labelled,
+    }

@@ -1,0 +1,92 @@
+"""The end of a run on the terminal: one table, the account of calls, and where to go next."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from solon.evaluation import Rate
+from solon.report import findings, words
+from solon.report.material import Material, read_material
+
+COLUMNS = {"red_team": "red-team declined", "lookalike": "look-alikes declined", "helpful": "helpful declined"}
+PLAIN_WIDTH = 120
+
+
+def summarise(folder: Path, report: Path) -> None:
+    """Print what the run showed to stdout: coloured on a terminal, plain text elsewhere."""
+    m = read_material(folder)
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, highlight=False, no_color=True, width=PLAIN_WIDTH)
+    if m.metrics:
+        console.print()
+        console.print(_table(m, console.is_terminal))
+        console.print(Text("[95% interval]; ± against the base, in points; declined = refuses or redirects", "dim"))
+        console.print()
+    for line in (_judge(m), _calls(m), _cost(m), f"report: {report}", f"try it:  solon serve {folder}"):
+        if line:
+            # Paths are printed whole, so that they can be copied.
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def _table(m: Material, terminal: bool) -> Table:
+    kinds = [kind for kind in COLUMNS if kind in m.metrics]
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("model", style="bold")
+    for kind in kinds:
+        n = m.measure(kind, "base", "declined")
+        table.add_column(f"{COLUMNS[kind]}\nn = {n.n:,}" if n else COLUMNS[kind])
+    scored = len(m.answers.get("base", []))
+    table.add_column(f"mean reward\nn = {scored:,}")
+    for model, name in words.MODELS.items():
+        shares = [(m.measure(k, model, "declined"), m.measure(k, model, "declined_change")) for k in kinds]
+        reward, moved = findings.mean_reward(m, model)
+        cells = [_cell(share, change if model != "base" else None) for share, change in shares]
+        table.add_row(name, *cells, _reward(reward, moved))
+    return table
+
+
+def _cell(share: Rate | None, moved: Rate | None) -> Text:
+    if share is None:
+        return Text("–")
+    text = Text(words.share(share))
+    if moved:
+        text.append(f"\n{words.points(moved.value)} {words.interval(moved)}", "dim")
+    return text
+
+
+def _reward(mean: Rate | None, moved: Rate | None) -> Text:
+    if mean is None:
+        return Text("–")
+    text = Text(words.amount(mean))
+    if moved:
+        text.append(f"\n{words.amount_change(moved)}", "dim")
+    return text
+
+
+def _judge(m: Material) -> str:
+    return f"judge:  {findings.judge_verdict(findings.judge_cards(m)).text}"
+
+
+def _calls(m: Material) -> str:
+    """ "calls:  reviser 48 recorded, policy 90 live"."""
+    parts = []
+    for row in findings.calls(m):
+        shown = [f"{row[how]:,} {how}" for how in ("recorded", "live", "stored") if row[how]]
+        parts.append(f"{row['role']} {' + '.join(shown)}")
+    return f"calls:  {', '.join(parts)}" if parts else ""
+
+
+def _cost(m: Material) -> str:
+    steps = m.manifest.get("steps", [])
+    unchanged = sum(bool(step.get("unchanged")) for step in steps)
+    kept = f" ({unchanged} of {len(steps)} steps unchanged)" if unchanged else ""
+    peak = m.manifest.get("machine", {}).get("peak_memory_mb")
+    memory = f", peak memory {words.memory(peak)}" if peak else ""
+    return f"time:   {words.duration(findings.run_seconds(m))}{kept}{memory}"

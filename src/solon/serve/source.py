@@ -1,0 +1,91 @@
+"""The engine and the constitution that a command line names. Imports torch only for weights in this process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from solon.constitution import Constitution, load_constitution
+from solon.engines import Engine
+from solon.errors import ConfigError
+from solon.pipeline.context import ADAPTERS
+from solon.pipeline.recipe import Recipe, load_recipe
+from solon.serve.settings import ServeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What to serve. `warning` is one line the user should see, or ""."""
+
+    engine: Engine
+    constitution: Constitution
+    settings: ServeSettings
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """An OpenAI-compatible server: its base address (ending in /v1, as a rule) and a model it has."""
+
+    url: str
+    model: str
+
+    def engine(self) -> Engine:
+        """Raises ConfigError when the address is none."""
+        from solon.engines.openai import OpenAIEngine
+
+        if not self.url.startswith(("http://", "https://")):
+            raise ConfigError(f"upstream: '{self.url}' is not an http address (such as http://127.0.0.1:11434/v1)")
+        return OpenAIEngine(self.model, self.url, retries=2)
+
+
+def from_run(folder: Path, upstream: Upstream | None = None) -> Source:
+    """A finished run: its policy (or `upstream`), constitution, seed and revision settings.
+
+    Reads the folder only: no lock, no memo. Raises ConfigError when the run is not finished.
+    """
+    if not (folder / "recipe.yaml").is_file():
+        raise ConfigError(f"run: no recipe.yaml in {folder}; give the folder of a finished run (runs/quickstart)")
+    recipe = load_recipe(str(folder / "recipe.yaml"))
+    constitution = load_constitution(recipe.constitution)
+    engine = upstream.engine() if upstream else _policy(recipe, folder)
+    revision = recipe.sl_cai.revision
+    settings = ServeSettings(
+        model=upstream.model if upstream else recipe.name,
+        seed=recipe.seed,
+        critique_tokens=revision.critique_tokens,
+        temperature=revision.temperature,
+    )
+    return Source(engine, constitution, settings, _changed(folder, constitution))
+
+
+def from_upstream(constitution: str, upstream: Upstream) -> Source:
+    """Any constitution in front of any server. Raises ConfigError."""
+    return Source(upstream.engine(), load_constitution(constitution), ServeSettings(upstream.model))
+
+
+def _policy(recipe: Recipe, folder: Path) -> Engine:
+    """The run's RL-CAI policy, loaded into this process."""
+    adapter = folder / ADAPTERS["policy"]
+    if not (adapter / "adapter_config.json").is_file():
+        raise ConfigError(f"run: {folder} has no trained policy yet ({adapter}); let `solon run` finish first")
+    from solon.engines.local.model import LocalModel
+    from solon.engines.transformers import TransformersEngine
+    from solon.training.adapters import adapter_hash, load_adapter
+
+    role = recipe.roles.policy
+    local = LocalModel.load(role.model, role.precision)
+    load_adapter(local, "policy", adapter)
+    return TransformersEngine(local, "policy", adapter_hash(adapter), role.batch_size)
+
+
+def _changed(folder: Path, constitution: Constitution) -> str:
+    """A warning when the constitution is not the one the run was made with, as its manifest says."""
+    try:
+        trained = json.loads((folder / "manifest.json").read_text())["constitution"]["hash"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    if trained == constitution.hash:
+        return ""
+    return f"the constitution '{constitution.name}' has changed since this run was trained; serving the new text"
