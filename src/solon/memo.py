@@ -25,7 +25,8 @@ COMMIT_ROWS = 256
 _SCHEMA = """
 create table if not exists engines (key text primary key, fingerprint text not null);
 create table if not exists calls (
-  key text primary key, engine text not null, role text not null, request text not null, answer text not null, seconds real not null
+  key text primary key, engine text not null, role text not null,
+  request text not null, answer text not null, seconds real not null
 ) without rowid;
 """
 

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from recipes_for_tests import tiny_recipe
 
+from recipes_for_tests import tiny_recipe
 from solon.files import sha256_file
 
 KILLS = 20

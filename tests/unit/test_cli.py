@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from recipes_for_tests import tiny_recipe
 
 import solon.cli
+from recipes_for_tests import tiny_recipe
 from solon.runs import Run
 
 Solon = tuple[int, str, str]

@@ -33,11 +33,11 @@ def data_path(name: str) -> Path:
     return Path(name)
 
 
-def load_prompts(name: str, kind: str) -> tuple[list[Prompt], list[BadRow]]:
+def load_prompts(name: str, kind: str, area: str = "area") -> tuple[list[Prompt], list[BadRow]]:
     """The prompts of a file, and the rows that were set aside.
 
     A row is an object with `prompt` (or text, instruction, question, turns), and optionally `id`, `area`
-    and `split` ("train" or "heldout"). Rows without a split: every third is held out, by hash of the id.
+    (or the field named by `area`) and `split` ("train" or "heldout"). Rows without a split: every third is held out, by hash of the id.
     Raises ConfigError when the file cannot be read and DataError when no row is usable.
     """
     path = data_path(name)
@@ -46,7 +46,7 @@ def load_prompts(name: str, kind: str) -> tuple[list[Prompt], list[BadRow]]:
     seen: set[str] = set()
     for number, line in numbered_lines(path, f"prompts.{kind}"):
         row = _parse(line)
-        prompt = row if isinstance(row, str) else _prompt(row, kind, number)
+        prompt = row if isinstance(row, str) else _prompt(row, kind, area)
         if isinstance(prompt, Prompt) and prompt.id in seen:
             prompt = f"duplicate id '{prompt.id}'"
         if isinstance(prompt, str):
@@ -73,7 +73,7 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     return row if isinstance(row, dict) else f"expected an object, found {type(row).__name__}"
 
 
-def _prompt(row: dict[str, Any], kind: str, number: int) -> Prompt | str:
+def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
     text = next((row[name] for name in _FIELDS if row.get(name)), None)
     if isinstance(text, list) and text:
         text = text[0]
@@ -87,7 +87,7 @@ def _prompt(row: dict[str, Any], kind: str, number: int) -> Prompt | str:
     split = str(row.get("split", "heldout" if int(digest(identity)[:8], 16) % 3 == 0 else "train"))
     if split not in ("train", "heldout"):
         return f"split is '{split}', expected train or heldout"
-    return Prompt(identity, text.strip(), kind, str(row.get("area", "")), split)
+    return Prompt(identity, text.strip(), kind, str(row.get(area, "")), split)
 
 
 def split(prompts: Sequence[Prompt], which: str) -> list[Prompt]:

@@ -20,7 +20,7 @@ from solon.memo import Memo
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, Role, RoleName
 from solon.runs import Finished, Run
-from solon.types import Prompt, user
+from solon.types import Fingerprint, Prompt, user
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
@@ -41,6 +41,7 @@ class Context:
         self.constitution: Constitution = load_constitution(recipe.constitution)
         self.memo = Memo(run.folder / "memo.sqlite")
         self.usage = Usage()
+        self.fingerprints: dict[str, Fingerprint] = {}
         self.finished: dict[str, Finished] = {}
         self.quarantine: list[BadRow] = []
         self._models: dict[tuple[str, str], LocalModel] = {}
@@ -113,6 +114,7 @@ class Context:
         return self._memoised(TransformersEngine(self.policy, adapter, weights, batch), role)
 
     def _memoised(self, engine: Engine, role: str) -> MemoisedEngine:
+        self.fingerprints[role] = engine.fingerprint
         return MemoisedEngine(engine, self.memo, role, self.usage)
 
     def _build(self, name: RoleName, role: Role) -> Engine:

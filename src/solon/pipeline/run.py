@@ -9,16 +9,20 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from solon.errors import ConfigError
 from solon.files import write_atomic, write_json
 from solon.pipeline.context import Context
 from solon.pipeline.progress import Progress
-from solon.pipeline.recipe import Recipe
+from solon.pipeline.recipe import Recipe, load_recipe
 from solon.pipeline.steps import all_steps
 from solon.runs import Run
 from solon.types import digest
@@ -46,6 +50,20 @@ def run_recipe(recipe: Recipe, folder: Path, progress: Progress) -> dict[str, An
     return manifest
 
 
+@contextmanager
+def opened(folder: Path, progress: Progress) -> Iterator[Context]:
+    """A finished run's context, to ask its models more. Raises ConfigError when the folder holds no finished run."""
+    if not (folder / "manifest.json").exists():
+        raise ConfigError(f"run: {folder} holds no finished run (no manifest.json); finish it with solon run")
+    run = Run(folder)
+    with run.locked():
+        context = Context(load_recipe(str(folder / "recipe.yaml")), run, progress)
+        try:
+            yield context
+        finally:
+            context.close()
+
+
 def _run_steps(context: Context) -> list[dict[str, Any]]:
     done: list[dict[str, Any]] = []
     steps = all_steps()
@@ -64,7 +82,6 @@ def _manifest(context: Context, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """What made what: hashes, seeds, versions, engines, calls, time and memory."""
     roles = {name: context.role(name).model_dump() for name in ("policy", "drafter", "reviser", "responder", "judge")}
     previous = _previous(context.run)
-    fresh = all(step["unchanged"] for step in steps)
     return {
         "recipe": context.recipe.name,
         "recipe_hash": digest(context.recipe.model_dump(mode="json")),
@@ -75,8 +92,9 @@ def _manifest(context: Context, steps: list[dict[str, Any]]) -> dict[str, Any]:
             "hash": context.constitution.hash,
         },
         "roles": roles,
-        # A run that had nothing to do keeps the account of the one that did the work.
-        "calls": previous.get("calls", {}) if fresh else _merged_calls(previous, context),
+        # Roles that were not asked again keep the account of the run that asked them.
+        "calls": {**previous.get("calls", {}), **context.usage.as_dict()},
+        "engines": {**previous.get("engines", {}), **{r: asdict(f) for r, f in context.fingerprints.items()}},
         "steps": steps,
         "outputs": {name: record.outputs for name, record in context.finished.items()},
         "quarantined": len(context.quarantine),
@@ -92,11 +110,6 @@ def _previous(run: Run) -> dict[str, Any]:
         return value
     except (OSError, ValueError):
         return {}
-
-
-def _merged_calls(previous: dict[str, Any], context: Context) -> dict[str, Any]:
-    """This run's calls by role; roles that were not asked again keep their earlier account."""
-    return {**previous.get("calls", {}), **context.usage.as_dict()}
 
 
 def _version(name: str) -> str:

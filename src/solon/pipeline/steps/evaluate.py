@@ -33,7 +33,7 @@ class Evaluate(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
         prompts = [p for p in self._prompts(context) if context.fits(p, room)]
-        answered = {model: self._answer(context, model, prompts) for model in MODELS}
+        answered = {model: answer_all(context, model, prompts) for model in MODELS}
         with context.progress.bar("reward scores", len(MODELS)) as bar:
             for rows in answered.values():
                 scores = context.reward_model.score([r["prompt"] for r in rows], [r["text"] for r in rows])
@@ -46,19 +46,21 @@ class Evaluate(Step):
         write_json(metrics, measured)
         return [answers, metrics], measured
 
-    def _answer(self, context: Context, model: str, prompts: list[Prompt]) -> Answered:
-        engine = context.adapted(MODELS[model], f"policy ({model})")
-        tokens = context.recipe.evaluate.max_tokens
 
-        async def ask(prompt: Prompt) -> Completion:
-            return await engine.generate(GenerateRequest((user(prompt.text),), max_tokens=tokens, temperature=0.0))
+def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
+    """Greedy answers of `model` (a key of MODELS) to the prompts, each with what it does."""
+    engine = context.adapted(MODELS[model], f"policy ({model})")
+    tokens = context.recipe.evaluate.max_tokens
 
-        with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
-            answers = context.ask(gather_window(prompts, ask, done=bar.step))
-        return [
-            {"id": p.id, "kind": p.kind, "area": p.area, "prompt": p.text, "text": a.text, "conduct": conduct(a.text)}
-            for p, a in zip(prompts, answers, strict=True)
-        ]
+    async def ask(prompt: Prompt) -> Completion:
+        return await engine.generate(GenerateRequest((user(prompt.text),), max_tokens=tokens, temperature=0.0))
+
+    with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
+        answers = context.ask(gather_window(prompts, ask, done=bar.step))
+    return [
+        {"id": p.id, "kind": p.kind, "area": p.area, "prompt": p.text, "text": a.text, "conduct": conduct(a.text)}
+        for p, a in zip(prompts, answers, strict=True)
+    ]
 
 
 def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
