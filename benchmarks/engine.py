@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import tempfile
 import time
@@ -19,7 +20,7 @@ from solon.constitution import draw, load_constitution
 from solon.data.prompts import load_prompts, split
 from solon.engines import Engine, MemoisedEngine
 from solon.engines.local.model import LocalModel
-from solon.engines.recorded import load_recording, recording_path
+from solon.engines.recorded import recording_path
 from solon.engines.transformers import TransformersEngine
 from solon.flow import gather_window
 from solon.memo import Memo
@@ -48,10 +49,7 @@ def critique_requests(count: int, tokens: int) -> list[GenerateRequest]:
 
 def drafts_by_prompt() -> dict[str, str]:
     """The recorded drafts, by prompt."""
-    import json
-
     drafts: dict[str, str] = {}
-    load_recording(recording_path("quickstart"))
     with recording_path("quickstart").open() as lines:
         for line in lines:
             row = json.loads(line)

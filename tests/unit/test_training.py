@@ -67,6 +67,12 @@ def test_only_the_answer_is_learnt(tiny: LocalModel) -> None:
     assert learnt[-1] == tiny.tokenizer.eos_token_id
 
 
+def test_an_answer_cut_off_teaches_no_end(tiny: LocalModel) -> None:
+    (row,) = encode_rows(tiny, [{**ROWS[0], "ended": False}], 512)
+    assert row["completion_mask"][-1] == 1
+    assert row["input_ids"][-1] == tiny.encode_text(ANSWER)[-1]
+
+
 def test_rows_that_never_fit_are_an_error(tiny: LocalModel) -> None:
     with pytest.raises(DataError, match="none of 16 rows fits max_length 16"):
         encode_rows(tiny, ROWS, 16)
@@ -170,3 +176,22 @@ def test_a_reward_that_is_not_finite_stops_ppo(tiny: LocalModel) -> None:
     ppo = Ppo(tiny, "sl_cai", "policy", lambda _p, a: [float("nan")] * len(a), settings, 0)
     with pytest.raises(EngineError, match="reward of step 1 is not finite"):
         ppo.train(["go"], silent)
+
+
+def test_our_sft_loss_is_trls(tiny: LocalModel, tmp_path: Path) -> None:
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    from solon.training.sft import CompletionTrainer
+    from solon.training.trainer import trainer_arguments
+
+    add_adapter(tiny, "sl_cai", LoraSettings(rank=2), 0)
+    config = SFTConfig(**trainer_arguments(SftSettings(), tiny, tmp_path, 0), completion_only_loss=True, bf16=False)
+    losses = []
+    for kind in (SFTTrainer, CompletionTrainer):
+        data = Dataset.from_list(encode_rows(tiny, ROWS[:5], 512))
+        trainer = kind(model=tiny.model, args=config, train_dataset=data, processing_class=tiny.tokenizer)
+        trainer.local = tiny
+        batch = next(iter(trainer.get_train_dataloader()))
+        losses.append(float(trainer.compute_loss(trainer.model, batch)))
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)

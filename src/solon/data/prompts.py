@@ -37,7 +37,8 @@ def load_prompts(name: str, kind: str, area: str = "area") -> tuple[list[Prompt]
     """The prompts of a file, and the rows that were set aside.
 
     A row is an object with `prompt` (or text, instruction, question, turns), and optionally `id`, `area`
-    (or the field named by `area`) and `split` ("train" or "heldout"). Rows without a split: every third is held out, by hash of the id.
+    (or the field named by `area`) and `split` ("train" or "heldout").
+    Rows without a split: about every third is held out, by hash of the id.
     Raises ConfigError when the file cannot be read and DataError when no row is usable.
     """
     path = data_path(name)

@@ -10,24 +10,33 @@ from solon.prompts.chain import ask_critique
 from solon.types import Completion, Message, Prompt, Revision, assistant, digest, user
 
 
-def row(prompt: Sequence[Message], completion: str, source: str, prompt_id: str) -> dict[str, Any]:
-    """One training row: lists of messages under `prompt` and `completion`, and where it comes from."""
+def row(prompt: Sequence[Message], completion: str, source: str, prompt_id: str, ended: bool = True) -> dict[str, Any]:
+    """One training row: lists of messages under `prompt` and `completion`, and where it comes from.
+
+    `ended` is false for an answer cut off by its token limit: its end must not be learnt as an end.
+    """
     return {
         "prompt": [m.as_dict() for m in prompt],
         "completion": [assistant(completion).as_dict()],
         "source": source,
         "prompt_id": prompt_id,
+        "ended": ended,
     }
 
 
 def revision_rows(revisions: Sequence[Revision]) -> list[dict[str, Any]]:
-    """(prompt → revision) for every step that gave one; critiques are dropped (CAI paper, section 3.1)."""
-    return [row((user(r.prompt),), r.revision, "revision", r.prompt_id) for r in revisions if not r.failure]
+    """(prompt → revision) for every step that gave one; critiques are dropped (CAI paper, section 3.1).
+
+    A revision that left the text as it was is not learnt twice: weak revisers repeat a refusal word for
+    word, and the mix would tip towards refusing.
+    """
+    changed = [r for r in revisions if not r.failure and r.revision != r.before]
+    return [row((user(r.prompt),), r.revision, "revision", r.prompt_id) for r in changed]
 
 
 def helpful_rows(answers: Sequence[tuple[Prompt, Completion]]) -> list[dict[str, Any]]:
-    """(prompt → answer) for sampled answers that came to an end of their own."""
-    return [row((user(p.text),), a.text, p.kind, p.id) for p, a in answers if a.text and not a.truncated]
+    """(prompt → answer) for every sampled answer that says anything."""
+    return [row((user(p.text),), a.text, p.kind, p.id, not a.truncated) for p, a in answers if a.text]
 
 
 def critique_rows(revisions: Sequence[Revision], constitution: Constitution, share: float) -> list[dict[str, Any]]:

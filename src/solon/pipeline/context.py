@@ -144,7 +144,6 @@ class Context:
 
         key = (role.model, role.precision)
         if key not in self._models:
-            self.progress.note(f"loading {role.model}")
             self._models[key] = LocalModel.load(role.model, role.precision)
         return self._models[key]
 

@@ -40,6 +40,7 @@ def run_recipe(recipe: Recipe, folder: Path, progress: Progress) -> dict[str, An
     with run.locked():
         _write_recipe(run, recipe)
         context = Context(recipe, run, progress)
+        write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
         try:
             steps = _run_steps(context)
         finally:
@@ -74,7 +75,8 @@ def _run_steps(context: Context) -> list[dict[str, Any]]:
         context.finished[step.name] = record
         seconds = time.monotonic() - started
         context.progress.note(f"  unchanged ({seconds:.1f} s)" if fresh else f"  done in {seconds:.1f} s")
-        done.append({"step": step.name, "title": step.title, "unchanged": fresh, "seconds": round(seconds, 2)})
+        cost = record.facts["seconds"]  # of making it, whichever run did
+        done.append({"step": step.name, "title": step.title, "unchanged": fresh, "seconds": cost})
     return done
 
 
@@ -100,7 +102,10 @@ def _manifest(context: Context, steps: list[dict[str, Any]]) -> dict[str, Any]:
         "quarantined": len(context.quarantine),
         "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
-        "machine": {"cpus": _cpus(), "peak_memory_mb": _peak_memory_mb()},
+        "machine": {
+            "cpus": _cpus(),
+            "peak_memory_mb": max(_peak_memory_mb(), previous.get("machine", {}).get("peak_memory_mb", 0)),
+        },
     }
 
 

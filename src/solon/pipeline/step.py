@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import asdict
 from pathlib import Path
@@ -38,6 +39,8 @@ class Step(ABC):
             context.quarantine += [BadRow(**row) for row in old.facts["set_aside"]]
             return old, True
         known = len(context.quarantine)
+        started = time.monotonic()
         outputs, facts = self.make(context)
+        facts["seconds"] = round(time.monotonic() - started, 2)
         facts["set_aside"] = [asdict(row) for row in context.quarantine[known:]]
         return context.run.finish(self.name, key, outputs, facts), False

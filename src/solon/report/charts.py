@@ -10,7 +10,7 @@ import vl_convert
 from markupsafe import Markup
 
 from solon.report.findings import Cell
-from solon.report.words import KINDS, MODELS, finite, percent
+from solon.report.words import KINDS, MODELS, percent
 
 INK, FAINT, GRID = "#2a2925", "#6d6a62", "#e7e4dc"
 COLOURS = {"base": "#918b80", "SL-CAI": "#c47a1c", "RL-CAI": "#17607f"}
@@ -80,10 +80,9 @@ def histogram(rows: Sequence[dict[str, Any]]) -> Markup | None:
     names = {"revision": "draft against revision", "policy": "two policy answers"}
     counts: dict[tuple[str, int], int] = {}
     for row in rows:
-        if finite(row["prob_chosen"]):
-            place = min(int((row["prob_chosen"] - 0.5) * 2 * BINS), BINS - 1)
-            key = (names.get(row["source"], "other"), place)
-            counts[key] = counts.get(key, 0) + 1
+        place = min(int((row["prob_chosen"] - 0.5) * 2 * BINS), BINS - 1)
+        key = (names.get(row["source"], "other"), place)
+        counts[key] = counts.get(key, 0) + 1
     if not counts:
         return None
     width = 0.5 / BINS
@@ -95,7 +94,7 @@ def histogram(rows: Sequence[dict[str, Any]]) -> Markup | None:
     colours = dict(zip([*names.values(), "other"], ["#17607f", "#d9a45b", "#918b80"], strict=True))
     scale = alt.Scale(domain=present, range=[colours[name] for name in present])
     x_axis = alt.Axis(grid=False, format=".1f", tickCount=6)
-    x = alt.X("low:Q", scale=alt.Scale(domain=[0.5, 1]), title="P(chosen reply is better)", axis=x_axis)
+    x = alt.X("low:Q", bin="binned", scale=alt.Scale(domain=[0.5, 1]), title="P(chosen reply is better)", axis=x_axis)
     y = alt.Y("pairs:Q", stack="zero", title="pairs", axis=alt.Axis(tickCount=4, tickMinStep=1))
     chart = alt.Chart(_data(bars)).mark_bar(stroke="white", strokeWidth=1)
     chart = chart.encode(x=x, x2="high:Q", y=y, color=alt.Color("source:N", scale=scale))

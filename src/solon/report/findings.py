@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import Any, Literal
 
 from solon.evaluation import Rate, difference, rate
@@ -171,6 +174,14 @@ def judge_verdict(cards: list[JudgeCard]) -> Verdict:
 def share_of(hits: int, n: int) -> Rate | None:
     """A share with its interval; None of nothing."""
     return rate([True] * hits + [False] * (n - hits)) if n else None
+
+
+def mean_of(values: Sequence[float]) -> Rate | None:
+    """A mean with its normal 95% interval; None of fewer than two. Cheap at any number of values."""
+    if len(values) < 2:
+        return None
+    middle, wide = fmean(values), 1.96 * stdev(values) / math.sqrt(len(values))
+    return Rate(middle, middle - wide, middle + wide, len(values))
 
 
 def calls(m: Material) -> list[dict[str, Any]]:

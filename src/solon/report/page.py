@@ -42,7 +42,7 @@ def _environment() -> Environment:
     )
     for name in (
         "percent", "interval", "share", "change", "points", "amount", "amount_change", "number", "count", "duration",
-        "memory", "short_hash", "model_name", "excerpt", "kind_name",
+        "memory", "short_hash", "model_name", "excerpt", "kind_name", "tied",
     ):  # fmt: skip
         environment.filters[name] = getattr(words, name)
     return environment
@@ -84,13 +84,15 @@ def _learning(m: Material) -> dict[str, Any]:
     pairs = m.facts.get("preferences", {})
     won, reward = pairs.get("revision_preferred"), m.facts.get("reward_model", {})
     from_revisions = pairs.get("from_revisions", 0)
+    labels = [row for row in m.preferences(["prob_chosen", "source"]) if words.finite(row["prob_chosen"])]
     return {
         "revised": m.facts.get("revisions", {}),
         "sources": words.SOURCES,
         "chains": examples.chains(m),
         "pairs": pairs,
         "revision_won": None if won is None else findings.share_of(round(won * from_revisions), from_revisions),
-        "histogram": charts.histogram(m.preferences(["prob_chosen", "source"])),
+        "histogram": charts.histogram(labels),
+        "confidence": findings.mean_of([row["prob_chosen"] for row in labels]),
         "curves": _curves(m),
         "reward": reward,
         "reward_right": findings.share_of(reward.get("heldout_right", 0), reward.get("heldout_pairs", 0)),

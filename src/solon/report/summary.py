@@ -14,7 +14,7 @@ from solon.evaluation import Rate
 from solon.report import findings, words
 from solon.report.material import Material, read_material
 
-COLUMNS = {"red_team": "red-team declined", "lookalike": "look-alikes declined", "helpful": "helpful declined"}
+COLUMNS = {"red_team": "red-team", "lookalike": "look-alikes", "helpful": "helpful"}
 PLAIN_WIDTH = 120
 
 
@@ -37,13 +37,13 @@ def summarise(folder: Path, report: Path) -> None:
 
 def _table(m: Material, terminal: bool) -> Table:
     kinds = [kind for kind in COLUMNS if kind in m.metrics]
-    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("model", style="bold")
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("model", style="bold", no_wrap=True)
     for kind in kinds:
         n = m.measure(kind, "base", "declined")
-        table.add_column(f"{COLUMNS[kind]}\nn = {n.n:,}" if n else COLUMNS[kind])
+        table.add_column(f"{COLUMNS[kind]}\ndeclined\nn = {n.n if n else 0:,}", no_wrap=True)
     scored = len(m.answers.get("base", []))
-    table.add_column(f"mean reward\nn = {scored:,}")
+    table.add_column(f"all prompts\nmean reward\nn = {scored:,}", no_wrap=True)
     for model, name in words.MODELS.items():
         shares = [(m.measure(k, model, "declined"), m.measure(k, model, "declined_change")) for k in kinds]
         reward, moved = findings.mean_reward(m, model)

@@ -35,6 +35,11 @@ def interval(r: Rate) -> str:
     return f"[{_signless(100 * r.low)}, {_signless(100 * r.high)}]"
 
 
+def tied(text: str) -> str:
+    """`text` with its intervals kept on one line."""
+    return re.sub(r"\[(\S+), (\S+)\]", "[\\1,\u00a0\\2]", text)
+
+
 def share(r: Rate) -> str:
     return f"{percent(r.value)} {interval(r)}"
 

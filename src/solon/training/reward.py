@@ -137,7 +137,7 @@ def train_reward(
     add_adapter(local, adapter, settings.lora, seed)
     model = RewardModel(local, adapter)
     rows = [
-        {"ids_a": a, "ids_b": b, "prob_a": p.prob_a}
+        {"ids_a": a, "ids_b": b, "prob_a": p.prob_a, "length": len(a) + len(b)}
         for p in informative
         for a, b in [(model.encode(p.prompt, p.response_a), model.encode(p.prompt, p.response_b))]
     ]

@@ -31,6 +31,7 @@ def trainer_arguments(
         "per_device_train_batch_size": settings.batch_size,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 0.05,
+        "train_sampling_strategy": "group_by_length",
         "logging_steps": 1,
         "save_strategy": "no",
         "report_to": "none",

@@ -37,25 +37,39 @@ PLAIN_TEMPLATE = (
 class LocalModel:
     """A causal language model in this process.
 
-    `model` is a transformers model, or a PEFT model once an adapter exists. Raises ModelError when the
-    weights cannot be loaded.
+    `model` is a transformers model, or a PEFT model once an adapter exists. Weights and tokenizer are read
+    at first use: an engine whose every answer is stored never loads them. Raises ModelError when they
+    cannot be loaded.
     """
 
     def __init__(self, source: ModelSource, precision: str = "float32", device: str | None = None) -> None:
         self.source, self.precision = source, precision
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
-            self.model: Any = AutoModelForCausalLM.from_pretrained(
-                source.folder, dtype=getattr(torch, precision), use_safetensors=True, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"model: cannot load {source.name}: {str(error).splitlines()[0][:200]}") from None
-        self.model.to(self.device).eval()
-        if not self.tokenizer.chat_template:
-            self.tokenizer.chat_template = PLAIN_TEMPLATE
-        self.tokenizer.padding_side = "left"
         self.thread = ThreadPoolExecutor(1, "solon-model")
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        with self._translated():
+            tokenizer = AutoTokenizer.from_pretrained(self.source.folder, trust_remote_code=False)
+        if not tokenizer.chat_template:
+            tokenizer.chat_template = PLAIN_TEMPLATE
+        tokenizer.padding_side = "left"
+        return tokenizer
+
+    @cached_property
+    def model(self) -> Any:
+        with self._translated():
+            model = AutoModelForCausalLM.from_pretrained(
+                self.source.folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
+            )
+        return model.to(self.device).eval()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(f"model: cannot load {self.source.name}: {str(error).splitlines()[0][:200]}") from None
 
     @classmethod
     def load(cls, name: str, precision: str = "float32", device: str | None = None) -> LocalModel:
