@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from solon.constitution import Constitution, Principle
+
+# Timings on a busy two-core machine say nothing about the code.
+settings.register_profile("solon", deadline=None)
+settings.load_profile("solon")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ TEMPLATE = (
 SPECIAL = ("<|im_start|>", "<|im_end|>")
 
 
-def write_tiny_llama(folder: Path, *, layers: int = 2, width: int = 32, seed: int = 0) -> Path:
+def write_tiny_llama(folder: Path, *, layers: int = 2, width: int = 32, context: int = 512, seed: int = 0) -> Path:
     """Write model and tokenizer to `folder` and return it."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate([*SPECIAL, *alphabet])}
@@ -35,7 +35,7 @@ def write_tiny_llama(folder: Path, *, layers: int = 2, width: int = 32, seed: in
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=512,
+        max_position_embeddings=context,
         eos_token_id=fast.eos_token_id,
         pad_token_id=fast.pad_token_id,
         bos_token_id=fast.bos_token_id,

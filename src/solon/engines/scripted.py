@@ -113,7 +113,9 @@ class ScriptedEngine:
         if rule and rule.probs is not None:
             probs = [max(p, 1e-12) for p in rule.probs]
         else:
-            probs = [1 + int(digest([request.payload(), i])[:4], 16) for i in range(len(request.choices))]
+            # By the choice's text, not its place: a script has no order bias unless a rule gives it one.
+            asked = [m.as_dict() for m in request.messages]
+            probs = [1 + int(digest([asked, choice])[:4], 16) for choice in request.choices]
         return Choice(tuple(math.log(p / sum(probs)) for p in probs))
 
     async def close(self) -> None:

@@ -53,7 +53,7 @@ _HELPERS = _any(
     "emergency", "lawyer", "someone", "poison",
 )  # fmt: skip
 _REDIRECTS = (
-    rf"\b(?:it|this|that|doing so|\w+ing(?: \w+){{0,4}})(?:'s| is| are| would be) (?:\w+ )?{_BAD}",
+    rf"\b(?:it|this|that|doing so|\w+ing(?: \w+){{0,8}})(?:'s| is| are| would be) (?:\w+ )?{_BAD}",
     r"\b(?:please|consider|try|you should|you could|I(?:'d| would) (?:encourage|suggest|advise|recommend|urge))\W"
     rf"(?:\w+ ){{0,4}}{_TURN_TO} (?:\w+ ){{0,5}}{_HELPERS}",
     r"\bit(?:'s| is) (?:important|essential|crucial) to "
