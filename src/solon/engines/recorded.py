@@ -1,12 +1,14 @@
 """Answers from a recording only: a real model's calls, stored by content and shipped as text.
 
-A recording is a JSON-lines file: one header naming the engines (role → fingerprint), then one call a
-line. It is a memo's content made readable, so anyone can review what a quickstart replays.
+A recording is a JSON-lines file: one header naming the engines (role → fingerprint) and the messages that
+many calls share (demonstrations), then one call a line, where `{"shared": n}` stands for the n-th of them.
+It is a memo's content made readable, so anyone can review what a quickstart replays.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -21,6 +23,7 @@ from solon.memo import Call, call_key, unpack
 from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
 
 SHIPPED = "quickstart"
+SHARED_BY = 20  # a message in this many calls is written once
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,16 @@ def load_recording(path: Path) -> Recording:
 
 def write_recording(path: Path, engines: dict[str, Fingerprint], calls: Iterable[Call]) -> int:
     """Publish calls as a recording; returns how many."""
-    lines = [json.dumps({"engines": {role: asdict(fp) for role, fp in sorted(engines.items())}})]
-    for call in calls:
-        lines.append(json.dumps({"key": call.key, "request": call.request, "answer": call.answer}, ensure_ascii=False))
+    rows = list(calls)
+    counts = Counter(json.dumps(m) for call in rows for m in call.request["messages"])
+    shared = {text: n for n, text in enumerate(text for text, count in counts.items() if count >= SHARED_BY)}
+    named = {role: asdict(fingerprint) for role, fingerprint in sorted(engines.items())}
+    lines = [json.dumps({"engines": named, "shared": [json.loads(text) for text in shared]}, ensure_ascii=False)]
+    for call in rows:
+        marked = ((shared.get(json.dumps(m)), m) for m in call.request["messages"])
+        messages = [m if n is None else {"shared": n} for n, m in marked]
+        row = {"key": call.key, "role": call.role, "request": {**call.request, "messages": messages}}
+        lines.append(json.dumps({**row, "answer": call.answer}, ensure_ascii=False))
     write_atomic(path, "\n".join(lines) + "\n")
     return len(lines) - 1
 

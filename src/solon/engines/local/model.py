@@ -7,6 +7,7 @@ that is frozen, or none. Only one thread may use a model at a time: `thread` is 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from solon.errors import ModelError, PromptTooLong
 from solon.types import Message
 
 transformers_logging.disable_progress_bar()
+# What these libraries tell each other about their next versions is not for our users.
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft)\.")
 
 # For base models without a chat template: the plain dialogue of the paper.
 PLAIN_TEMPLATE = (
