@@ -60,6 +60,18 @@ def test_equal_calls_in_flight_are_made_once(tmp_path: Path) -> None:
     assert usage.of("reviser").live == 1
 
 
+def test_calls_side_by_side_share_their_time(tmp_path: Path) -> None:
+    usage = Usage()
+    slow = MemoisedEngine(ScriptedEngine(Script(seconds=0.2)), Memo(tmp_path / "m.sqlite"), "judge", usage)
+
+    async def many() -> None:
+        await asyncio.gather(*(slow.generate(GenerateRequest((user(str(n)),))) for n in range(20)))
+
+    asyncio.run(many())
+    assert usage.of("judge").live == 20
+    assert 0.2 <= usage.of("judge").seconds < 2.0  # not 20 x 0.2
+
+
 @pytest.mark.parametrize(
     "other",
     [

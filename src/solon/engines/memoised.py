@@ -57,7 +57,8 @@ class MemoisedEngine:
         self._in_flight[key] = future
         started = time.perf_counter()
         try:
-            answer = await call
+            with self.usage.under_way(self.role):
+                answer = await call
         except BaseException as error:
             future.set_exception(error) if isinstance(error, Exception) else future.cancel()
             if not future.cancelled():
@@ -67,7 +68,7 @@ class MemoisedEngine:
             del self._in_flight[key]
         seconds = time.perf_counter() - started
         self.memo.put(self.fingerprint, request, answer, seconds, self.role)
-        self.usage.count(self.role, self.origin, answer, seconds)
+        self.usage.count(self.role, self.origin, answer)
         future.set_result(answer)
         return answer
 

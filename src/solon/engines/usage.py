@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from solon.types import Answer, Completion
@@ -9,7 +12,10 @@ from solon.types import Answer, Completion
 
 @dataclass(slots=True)
 class RoleUsage:
-    """Calls of one role. `live` were made now, `recorded` came with a recording, `stored` from the memo."""
+    """Calls of one role. `live` were made now, `recorded` came with a recording, `stored` from the memo.
+
+    `seconds` is the wall-clock time during which at least one live call was under way.
+    """
 
     model: str = ""
     live: int = 0
@@ -25,18 +31,33 @@ class Usage:
     """Usage by role."""
 
     roles: dict[str, RoleUsage] = field(default_factory=dict)
+    _active: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def of(self, role: str) -> RoleUsage:
         return self.roles.setdefault(role, RoleUsage())
 
-    def count(self, role: str, how: str, answer: Answer, seconds: float = 0.0) -> None:
+    @contextmanager
+    def under_way(self, role: str) -> Iterator[None]:
+        """Around a live call: calls side by side share their time."""
+        now = time.perf_counter()
+        since, active = self._active.get(role, (now, 0))
+        self._active[role] = (since, active + 1)
+        try:
+            yield
+        finally:
+            since, active = self._active.pop(role)
+            if active > 1:
+                self._active[role] = (since, active - 1)
+            else:
+                self.of(role).seconds += time.perf_counter() - since
+
+    def count(self, role: str, how: str, answer: Answer) -> None:
         """Add one answered call; tokens count only where they were computed now."""
         usage = self.of(role)
         setattr(usage, how, getattr(usage, how) + 1)
         if how == "live":
             usage.prompt_tokens += answer.prompt_tokens
             usage.completion_tokens += answer.completion_tokens if isinstance(answer, Completion) else 0
-            usage.seconds += seconds
 
     def as_dict(self) -> dict[str, dict[str, object]]:
         return {role: asdict(usage) for role, usage in sorted(self.roles.items())}
