@@ -19,27 +19,27 @@ class LoraSettings(BaseModel):
     layers: int | None = Field(default=None, ge=1)
 
 
-class SftSettings(BaseModel):
-    """The SFT knobs. `trainer_args` go to TRL's SFTConfig, which checks them."""
+class TrainerSettings(BaseModel):
+    """What every supervised trainer has. `trainer_args` go to its own arguments class, which checks them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     epochs: float = Field(default=1.0, gt=0)
     learning_rate: float = Field(default=2e-4, gt=0)
     batch_size: int = Field(default=8, ge=1)
-    max_length: int = Field(default=1024, ge=16)
     lora: LoraSettings = LoraSettings()
     trainer_args: dict[str, Any] = {}
 
 
-class RewardSettings(BaseModel):
-    """The reward model's knobs. `trainer_args` go to transformers' TrainingArguments."""
+class SftSettings(TrainerSettings):
+    """The SFT knobs. `max_length` is tokens of prompt and completion; longer rows are left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    epochs: float = Field(default=1.0, gt=0)
-    learning_rate: float = Field(default=2e-4, gt=0)
-    batch_size: int = Field(default=8, ge=1)
+    max_length: int = Field(default=1024, ge=16)
+
+
+class RewardSettings(TrainerSettings):
+    """The reward model's knobs."""
+
     lora: LoraSettings = LoraSettings(rank=8, alpha=16)
-    trainer_args: dict[str, Any] = {}
 
 
 class PpoSettings(BaseModel):

@@ -59,9 +59,10 @@ class Context:
         return loaded
 
     def set_aside(self, prompt: Prompt, reason: str) -> None:
-        """Quarantine a prompt that cannot be asked."""
-        name = getattr(self.recipe.prompts, prompt.kind, prompt.kind)
-        self.quarantine.append(BadRow(f"{name}#{prompt.id}", 0, reason))
+        """Quarantine a prompt that cannot be asked; several steps may meet it, it is listed once."""
+        name = f"{getattr(self.recipe.prompts, prompt.kind, prompt.kind)}#{prompt.id}"
+        if all(row.file != name for row in self.quarantine):
+            self.quarantine.append(BadRow(name, 0, reason))
 
     def fits(self, prompt: Prompt, room: int) -> bool:
         """Whether prompt and `room` more tokens fit the policy's context; if not, it is set aside."""

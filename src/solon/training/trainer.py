@@ -11,7 +11,7 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from solon.engines.local.model import LocalModel
-from solon.settings import RewardSettings, SftSettings
+from solon.settings import TrainerSettings
 
 datasets.disable_progress_bars()
 
@@ -19,9 +19,7 @@ datasets.disable_progress_bars()
 Progress = Callable[[int, int, dict[str, float]], None]
 
 
-def trainer_arguments(
-    settings: SftSettings | RewardSettings, local: LocalModel, scratch: Path, seed: int
-) -> dict[str, Any]:
+def trainer_arguments(settings: TrainerSettings, local: LocalModel, scratch: Path, seed: int) -> dict[str, Any]:
     """Arguments for TRL's and transformers' trainers; the settings' `trainer_args` win."""
     return {
         "output_dir": str(scratch),
