@@ -257,7 +257,8 @@ def test_recorded_calls_are_counted_with_model_and_hash(page: str) -> None:
     text = _text(page)
     assert "Of 918 model calls, 788 (86%) replay a recording, 130 were made live" in text
     assert "abababababab" in text
-    assert "PPO’s 96 rollouts" in text
+    ppo = load_recipe("quickstart").rl_cai.ppo  # the fixture has four steps
+    assert f"PPO’s {4 * ppo.batch_size} rollouts" in text
 
 
 def test_run_without_optional_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

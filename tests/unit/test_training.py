@@ -193,5 +193,5 @@ def test_our_sft_loss_is_trls(tiny: LocalModel, tmp_path: Path) -> None:
         trainer = kind(model=tiny.model, args=config, train_dataset=data, processing_class=tiny.tokenizer)
         trainer.local = tiny
         batch = next(iter(trainer.get_train_dataloader()))
-        losses.append(float(trainer.compute_loss(trainer.model, batch)))
+        losses.append(float(trainer.compute_loss(trainer.model, batch).detach()))
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)

@@ -50,4 +50,4 @@ def evaluate(
             *(f"{r.value:.0%} [{r.low:.0%}, {r.high:.0%}]" for r in rates.values()),
             f"{100 * change.value:+.0f} points [{100 * change.low:+.0f}, {100 * change.high:+.0f}]",
         )
-    Console().print("share of prompts refused or redirected", table)
+    Console(soft_wrap=True).print("share of prompts refused or redirected:", table)
