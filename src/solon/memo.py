@@ -143,11 +143,6 @@ class Memo:
             stored: int = self._db.execute("select count(*) from calls").fetchone()[0]
             return stored + len(self._pending)
 
-    def fingerprints(self) -> dict[str, Fingerprint]:
-        """Every engine that answered, by key."""
-        rows = self._db.execute("select key, fingerprint from engines order by key").fetchall()
-        return {key: Fingerprint(**json.loads(text)) for key, text in rows}
-
     def calls(self) -> Iterator[Call]:
         """Stored calls in key order."""
         self.flush()

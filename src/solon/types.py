@@ -17,6 +17,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def fraction(value: Any) -> float:
+    """A number in [0, 1) that depends on `value` only: how a share of the records is chosen by hash."""
+    return int(digest(value)[:8], 16) / 2**32
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""

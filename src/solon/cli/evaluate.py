@@ -20,7 +20,7 @@ def evaluate(
     from rich.table import Table
 
     from solon.data.prompts import load_prompts
-    from solon.evaluation import difference, rate
+    from solon.evaluation import DECLINED, difference, rate
     from solon.files import write_json
     from solon.pipeline.progress import Progress
     from solon.pipeline.run import opened
@@ -39,7 +39,7 @@ def evaluate(
     groups = sorted({prompt.area for prompt in loaded})
     for group in [*groups, None] if len(groups) > 1 else [None]:
         declined = {
-            model: [r["conduct"] in ("refuses", "redirects") for r in rows if group in (None, r["area"])]
+            model: [r["conduct"] in DECLINED for r in rows if group in (None, r["area"])]
             for model, rows in answered.items()
         }
         rates = {model: rate(hits) for model, hits in declined.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 from solon.constitution import Constitution
 from solon.prompts.chain import ask_critique
-from solon.types import Completion, Message, Prompt, Revision, assistant, digest, user
+from solon.types import Completion, Message, Prompt, Revision, assistant, fraction, user
 
 
 def row(prompt: Sequence[Message], completion: str, source: str, prompt_id: str, ended: bool = True) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def critique_rows(revisions: Sequence[Revision], constitution: Constitution, sha
     """
     rows: list[dict[str, Any]] = []
     for r in revisions:
-        if r.step > 0 or r.failure or not r.critique or int(digest(r.prompt_id)[:8], 16) / 2**32 >= share:
+        if r.step > 0 or r.failure or not r.critique or fraction(r.prompt_id) >= share:
             continue
         ask = ask_critique(constitution[r.principle], r.prompt, r.before)
         rows.append(row((ask,), r.critique, "critique", r.prompt_id))

@@ -4,6 +4,6 @@ refusal.py  does a reply refuse, redirect or answer      rates.py  shares and di
 """
 
 from solon.evaluation.rates import Rate, difference, rate
-from solon.evaluation.refusal import Conduct, conduct
+from solon.evaluation.refusal import DECLINED, Conduct, conduct
 
-__all__ = ["Conduct", "Rate", "conduct", "difference", "rate"]
+__all__ = ["DECLINED", "Conduct", "Rate", "conduct", "difference", "rate"]

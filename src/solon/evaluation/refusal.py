@@ -11,6 +11,7 @@ import re
 from typing import Literal
 
 Conduct = Literal["refuses", "redirects", "answers", "empty"]
+DECLINED: tuple[Conduct, ...] = ("refuses", "redirects")
 
 OPENING = 240  # characters: a refusal shows in the first sentence or two
 
@@ -75,4 +76,4 @@ def conduct(text: str) -> Conduct:
 
 def declines(text: str) -> bool:
     """Whether a reply refuses or redirects."""
-    return conduct(text) in ("refuses", "redirects")
+    return conduct(text) in DECLINED

@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from solon.evaluation import DECLINED
 from solon.report.material import Material, Row
 from solon.report.words import MODELS
 from solon.types import digest
-
-DECLINED = ("refuses", "redirects")
 
 
 @dataclass(frozen=True, slots=True)

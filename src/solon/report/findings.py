@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from solon.evaluation import Rate, difference, rate
+from solon.evaluation import DECLINED, Rate, difference, rate
 from solon.report.material import Material, Row
 from solon.report.words import KINDS, MODELS, change, count, kind_name, percent, share
 
@@ -100,7 +100,7 @@ def stages(m: Material) -> Rate | None:
 
 def _declined(m: Material, model: str, kind: str) -> list[bool]:
     rows = m.answers.get(model, [])
-    return [r["conduct"] in ("refuses", "redirects") for r in rows if r["kind"] == kind]
+    return [r["conduct"] in DECLINED for r in rows if r["kind"] == kind]
 
 
 def costs(m: Material) -> list[Verdict]:

@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +130,5 @@ def _converted(gguf: Path, weights: str, precision: str) -> Path:
         with contextlib.suppress(OSError):  # another process published the same content first
             folder.rename(target)
     if not target.exists():
-        shutil.rmtree(target, ignore_errors=True)
         raise ModelError(f"model: could not store the converted {gguf.name} under {target}")
     return target

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from solon.evaluation import conduct, difference, rate
+from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
 from solon.flow import gather_window
 from solon.pipeline.context import Context
@@ -69,7 +69,7 @@ def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for kind in kinds:
         of_kind = {model: [r for r in rows if r["kind"] == kind] for model, rows in answered.items()}
-        declined = {m: [r["conduct"] in ("refuses", "redirects") for r in rows] for m, rows in of_kind.items()}
+        declined = {m: [r["conduct"] in DECLINED for r in rows] for m, rows in of_kind.items()}
         rewards = {m: [r["reward"] for r in rows] for m, rows in of_kind.items()}
         out[kind] = {
             model: {

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.pairs import LabelledPair, load_labelled_pairs
-from solon.feedback import Agreement, build_judge, label, measure_agreement
+from solon.feedback import Agreement, measure_agreement
+from solon.feedback.judges import Ask
 from solon.files import write_json
-from solon.flow import gather_window
 from solon.pipeline.context import Context
+from solon.pipeline.labelling import label_all
 from solon.pipeline.step import Step
 from solon.types import Preference
 
@@ -29,7 +30,7 @@ class JudgeCard(Step):
             recipe.seed,
         ]
 
-    def _asks(self, context: Context) -> list[str]:
+    def _asks(self, context: Context) -> list[Ask]:
         """The way used for labels first, then the others."""
         return list(dict.fromkeys((context.recipe.rl_cai.ask, *context.recipe.evaluate.ask)))
 
@@ -39,22 +40,14 @@ class JudgeCard(Step):
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         pairs = self._pairs(context)
-        cards = [context.ask(self._measure(context, ask, pairs)).as_dict() for ask in self._asks(context) if pairs]
+        cards = [self._measure(context, ask, pairs).as_dict() for ask in self._asks(context) if pairs]
         path = context.path("evaluation/judge.json")
         write_json(path, cards)
         return [path], {"cards": cards}
 
-    async def _measure(self, context: Context, ask: Any, pairs: list[LabelledPair]) -> Agreement:
-        engine = context.engine("judge")
-        judge = build_judge(ask, engine, context.constitution, context.recipe.rl_cai.exemplars)
-
-        async def one(pair: LabelledPair) -> Preference | None:
-            result = await label(judge, context.constitution, pair.comparison, context.recipe.seed)
-            return result if isinstance(result, Preference) else None
-
-        try:
-            with context.progress.bar(f"judge on labelled pairs ({ask})", len(pairs)) as bar:
-                labels = await gather_window(pairs, one, done=bar.step)
-        finally:
-            await engine.close()
-        return measure_agreement(engine.fingerprint.model, ask, labels, [p.better_is_a for p in pairs])
+    def _measure(self, context: Context, ask: Ask, pairs: list[LabelledPair]) -> Agreement:
+        title = f"judge on labelled pairs ({ask})"
+        results = context.ask(label_all(context, ask, title, [p.comparison for p in pairs]))
+        labels = [result if isinstance(result, Preference) else None for result in results]
+        model = context.fingerprints["judge"].model
+        return measure_agreement(model, ask, labels, [p.better_is_a for p in pairs])

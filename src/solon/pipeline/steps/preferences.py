@@ -9,9 +9,9 @@ from typing import Any
 from solon.data.preferences import draft_pairs, preference_row
 from solon.data.tables import read_rows, write_rows
 from solon.errors import DataError
-from solon.feedback import build_judge, label
 from solon.flow import gather_window
 from solon.pipeline.context import Context
+from solon.pipeline.labelling import label_all
 from solon.pipeline.step import Step
 from solon.types import Comparison, GenerateRequest, Preference, Prompt, Verdict, user
 
@@ -37,7 +37,7 @@ class Preferences(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         pairs = [*draft_pairs(read_rows(context.path("sl_cai/revisions.parquet")))]
         pairs += context.ask(self._policy_pairs(context))
-        results = context.ask(self._label(context, pairs))
+        results = context.ask(label_all(context, context.recipe.rl_cai.ask, "AI labels", pairs))
         labelled = [r for r in results if isinstance(r, Preference)]
         failed = [r for r in results if isinstance(r, Verdict)]
         if not labelled:
@@ -49,7 +49,7 @@ class Preferences(Step):
         return [path], _facts(labelled, failed)
 
     async def _policy_pairs(self, context: Context) -> list[Comparison]:
-        """Two answers of the SL-CAI policy to each prompt; equal ones are dropped and counted by absence."""
+        """Two answers of the SL-CAI policy to each prompt; equal ones become labels of 0.5 and are counted."""
         engine, s = context.engine("responder"), context.recipe.rl_cai.answers
 
         async def pair(prompt: Prompt) -> Comparison:
@@ -67,17 +67,6 @@ class Preferences(Step):
         try:
             with context.progress.bar("pairs of policy answers", len(prompts)) as bar:
                 return await gather_window(prompts, pair, done=bar.step)
-        finally:
-            await engine.close()
-
-    async def _label(self, context: Context, pairs: list[Comparison]) -> list[Preference | Verdict]:
-        recipe, engine = context.recipe, context.engine("judge")
-        judge = build_judge(recipe.rl_cai.ask, engine, context.constitution, recipe.rl_cai.exemplars)
-        try:
-            with context.progress.bar("AI labels", len(pairs)) as bar:
-                return await gather_window(
-                    pairs, lambda pair: label(judge, context.constitution, pair, recipe.seed), done=bar.step
-                )
         finally:
             await engine.close()
 

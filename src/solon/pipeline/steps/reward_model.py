@@ -9,7 +9,7 @@ from typing import Any
 from solon.data.tables import read_rows
 from solon.pipeline.context import REWARD_FOLDER, Context
 from solon.pipeline.step import Step
-from solon.types import digest
+from solon.types import fraction
 
 HELD_OUT = 0.15
 TEMPLATE_ROOM = 64  # tokens the chat template may add
@@ -55,7 +55,7 @@ class RewardModelStep(Step):
 
 def _held_out(prompt_id: str) -> bool:
     """All pairs of one prompt are on one side, or its text would leak across."""
-    return int(digest(["reward", prompt_id])[:8], 16) / 2**32 < HELD_OUT
+    return fraction(["reward", prompt_id]) < HELD_OUT
 
 
 def _fits(local: Any, row: dict[str, Any]) -> bool:
