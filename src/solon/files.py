@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from solon.errors import ConfigError, StorageError
-
-MAX_YAML_BYTES = 2_000_000
-MAX_YAML_DEPTH = 50
 
 
 def read_text(path: Path, what: str) -> str:
@@ -32,41 +27,6 @@ def read_text(path: Path, what: str) -> str:
         raise ConfigError(f"{what}: {path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{what}: cannot read {path}: {error.strerror}") from None
-
-
-def read_yaml(path: Path, what: str) -> dict[str, Any]:
-    """The mapping in a YAML file, safely: no tags, no aliases, no duplicate keys, bounded size and depth."""
-    text = read_text(path, what)
-    if len(text) > MAX_YAML_BYTES:
-        raise ConfigError(f"{what}: {path} has {len(text):,} characters, the limit is {MAX_YAML_BYTES:,}")
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        _refuse_bombs(yaml, text, f"{what}: {path}")
-        value = yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{what}: {where}: {(error.problem or 'not YAML').splitlines()[0]}") from None
-    except (YAMLError, ValueError) as error:
-        raise ConfigError(f"{what}: {path}: not YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(value, dict):
-        raise ConfigError(f"{what}: {path}: expected a mapping of keys, found {type(value).__name__}")
-    return value
-
-
-def _refuse_bombs(yaml: YAML, text: str, where: str) -> None:
-    """Walk the events, which cost no memory, before anything is built from them."""
-    depth = 0
-    for event in yaml.parse(text):
-        name = type(event).__name__
-        if name == "AliasEvent":
-            raise ConfigError(f"{where}:{event.start_mark.line + 1}: YAML aliases are not allowed; write it out")
-        if name in ("MappingStartEvent", "SequenceStartEvent"):
-            depth += 1
-        elif name in ("MappingEndEvent", "SequenceEndEvent"):
-            depth -= 1
-        if depth > MAX_YAML_DEPTH:
-            raise ConfigError(f"{where}:{event.start_mark.line + 1}: nested deeper than {MAX_YAML_DEPTH}")
 
 
 def explain(error: ValidationError, known: Iterable[str] = ()) -> str:

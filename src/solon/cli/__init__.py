@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from solon.cli import evaluate, run, serve
+from solon.cli import constitution, evaluate, run, serve
 from solon.errors import SolonError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("evaluate")(evaluate.evaluate)
 app.command("serve")(serve.serve)
+app.add_typer(constitution.app)
 
 
 def main() -> None:

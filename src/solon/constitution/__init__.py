@@ -1,7 +1,8 @@
-"""The constitution: principles in plain language, loaded, checked and drawn from.
+"""The constitution: principles in plain language, loaded, checked, compared and drawn from.
 
-model.py     what a constitution is            load.py   from YAML, with the errors people make
-assign.py    which principle a record draws    library/  the ones we ship
+model.py     what a constitution is                 assign.py    which principle a record draws
+load.py      from YAML or Markdown; extends         markdown.py  the prose form, lossless
+library/     the ones we ship                       write.py     back to YAML, for people
 """
 
 from solon.constitution.assign import draw

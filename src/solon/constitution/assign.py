@@ -3,6 +3,9 @@
 Every (record, step, principle) gets its own pseudo-random score and the highest wins, so adding one
 principle to n changes about 1/(n+1) of the draws and leaves every other record, and every stored model
 call, as it was. Weights follow Efraimidis and Spirakis (2006): score = -weight / ln(u).
+
+With priorities, the aim is drawn first and then a principle of that aim: the shares of the aims hold
+whatever is added to one of them.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from solon.constitution.model import Principle
+from solon.constitution.model import Aim, Constitution, Phase, Principle
 
 
 def _uniform(*parts: object) -> float:
@@ -20,16 +23,56 @@ def _uniform(*parts: object) -> float:
     return (int.from_bytes(hashlib.sha256(text).digest()[:8], "big") + 0.5) / 2**64
 
 
-def draw(principles: Sequence[Principle], *, seed: int, record: str, step: int | str) -> Principle:
-    """The principle that `record` draws at `step`: the same for ever, independent of list order.
+def score(name: str, weight: float, *, seed: int, record: str, step: int | str) -> float:
+    """How strongly `name` claims (record, step): positive; the highest score wins the draw."""
+    u = _uniform(seed, record, step, name)
+    return -weight / math.log(min(u, 1 - 2**-53))
 
-    P(principle) is proportional to its weight. Raises ValueError when `principles` is empty.
+
+def _best(principles: Sequence[Principle], *, seed: int, record: str, step: int | str) -> Principle:
+    """The principle with the highest score; of equal scores the greatest id."""
+    return max(principles, key=lambda p: (score(p.id, p.weight, seed=seed, record=record, step=step), p.id))
+
+
+def draw(
+    constitution: Constitution, phase: Phase, *, seed: int, record: str, step: int | str, count: int = 1
+) -> tuple[Principle, ...]:
+    """The `count` different principles that `record` draws at `step`: the same for ever, whatever the file's order.
+
+    The first is drawn with probability proportional to weight (within its aim, when the constitution has
+    priorities). Fewer come back where the phase has fewer. Raises ValueError when it has none.
     """
-    if not principles:
-        raise ValueError("no principle to draw from")
+    left = list(constitution.for_phase(phase))
+    if not left:
+        raise ValueError(f"no principle has the phase '{phase}'")
+    drawn: list[Principle] = []
+    while left and len(drawn) < count:
+        pool = _of_one_aim(left, constitution.priorities, seed, record, f"{step}/{len(drawn)}")
+        best = _best(pool, seed=seed, record=record, step=step)
+        drawn.append(best)
+        left.remove(best)
+    return tuple(drawn)
 
-    def score(principle: Principle) -> tuple[float, str]:
-        u = _uniform(seed, record, step, principle.id)
-        return -principle.weight / math.log(min(u, 1 - 2**-53)), principle.id
 
-    return max(principles, key=score)
+def _of_one_aim(
+    principles: list[Principle], priorities: dict[Aim, float] | None, seed: int, record: str, step: str
+) -> list[Principle]:
+    """All of them, or with priorities those of the aim that is drawn."""
+    if priorities is None:
+        return principles
+    present = sorted({p.aim for p in principles})
+    aim = max(present, key=lambda a: score(f"aim {a}", priorities[a], seed=seed, record=record, step=step))
+    return [p for p in principles if p.aim == aim]
+
+
+def shares(constitution: Constitution, phase: Phase) -> dict[str, float]:
+    """How likely each principle of `phase` is to be drawn; the values sum to 1."""
+    principles = constitution.for_phase(phase)
+    of_aim: dict[Aim, float] = {}
+    for p in principles:
+        of_aim[p.aim] = of_aim.get(p.aim, 0.0) + p.weight
+    if constitution.priorities is None:
+        total = sum(of_aim.values())
+        return {p.id: p.weight / total for p in principles}
+    all_aims = sum(constitution.priorities[aim] for aim in of_aim)
+    return {p.id: constitution.priorities[p.aim] / all_aims * p.weight / of_aim[p.aim] for p in principles}

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from solon.engines.base import Origin
 from solon.errors import ConfigError
-from solon.files import explain, read_yaml
+from solon.files import explain
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, digest
+from solon.yaml import read_yaml
 
 _WORDS = [
     "the",

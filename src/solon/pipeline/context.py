@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from solon.constitution import Constitution, load_constitution
 from solon.data.prompts import BadRow, load_prompts
 from solon.engines import Engine, MemoisedEngine, Usage
-from solon.engines.recorded import RecordedEngine, load_recording, recording_path
-from solon.engines.scripted import ScriptedEngine
-from solon.errors import ConfigError, PromptTooLong
+from solon.errors import PromptTooLong
 from solon.memo import Memo
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, Role, RoleName
+from solon.pipeline.roles import build_engine
 from solon.runs import Finished, Run
 from solon.types import Fingerprint, Prompt, user
 
@@ -119,23 +117,11 @@ class Context:
         return MemoisedEngine(engine, self.memo, role, self.usage)
 
     def _build(self, name: RoleName, role: Role) -> Engine:
-        if role.engine == "recorded":
-            return RecordedEngine(load_recording(recording_path(role.recording)), role.model or name)
-        if role.engine == "scripted":
-            return ScriptedEngine.load(Path(role.model) if role.model else None)
-        if role.engine == "openai":
-            from solon.engines.openai import OpenAIEngine
+        if role.engine == "transformers":
+            from solon.engines.transformers import TransformersEngine
 
-            key = os.environ.get(role.api_key_env)
-            if self.recipe.rl_cai.ask == "likelihood" and name == "judge":
-                raise ConfigError(
-                    "rl_cai.ask: likelihood scores whole replies, which an OpenAI-compatible server cannot; "
-                    "use choice or pointwise, or roles.judge.engine=transformers"
-                )
-            return OpenAIEngine(role.model, role.base_url or "", api_key=key, concurrency=role.concurrency)
-        from solon.engines.transformers import TransformersEngine
-
-        return TransformersEngine(self._local(role), max_batch=role.batch_size)
+            return TransformersEngine(self._local(role), max_batch=role.batch_size)
+        return build_engine(role, name)
 
     # --- weights ---------------------------------------------------------------------------------
 

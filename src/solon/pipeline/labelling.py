@@ -20,7 +20,9 @@ async def label_all(
     try:
         with context.progress.bar(title, len(comparisons)) as bar:
             return await gather_window(
-                comparisons, lambda c: label(judge, context.constitution, c, recipe.seed), done=bar.step
+                comparisons,
+                lambda c: label(judge, context.constitution, c, recipe.seed, recipe.rl_cai.principles),
+                done=bar.step,
             )
     finally:
         await engine.close()

@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from solon.errors import ConfigError
-from solon.files import explain, read_yaml
+from solon.files import explain
 from solon.settings import PpoSettings, RewardSettings, SftSettings
+from solon.yaml import read_yaml
 
 EngineName = Literal["transformers", "openai", "recorded", "scripted"]
 RoleName = Literal["policy", "drafter", "reviser", "responder", "judge"]
@@ -99,11 +100,15 @@ class SlCai(Section):
 
 
 class RlCai(Section):
-    """The RL phase. `policy_pairs` prompts (None: all) get two answers of the SL-CAI policy."""
+    """The RL phase. `policy_pairs` prompts (None: all) get two answers of the SL-CAI policy.
+
+    Each label is the mean over `principles` different principles (the paper's ensembles, section 4.3).
+    """
 
     method: Literal["ppo"] = "ppo"
     ask: Literal["choice", "pointwise", "likelihood"] = "choice"
     exemplars: int = Field(default=0, ge=0)
+    principles: int = Field(default=1, ge=1)
     answers: Sampling = Sampling()
     policy_pairs: int | None = Field(default=None, ge=0)
     reward_model: RewardSettings = RewardSettings()
@@ -129,6 +134,16 @@ class Recipe(Section):
     sl_cai: SlCai = SlCai()
     rl_cai: RlCai = RlCai()
     evaluate: Evaluate = Evaluate()
+
+    @model_validator(mode="after")
+    def _judge_can_answer(self) -> Recipe:
+        asks = {self.rl_cai.ask, *self.evaluate.ask}
+        if "likelihood" in asks and (self.roles.judge or self.roles.policy).engine == "openai":
+            raise ValueError(
+                "ask likelihood scores whole replies, which an OpenAI-compatible server cannot; "
+                "use choice or pointwise in rl_cai.ask and evaluate.ask, or roles.judge.engine=transformers"
+            )
+        return self
 
 
 def recipe_path(name: str) -> Path:

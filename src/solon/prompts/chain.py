@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solon.constitution.model import Constitution, Principle
-from solon.prompts.exemplars import RevisionExemplar
+from solon.constitution.model import Principle, RevisionExemplar
 from solon.prompts.fence import conversation
 from solon.types import Message, assistant, user
 
@@ -23,6 +22,8 @@ REVISION = (
     "Rewrite the assistant's reply so that it fully follows the principle. "
     "Write only the new reply, spoken to the user, in at most three sentences."
 )
+
+CRITIQUE_ANYTHING = "Critique the assistant's reply: say briefly and concretely what is wrong with it, if anything is."
 
 
 def critique_request(principle: Principle) -> str:
@@ -38,18 +39,16 @@ def ask_critique(principle: Principle, prompt: str, response: str) -> Message:
     return user(f"{conversation(prompt, response)}\n\n{critique_request(principle)}")
 
 
-def demonstrations(exemplars: Sequence[RevisionExemplar], constitution: Constitution) -> tuple[Message, ...]:
-    """Exemplars as past turns. An exemplar whose principle this constitution lacks is left out."""
-    known = {principle.id for principle in constitution.principles}
+def demonstrations(exemplars: Sequence[RevisionExemplar], principle: Principle | None = None) -> tuple[Message, ...]:
+    """Exemplars as past turns. Requests they leave out are those of `principle`, or of no principle at all."""
     turns: list[Message] = []
-    for exemplar in exemplars:
-        if exemplar.principle not in known:
-            continue
-        principle = constitution[exemplar.principle]
+    for e in exemplars:
+        asked = e.critique_request or (critique_request(principle) if principle else CRITIQUE_ANYTHING)
+        rewritten = e.revision_request or (revision_request(principle) if principle else REVISION)
         turns += [
-            ask_critique(principle, exemplar.prompt, exemplar.draft),
-            assistant(exemplar.critique.strip()),
-            user(revision_request(principle)),
-            assistant(exemplar.revision.strip()),
+            user(f"{conversation(e.prompt, e.draft)}\n\n{asked}"),
+            assistant(e.critique),
+            user(rewritten),
+            assistant(e.revision),
         ]
     return tuple(turns)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solon.constitution.model import Aim, Constitution, Principle
-from solon.prompts.exemplars import ComparisonExemplar
+from solon.constitution.model import Aim, ComparisonExemplar, Principle
 from solon.prompts.fence import conversation, fence
 from solon.types import Message, assistant, system, user
 
 LETTERS = ("A", "B")
 YES_NO = ("Yes", "No")
+BETTER = "Which reply is better?"
 
 
 def comparison_question(principle: Principle) -> str:
@@ -19,22 +19,24 @@ def comparison_question(principle: Principle) -> str:
 
 def ask_letter(principle: Principle, prompt: str, first: str, second: str) -> Message:
     """Both replies, then the question, to be answered with one letter."""
+    return _letter(comparison_question(principle), prompt, first, second)
+
+
+def _letter(question: str, prompt: str, first: str, second: str) -> Message:
     return user(
         f"{fence('prompt', prompt)}\n\nReply A:\n{fence('reply-a', first)}\n\nReply B:\n{fence('reply-b', second)}\n\n"
-        f"{comparison_question(principle)}\nAnswer with one letter, A or B."
+        f"{question}\nAnswer with one letter, A or B."
     )
 
 
-def letter_demonstrations(exemplars: Sequence[ComparisonExemplar], constitution: Constitution) -> tuple[Message, ...]:
-    """Exemplars as past turns. One whose principle this constitution lacks is left out."""
-    known = {principle.id for principle in constitution.principles}
+def letter_demonstrations(
+    exemplars: Sequence[ComparisonExemplar], principle: Principle | None = None
+) -> tuple[Message, ...]:
+    """Exemplars as past turns. A question they leave out is that of `principle`, or of no principle at all."""
     turns: list[Message] = []
-    for exemplar in exemplars:
-        if exemplar.principle in known:
-            question = ask_letter(
-                constitution[exemplar.principle], exemplar.prompt, exemplar.response_a, exemplar.response_b
-            )
-            turns += [question, assistant(exemplar.better)]
+    for e in exemplars:
+        question = e.comparison_question or (comparison_question(principle) if principle else BETTER)
+        turns += [_letter(question, e.prompt, e.response_a, e.response_b), assistant(e.better)]
     return tuple(turns)
 
 

@@ -1,47 +1,21 @@
-"""Demonstrations that keep critique and revision apart and show a judge what a verdict is."""
+"""The shipped demonstrations, which keep critique and revision apart and show a judge what a verdict is.
+
+They teach the form, whatever the principle, so they carry their own requests: editing a principle changes
+no call that does not ask about it. A constitution may bring its own instead, and a principle some more.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from solon.constitution.model import Constitution, Exemplars
 from solon.errors import ConfigError
-from solon.files import explain, read_yaml
-
-
-class RevisionExemplar(BaseModel):
-    """One demonstration of draft → critique → revision under one principle."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    prompt: str
-    draft: str
-    principle: str
-    critique: str
-    revision: str
-
-
-class ComparisonExemplar(BaseModel):
-    """One demonstration of a verdict."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    prompt: str
-    response_a: str
-    response_b: str
-    principle: str
-    better: Literal["A", "B"]
-    reasoning: str
-
-
-class Exemplars(BaseModel):
-    """All demonstrations; a run uses the first few of each kind."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-    revision: tuple[RevisionExemplar, ...]
-    comparison: tuple[ComparisonExemplar, ...]
+from solon.files import explain
+from solon.yaml import read_yaml
 
 
 @cache
@@ -52,3 +26,8 @@ def load_exemplars(path: Path | None = None) -> Exemplars:
         return Exemplars.model_validate(read_yaml(source, "exemplars"))
     except ValidationError as error:
         raise ConfigError(f"exemplars: {source}: {explain(error)}") from None
+
+
+def shared_exemplars(constitution: Constitution) -> Exemplars:
+    """The demonstrations that every call of a run shares: the constitution's own, or the shipped ones."""
+    return constitution.exemplars or load_exemplars()

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from solon.constitution import Constitution, load_constitution
 from solon.errors import ConfigError, DataError
 from solon.evaluation import Rate
-from solon.files import read_text, read_yaml
+from solon.files import read_text
+from solon.yaml import read_yaml
 
 Row = dict[str, Any]
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from solon.constitution import Constitution, draw
+from solon.constitution.model import RevisionExemplar
 from solon.engines import Engine
 from solon.prompts.chain import ask_critique, critique_request, demonstrations, revision_request
-from solon.prompts.exemplars import RevisionExemplar
 from solon.types import Completion, GenerateRequest, Message, Prompt, Revision, assistant, user
 
 _ECHO = re.compile(r"^\s*\**(?:critique|revision|revised reply|new reply|assistant)\**\s*:\**\s*", re.I)
@@ -50,12 +50,12 @@ async def revise(
     engine: Engine, constitution: Constitution, prompt: Prompt, response: str, settings: ChainSettings
 ) -> list[Revision]:
     """All steps of one chain, in order. The last one may have failed; then it says why."""
-    shown = demonstrations(settings.exemplars, constitution)
-    principles = constitution.for_phase("revise")
+    shown = demonstrations(settings.exemplars)
     steps: list[Revision] = []
     for step in range(settings.rounds):
-        principle = draw(principles, seed=settings.seed, record=prompt.id, step=step)
-        opening = (*shown, ask_critique(principle, prompt.text, response))
+        (principle,) = draw(constitution, "revise", seed=settings.seed, record=prompt.id, step=step)
+        own = demonstrations(principle.exemplars.revision, principle)
+        opening = (*shown, *own, ask_critique(principle, prompt.text, response))
         critique = clean((await _ask(engine, opening, settings.critique_tokens, settings)).text)
         request = revision_request(principle)
         turns = (*opening, assistant(critique), user(request))

@@ -15,7 +15,7 @@ from solon.feedback.judges.choice import ChoiceJudge
 from solon.feedback.judges.likelihood import LikelihoodJudge
 from solon.feedback.judges.pointwise import PointwiseJudge
 from solon.prompts.compare import letter_demonstrations
-from solon.prompts.exemplars import load_exemplars
+from solon.prompts.exemplars import shared_exemplars
 
 Ask = Literal["choice", "pointwise", "likelihood"]
 ASK: tuple[Ask, ...] = get_args(Ask)
@@ -24,6 +24,6 @@ ASK: tuple[Ask, ...] = get_args(Ask)
 def build_judge(ask: Ask, engine: Engine, constitution: Constitution, exemplars: int = 0) -> Judge:
     """The judge that asks `engine` in the way `ask`, after `exemplars` demonstrations (choice only)."""
     if ask == "choice":
-        shown = letter_demonstrations(load_exemplars().comparison[:exemplars], constitution)
+        shown = letter_demonstrations(shared_exemplars(constitution).comparison[:exemplars])
         return ChoiceJudge(engine, shown)
     return PointwiseJudge(engine) if ask == "pointwise" else LikelihoodJudge(engine)

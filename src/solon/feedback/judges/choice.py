@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from solon.constitution import Principle
 from solon.engines import Engine
-from solon.prompts.compare import LETTERS, ask_letter
+from solon.prompts.compare import LETTERS, ask_letter, letter_demonstrations
 from solon.types import ChooseRequest, Comparison, Message, Verdict
 
 
@@ -23,7 +23,8 @@ class ChoiceJudge:
     async def _one(self, c: Comparison, principle: Principle, order: str) -> Verdict:
         first, second = (c.response_a, c.response_b) if order == "ab" else (c.response_b, c.response_a)
         question = ask_letter(principle, c.prompt, first, second)
-        answer = await self.engine.choose(ChooseRequest((*self.demonstrations, question), LETTERS))
+        own = letter_demonstrations(principle.exemplars.comparison, principle)
+        answer = await self.engine.choose(ChooseRequest((*self.demonstrations, *own, question), LETTERS))
         judge = self.engine.fingerprint.key
         if answer.unreadable is not None:
             return Verdict(principle.id, order, None, judge, f"unreadable: {answer.unreadable}")

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from solon.constitution import Constitution
 from solon.data.sft import critique_rows, helpful_rows, revision_rows
 from solon.data.tables import write_rows
 from solon.engines import MemoisedEngine
@@ -14,16 +15,16 @@ from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
-from solon.prompts.exemplars import load_exemplars
+from solon.prompts.exemplars import shared_exemplars
 from solon.revision import ChainSettings, draft, revise
 from solon.types import Completion, Prompt, Revision
 
 
-def chain_settings(recipe: Recipe) -> ChainSettings:
+def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
     s = recipe.sl_cai.revision
     return ChainSettings(
         rounds=s.rounds,
-        exemplars=load_exemplars().revision[: s.exemplars],
+        exemplars=shared_exemplars(constitution).revision[: s.exemplars],
         critique_tokens=s.critique_tokens,
         revision_tokens=s.max_tokens,
         temperature=s.temperature,
@@ -43,7 +44,7 @@ class Revisions(Step):
             [context.role(name).model_dump() for name in ("drafter", "reviser")],
             recipe.sl_cai.model_dump(exclude={"sft"}),
             recipe.seed,
-            [e.model_dump() for e in chain_settings(recipe).exemplars],
+            [e.model_dump() for e in chain_settings(recipe, context.constitution).exemplars],
         ]
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
@@ -70,7 +71,7 @@ class Revisions(Step):
         """Every chain in full, and every sampled answer."""
         recipe, seed = context.recipe, context.recipe.seed
         drafter, reviser = context.engine("drafter"), context.engine("reviser")
-        settings, sampling = chain_settings(recipe), recipe.sl_cai.draft
+        settings, sampling = chain_settings(recipe, context.constitution), recipe.sl_cai.draft
 
         async def chain(prompt: Prompt) -> list[Revision]:
             try:

@@ -1,0 +1,16 @@
+"""`solon constitution`: write, check, compare and try principles. One small file per verb."""
+
+from __future__ import annotations
+
+import typer
+
+from solon.cli.constitution import show
+
+app = typer.Typer(
+    name="constitution",
+    help="Write, check, compare and try constitutions.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(show.list_)
+app.command("show")(show.show)

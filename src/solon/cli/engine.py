@@ -1,0 +1,36 @@
+"""The options that name a live engine, shared by the verbs that ask one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from solon.engines import MemoisedEngine
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Hub id, folder, GGUF file, or with --base-url the server's model name."),
+]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", help="An OpenAI-compatible server, such as http://127.0.0.1:11434/v1.")
+]
+Precision = Annotated[str, typer.Option("--precision", help="float32, bfloat16 or float16, for weights loaded here.")]
+
+
+@contextmanager
+def asked(model: str, base_url: str | None, precision: str, folder: Path, role: str) -> Iterator[MemoisedEngine]:
+    """The engine that the options name; its answers are stored in `folder`, so asking again costs nothing."""
+    from solon.memo import Memo
+    from solon.pipeline.roles import named_engine
+    from solon.runs import Run
+
+    memo = Memo(Run(folder).folder / "memo.sqlite")
+    try:
+        yield named_engine(model, base_url, precision, memo, role)
+    finally:
+        memo.close()
