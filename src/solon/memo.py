@@ -28,6 +28,10 @@ create table if not exists calls (
   key text primary key, engine text not null, role text not null,
   request text not null, answer text not null, seconds real not null
 ) without rowid;
+create table if not exists costs (
+  engine text not null, role text not null, calls integer not null, prompt_tokens integer not null,
+  completion_tokens integer not null, seconds real not null, primary key (engine, role)
+) without rowid;
 """
 
 
@@ -112,6 +116,26 @@ class Memo:
                 self._timer = threading.Timer(COMMIT_SECONDS, self._commit_late)
                 self._timer.daemon = True
                 self._timer.start()
+
+    def note_cost(
+        self,
+        fingerprint: Fingerprint,
+        role: str,
+        calls: int,
+        prompt_tokens: int,
+        completion_tokens: int,
+        seconds: float,
+    ) -> None:
+        """Add to what an engine's live calls have cost in a role; `seconds` is wall-clock time."""
+        with self._lock, self._translated():
+            self._db.execute(
+                "insert into costs values (?, ?, ?, ?, ?, ?) on conflict do update set calls = calls + excluded.calls, "
+                "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
+                "completion_tokens = completion_tokens + excluded.completion_tokens, "
+                "seconds = seconds + excluded.seconds",
+                (fingerprint.key, role, calls, prompt_tokens, completion_tokens, seconds),
+            )
+            self._db.commit()
 
     def _commit_late(self) -> None:
         with self._lock:

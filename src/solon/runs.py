@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,13 @@ from solon.files import sha256_file, sync_folder, write_json
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a finished step left: its key, the hashes of its files and some facts for the report."""
+    """What a finished step left: its key, what went into it, the hashes of its files, facts for the report.
+
+    `inputs` holds a hash by name of each part of the key, so that a plan can say which of them changed.
+    """
 
     key: str
+    inputs: dict[str, str]
     outputs: dict[str, str]
     facts: dict[str, Any]
 
@@ -80,15 +84,17 @@ class Run:
                 return None
         return record
 
-    def finish(self, step: str, key: str, outputs: list[Path], facts: dict[str, Any]) -> Finished:
+    def finish(
+        self, step: str, key: str, inputs: dict[str, str], outputs: list[Path], facts: dict[str, Any]
+    ) -> Finished:
         """Record a step as finished: after its files, never before."""
         hashes: dict[str, str] = {}
         for output in outputs:
             for file in sorted(output.rglob("*")) if output.is_dir() else [output]:
                 if file.is_file():
                     hashes[str(file.relative_to(self.folder))] = sha256_file(file)
-        record = Finished(key, hashes, facts)
-        write_json(self.folder / "steps" / f"{step}.json", {"key": key, "outputs": hashes, "facts": facts})
+        record = Finished(key, inputs, hashes, facts)
+        write_json(self.folder / "steps" / f"{step}.json", asdict(record))
         return record
 
     @contextmanager

@@ -12,6 +12,9 @@ def run(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one (quickstart).")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as rl_cai.ppo.steps=8.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name>.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Stop when this step is done, such as preferences: data only.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the summary and warnings.")] = False,
 ) -> None:
     """Run a recipe: critique, revise, fine-tune, label, reward, PPO, evaluate, report. Resumes by itself."""
@@ -22,6 +25,6 @@ def run(
 
     loaded = load_recipe(recipe, tuple(overrides or ()))
     folder = out or Path("runs") / loaded.name
-    run_recipe(loaded, folder, Progress(quiet))
+    run_recipe(loaded, folder, Progress(quiet), until)
     report = write_report(folder)
     summarise(folder, report)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from solon.types import Comparison, Preference, assistant, user
+from solon.types import Comparison, Preference, assistant, fraction, user
 
 
 def preference_row(p: Preference) -> dict[str, Any]:
@@ -29,7 +29,8 @@ def preference_row(p: Preference) -> dict[str, Any]:
 def draft_pairs(chains: Sequence[dict[str, Any]]) -> list[Comparison]:
     """(draft, last good revision) of every chain, from rows of revisions.parquet.
 
-    Which of the two is A is decided by the id's parity, so that neither side can be told by its place.
+    Which of the two is A is decided by hash of the prompt's id, so that neither side can be told by its place
+    and other prompts have no say in it.
     """
     last: dict[str, tuple[str, str, str]] = {}
     for r in chains:
@@ -37,7 +38,7 @@ def draft_pairs(chains: Sequence[dict[str, Any]]) -> list[Comparison]:
             draft = last[r["prompt_id"]][1] if r["prompt_id"] in last else r["before"]
             last[r["prompt_id"]] = (r["prompt"], draft, r["revision"])
     pairs = []
-    for n, (prompt_id, (prompt, draft, revision)) in enumerate(last.items()):
-        a, b = (draft, revision) if n % 2 == 0 else (revision, draft)
+    for prompt_id, (prompt, draft, revision) in last.items():
+        a, b = (draft, revision) if fraction(["draft is a", prompt_id]) < 0.5 else (revision, draft)
         pairs.append(Comparison(f"{prompt_id}:revision", prompt_id, prompt, a, b, "revision", revision))
     return pairs

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
-from solon.types import Answer, Completion
+from solon.memo import Memo
+from solon.types import Answer, Completion, Fingerprint
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Usage:
 
     roles: dict[str, RoleUsage] = field(default_factory=dict)
     _active: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _noted: dict[str, RoleUsage] = field(default_factory=dict)
 
     def of(self, role: str) -> RoleUsage:
         return self.roles.setdefault(role, RoleUsage())
@@ -58,6 +60,21 @@ class Usage:
         if how == "live":
             usage.prompt_tokens += answer.prompt_tokens
             usage.completion_tokens += answer.completion_tokens if isinstance(answer, Completion) else 0
+
+    def note_in(self, memo: Memo, fingerprints: dict[str, Fingerprint]) -> None:
+        """Add what live calls cost since the last time to the memo, by engine: where a plan takes its rates from."""
+        for role, usage in self.roles.items():
+            before = self._noted.get(role, RoleUsage())
+            if usage.live > before.live and role in fingerprints:
+                memo.note_cost(
+                    fingerprints[role],
+                    role,
+                    usage.live - before.live,
+                    usage.prompt_tokens - before.prompt_tokens,
+                    usage.completion_tokens - before.completion_tokens,
+                    usage.seconds - before.seconds,
+                )
+            self._noted[role] = replace(usage)
 
     def as_dict(self) -> dict[str, dict[str, object]]:
         return {role: asdict(usage) for role, usage in sorted(self.roles.items())}

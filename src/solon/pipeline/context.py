@@ -87,6 +87,7 @@ class Context:
         try:
             return asyncio.run(work)
         finally:
+            self.usage.note_in(self.memo, self.fingerprints)
             self.memo.flush()
 
     # --- engines ---------------------------------------------------------------------------------

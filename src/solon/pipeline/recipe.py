@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -48,6 +48,19 @@ class Role(Section):
             raise ValueError("engine openai needs 'model' and 'base_url' (such as http://127.0.0.1:11434/v1)")
         return self
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What its answers depend on. A server's address, batch and concurrency are not part of it."""
+        recording = self.recording if self.engine == "recorded" else ""
+        return {"engine": self.engine, "model": self.model, "recording": recording, "precision": self.precision}
+
+
+class Price(Section):
+    """What a model costs, in the currency you think in, per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
 
 class Roles(Section):
     """Who does what. Roles left out are played by the policy (`responder`: the SL-CAI policy)."""
@@ -57,13 +70,6 @@ class Roles(Section):
     reviser: Role | None = None
     responder: Role | None = None
     judge: Role | None = None
-
-    @field_validator("policy")
-    @classmethod
-    def _trainable(cls, role: Role) -> Role:
-        if role.engine != "transformers":
-            raise ValueError(f"the policy is trained here, so its engine must be transformers, not {role.engine}")
-        return role
 
 
 class Prompts(Section):
@@ -134,6 +140,7 @@ class Recipe(Section):
     sl_cai: SlCai = SlCai()
     rl_cai: RlCai = RlCai()
     evaluate: Evaluate = Evaluate()
+    prices: dict[str, Price] = Field(default={}, description="By model name; solon plan counts with them.")
 
     @model_validator(mode="after")
     def _judge_can_answer(self) -> Recipe:

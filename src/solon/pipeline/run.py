@@ -9,7 +9,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -23,26 +23,29 @@ from solon.files import write_atomic, write_json
 from solon.pipeline.context import Context
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, load_recipe
-from solon.pipeline.steps import all_steps
+from solon.pipeline.step import Step
+from solon.pipeline.steps import steps_until
 from solon.runs import Run
 from solon.types import digest
 
 PACKAGES = ("solon", "torch", "transformers", "trl", "peft", "accelerate")
 
 
-def run_recipe(recipe: Recipe, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Run a recipe in `folder`, doing only what is not done yet; returns the manifest.
+def run_recipe(recipe: Recipe, folder: Path, progress: Progress, until: str | None = None) -> dict[str, Any]:
+    """Run a recipe in `folder`, or only the steps that make `until`, doing what is not done yet.
 
+    Returns the manifest.
     Raises RunLocked when another process works there; every SolonError of the steps passes through, and
     what was finished or stored before it stays.
     """
+    chosen = steps_until(recipe, until)
     run = Run(folder)
     with run.locked():
         _write_recipe(run, recipe)
         context = Context(recipe, run, progress)
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
         try:
-            steps = _run_steps(context)
+            steps = _run_steps(context, chosen)
         finally:
             _write_quarantine(context)
             context.close()
@@ -65,9 +68,8 @@ def opened(folder: Path, progress: Progress) -> Iterator[Context]:
             context.close()
 
 
-def _run_steps(context: Context) -> list[dict[str, Any]]:
+def _run_steps(context: Context, steps: Sequence[Step]) -> list[dict[str, Any]]:
     done: list[dict[str, Any]] = []
-    steps = all_steps()
     for number, step in enumerate(steps, 1):
         started = time.monotonic()
         context.progress.headline(f"[{number}/{len(steps)}] {step.title}")

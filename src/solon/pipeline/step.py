@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
 from solon.data.prompts import BadRow
 from solon.pipeline.context import Context
+from solon.pipeline.recipe import Recipe
 from solon.runs import Finished
-from solon.types import digest
+from solon.types import Prompt, digest
 
 
 class Step(ABC):
@@ -19,21 +21,31 @@ class Step(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    after: ClassVar[tuple[str, ...]] = ()
+    needs_weights: ClassVar[bool] = False  # trains or loads the policy's weights in this process
     version: ClassVar[int] = 1  # raise when the same inputs give another result
 
+    def after(self, recipe: Recipe) -> tuple[str, ...]:
+        """The steps whose files this one reads."""
+        return ()
+
     @abstractmethod
-    def inputs(self, context: Context) -> Any:
-        """What the result depends on besides the steps in `after`; plain data."""
+    def inputs(self, context: Context) -> dict[str, Any]:
+        """What the result depends on besides the steps in `after`: plain data, by the name a user knows it by."""
 
     @abstractmethod
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         """Do the work; returns the files or folders made and facts for the report."""
 
+    def parts(self, context: Context) -> dict[str, str]:
+        """The hash of each part of the key. Raises KeyError while a step in `after` is not finished."""
+        named = {"version": self.version, **self.inputs(context)}
+        before = {f"after {name}": context.finished[name].outputs for name in self.after(context.recipe)}
+        return {name: digest(value) for name, value in {**named, **before}.items()}
+
     def run(self, context: Context) -> tuple[Finished, bool]:
         """The finished record, and whether it was still fresh from an earlier run."""
-        before = {name: context.finished[name].outputs for name in self.after}
-        key = digest([self.name, self.version, self.inputs(context), before])
+        parts = self.parts(context)
+        key = digest([self.name, parts])
         old = context.run.finished(self.name)
         if old and old.key == key:
             context.quarantine += [BadRow(**row) for row in old.facts["set_aside"]]
@@ -43,4 +55,9 @@ class Step(ABC):
         outputs, facts = self.make(context)
         facts["seconds"] = round(time.monotonic() - started, 2)
         facts["set_aside"] = [asdict(row) for row in context.quarantine[known:]]
-        return context.run.finish(self.name, key, outputs, facts), False
+        return context.run.finish(self.name, key, parts, outputs, facts), False
+
+
+def listed(prompts: Iterable[Prompt]) -> list[list[str]]:
+    """Prompts as plain data for a key."""
+    return [[p.id, p.text, p.kind, p.area, p.split] for p in prompts]

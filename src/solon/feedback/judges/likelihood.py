@@ -28,11 +28,14 @@ class LikelihoodJudge:
     async def verdicts(self, comparison: Comparison, principle: Principle) -> list[Verdict]:
         judge = self.engine.fingerprint.key
         # A reply without a token has no likelihood; a leading space would be part of it.
-        choices = (comparison.response_a.strip(), comparison.response_b.strip())
+        a, b = comparison.response_a.strip(), comparison.response_b.strip()
+        # Always in the same order, so that the stored call serves whichever reply is called A.
+        choices = tuple(sorted((a, b)))
+        sign = 1 if choices[0] == a else -1
         gaps: list[float] = []
         for stance in contrast(principle):
             answer = await self.engine.choose(ChooseRequest((stance, user(comparison.prompt)), choices))
             if answer.unreadable is not None:
                 return [Verdict(principle.id, "", None, judge, f"unreadable: {answer.unreadable}")]
-            gaps.append(answer.logprobs[0] - answer.logprobs[1])
+            gaps.append(sign * (answer.logprobs[0] - answer.logprobs[1]))
         return [Verdict(principle.id, "", sigmoid((gaps[0] - gaps[1]) / self.scale), judge)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from solon.errors import ConfigError
+from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
 from solon.pipeline.steps.evaluate import Evaluate
 from solon.pipeline.steps.judge import JudgeCard
@@ -15,3 +17,22 @@ from solon.pipeline.steps.sft import Sft
 def all_steps() -> tuple[Step, ...]:
     """Every step, in the order they run."""
     return Revisions(), Sft(), JudgeCard(), Preferences(), RewardModelStep(), Policy(), Evaluate()
+
+
+def steps_until(recipe: Recipe, until: str | None) -> tuple[Step, ...]:
+    """The steps that make `until` (None: all), in order. Raises ConfigError for a name or a policy that cannot be."""
+    steps = {step.name: step for step in all_steps()}
+    if until is not None and until not in steps:
+        raise ConfigError(f"--until: no step '{until}'; choose one of {', '.join(steps)}")
+    needed = set(steps) if until is None else {until}
+    for name in reversed(steps):
+        if name in needed:
+            needed |= set(steps[name].after(recipe))
+    chosen = tuple(step for name, step in steps.items() if name in needed)
+    trains = [step.name for step in chosen if step.needs_weights]
+    if trains and recipe.roles.policy.engine != "transformers":
+        raise ConfigError(
+            f"roles.policy.engine: {recipe.roles.policy.engine} has no weights here to train, which {trains[0]} needs; "
+            "use engine transformers, or name another responder and stop before with --until preferences"
+        )
+    return chosen

@@ -10,7 +10,8 @@ from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
 from solon.flow import gather_window
 from solon.pipeline.context import Context
-from solon.pipeline.step import Step
+from solon.pipeline.recipe import Recipe
+from solon.pipeline.step import Step, listed
 from solon.types import Completion, GenerateRequest, Prompt, user
 
 # Report name → adapter.
@@ -21,11 +22,17 @@ Answered = list[dict[str, Any]]
 class Evaluate(Step):
     name = "evaluate"
     title = "evaluation on held-out prompts"
-    after = ("sft", "reward_model", "policy")
+    needs_weights = True
 
-    def inputs(self, context: Context) -> Any:
-        prompts = [asdict(p) for p in self._prompts(context)]
-        return [context.policy_weights, prompts, context.recipe.evaluate.max_tokens]
+    def after(self, recipe: Recipe) -> tuple[str, ...]:
+        return ("sft", "reward_model", "policy")
+
+    def inputs(self, context: Context) -> dict[str, Any]:
+        return {
+            "roles.policy": context.policy_weights,
+            "prompts": listed(self._prompts(context)),
+            "evaluate.max_tokens": context.recipe.evaluate.max_tokens,
+        }
 
     def _prompts(self, context: Context) -> list[Prompt]:
         return [p for kind in context.prompts for p in context.prompts_of(kind, "heldout")]

@@ -19,16 +19,17 @@ class JudgeCard(Step):
     name = "judge"
     title = "judge agreement with human labels"
 
-    def inputs(self, context: Context) -> Any:
+    def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
-        return [
-            context.constitution.hash,
-            [p.key for p in self._pairs(context)],
-            context.role("judge").model_dump(),
-            self._asks(context),
-            recipe.rl_cai.exemplars,
-            recipe.seed,
-        ]
+        return {
+            "constitution": context.constitution.used_in("compare"),
+            "evaluate.labelled_pairs": [p.key for p in self._pairs(context)],
+            "roles.judge": context.role("judge").identity,
+            "evaluate.ask": self._asks(context),
+            "rl_cai.exemplars": recipe.rl_cai.exemplars,
+            "rl_cai.principles": recipe.rl_cai.principles,
+            "seed": recipe.seed,
+        }
 
     def _asks(self, context: Context) -> list[Ask]:
         """The way used for labels first, then the others."""

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from solon.pipeline.context import ADAPTERS, Context
-from solon.pipeline.step import Step
+from solon.pipeline.recipe import Recipe
+from solon.pipeline.step import Step, listed
 from solon.types import Prompt
 
 
 class Policy(Step):
     name = "policy"
     title = "reinforcement learning (RL-CAI)"
-    after = ("sft", "reward_model")
+    needs_weights = True
 
-    def inputs(self, context: Context) -> Any:
+    def after(self, recipe: Recipe) -> tuple[str, ...]:
+        return ("sft", "reward_model")
+
+    def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
-        return [
-            recipe.rl_cai.method,
-            recipe.rl_cai.ppo.model_dump(),
-            [asdict(p) for p in self._prompts(context)],
-            recipe.seed,
-        ]
+        return {
+            "rl_cai.method": recipe.rl_cai.method,
+            "rl_cai.ppo": recipe.rl_cai.ppo.model_dump(),
+            "prompts": listed(self._prompts(context)),
+            "seed": recipe.seed,
+        }
 
     def _prompts(self, context: Context) -> list[Prompt]:
         """Red-team and helpful prompts both: the policy must learn when not to refuse, too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,31 @@ from solon.errors import DataError
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.labelling import label_all
-from solon.pipeline.step import Step
+from solon.pipeline.recipe import Recipe
+from solon.pipeline.step import Step, listed
 from solon.types import Comparison, GenerateRequest, Preference, Prompt, Verdict, user
 
 
 class Preferences(Step):
     name = "preferences"
     title = "comparisons and AI labels"
-    after = ("revisions", "sft")
 
-    def inputs(self, context: Context) -> Any:
+    def after(self, recipe: Recipe) -> tuple[str, ...]:
+        """The SL-CAI policy answers, unless another responder is named or no answers are asked for."""
+        answers = recipe.rl_cai.policy_pairs != 0 and recipe.roles.responder is None
+        return ("revisions", "sft") if answers else ("revisions",)
+
+    def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
-        return [
-            context.constitution.hash,
-            [asdict(p) for p in self._prompts(context)],
-            [context.role(name).model_dump() for name in ("responder", "judge")],
-            recipe.rl_cai.model_dump(include={"ask", "exemplars", "answers", "policy_pairs"}),
-            recipe.seed,
-        ]
+        asked = {"ask", "exemplars", "principles", "answers", "policy_pairs"}
+        return {
+            "constitution": context.constitution.used_in("compare"),
+            "prompts": listed(self._prompts(context)),
+            "roles.responder": recipe.roles.responder.identity if recipe.roles.responder else None,
+            "roles.judge": context.role("judge").identity,
+            "rl_cai": recipe.rl_cai.model_dump(include=asked),
+            "seed": recipe.seed,
+        }
 
     def _prompts(self, context: Context) -> list[Prompt]:
         return context.prompts_of("red_team", "train")[: context.recipe.rl_cai.policy_pairs]

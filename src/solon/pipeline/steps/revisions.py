@@ -14,7 +14,7 @@ from solon.errors import DataError, PromptTooLong
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
-from solon.pipeline.step import Step
+from solon.pipeline.step import Step, listed
 from solon.prompts.exemplars import shared_exemplars
 from solon.revision import ChainSettings, draft, revise
 from solon.types import Completion, Prompt, Revision
@@ -36,16 +36,18 @@ class Revisions(Step):
     name = "revisions"
     title = "drafts, critiques and revisions"
 
-    def inputs(self, context: Context) -> Any:
+    def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
-        return [
-            context.constitution.hash,
-            [asdict(p) for prompts in context.prompts.values() for p in prompts if p.split == "train"],
-            [context.role(name).model_dump() for name in ("drafter", "reviser")],
-            recipe.sl_cai.model_dump(exclude={"sft"}),
-            recipe.seed,
-            [e.model_dump() for e in chain_settings(recipe, context.constitution).exemplars],
-        ]
+        settings = chain_settings(recipe, context.constitution)
+        return {
+            "constitution": context.constitution.used_in("revise"),
+            "prompts": listed(p for prompts in context.prompts.values() for p in prompts if p.split == "train"),
+            "roles.drafter": context.role("drafter").identity,
+            "roles.reviser": context.role("reviser").identity,
+            "sl_cai": recipe.sl_cai.model_dump(exclude={"sft"}),
+            "seed": recipe.seed,
+            "exemplars": [e.model_dump() for e in settings.exemplars],
+        }
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         chains, answers = context.ask(self._write(context))

@@ -8,6 +8,7 @@ from typing import Any
 
 from solon.data.tables import read_rows
 from solon.pipeline.context import REWARD_FOLDER, Context
+from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
 from solon.types import fraction
 
@@ -18,10 +19,14 @@ TEMPLATE_ROOM = 64  # tokens the chat template may add
 class RewardModelStep(Step):
     name = "reward_model"
     title = "reward model"
-    after = ("preferences",)
+    needs_weights = True
 
-    def inputs(self, context: Context) -> Any:
-        return [context.policy_weights, context.recipe.rl_cai.reward_model.model_dump(), context.recipe.seed]
+    def after(self, recipe: Recipe) -> tuple[str, ...]:
+        return ("preferences",)
+
+    def inputs(self, context: Context) -> dict[str, Any]:
+        settings = context.recipe.rl_cai.reward_model.model_dump()
+        return {"roles.policy": context.policy_weights, "rl_cai.reward_model": settings, "seed": context.recipe.seed}
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         from solon.training.reward import Pair, train_reward

@@ -8,16 +8,25 @@ from typing import Any
 
 from solon.data.tables import read_rows
 from solon.pipeline.context import ADAPTERS, Context
+from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
 
 
 class Sft(Step):
     name = "sft"
     title = "supervised fine-tuning (SL-CAI)"
-    after = ("revisions",)
+    needs_weights = True
 
-    def inputs(self, context: Context) -> Any:
-        return [context.policy_weights, context.recipe.sl_cai.sft.model_dump(), context.recipe.seed]
+    def after(self, recipe: Recipe) -> tuple[str, ...]:
+        return ("revisions",)
+
+    def inputs(self, context: Context) -> dict[str, Any]:
+        recipe = context.recipe
+        return {
+            "roles.policy": context.policy_weights,
+            "sl_cai.sft": recipe.sl_cai.sft.model_dump(),
+            "seed": recipe.seed,
+        }
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         from solon.training.adapters import save_adapter
