@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from solon.errors import ConfigError, StorageError
 
@@ -29,9 +30,15 @@ def read_text(path: Path, what: str) -> str:
         raise ConfigError(f"{what}: cannot read {path}: {error.strerror}") from None
 
 
+def first_problem(error: ValidationError) -> ErrorDetails:
+    """The problem to tell the user: an unknown key if there is one, for a misspelt key also looks missing."""
+    problems = error.errors()
+    return next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+
+
 def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
     """The first problem of a pydantic error in one line: field, value, what is allowed."""
-    problem = error.errors()[0]
+    problem = first_problem(error)
     field = ".".join(str(part) for part in problem["loc"]) or "(top)"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from solon.types import Answer, Choice, Completion, Fingerprint, Request, digest
 
 COMMIT_SECONDS = 0.25
 COMMIT_ROWS = 256
+SHARED_CHARS = 200  # messages this long are stored once, however many calls hold them
+REMEMBERED = 4096  # shared messages known to be stored
 
 _SCHEMA = """
 create table if not exists engines (key text primary key, fingerprint text not null);
@@ -28,9 +30,11 @@ create table if not exists calls (
   key text primary key, engine text not null, role text not null,
   request text not null, answer text not null, seconds real not null
 ) without rowid;
+create table if not exists texts (key text primary key, text text not null) without rowid;
 create table if not exists costs (
-  engine text not null, role text not null, calls integer not null, prompt_tokens integer not null,
-  completion_tokens integer not null, seconds real not null, primary key (engine, role)
+  engine text not null, role text not null, calls integer not null, characters integer not null,
+  prompt_tokens integer not null, completion_tokens integer not null, seconds real not null,
+  primary key (engine, role)
 ) without rowid;
 """
 
@@ -42,8 +46,8 @@ def call_key(fingerprint: Fingerprint, request: Request) -> str:
 
 def pack(answer: Answer) -> str:
     kind = "completion" if isinstance(answer, Completion) else "choice"
-    fields = {k: v for k, v in asdict(answer).items() if v is not None}
-    return json.dumps({"kind": kind, **fields}, ensure_ascii=False)
+    fields = {name: getattr(answer, name) for name in answer.__dataclass_fields__}
+    return json.dumps({"kind": kind, **{k: v for k, v in fields.items() if v is not None}}, ensure_ascii=False)
 
 
 def unpack(text: str) -> Answer:
@@ -52,6 +56,17 @@ def unpack(text: str) -> Answer:
     if row.get("logprobs") is not None:
         row["logprobs"] = tuple(row["logprobs"])
     return Completion(**row) if kind == "completion" else Choice(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What live calls took: their number, characters and tokens read, tokens written, wall-clock seconds."""
+
+    calls: int
+    characters: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +86,30 @@ class Memo:
     Raises StorageError when the file cannot be written and DataError when it is not a memo.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._pending: dict[str, tuple[str, str, str, str, float]] = {}
+        self._engines: set[str] = set()  # those written
+        self._texts: dict[str, str] = {}  # to be written with the pending calls
+        self._stored_texts: dict[str, str] = {}  # message → key, the last ones written
         self._timer: threading.Timer | None = None
         with self._translated():
-            self._db = sqlite3.connect(self.path, check_same_thread=False)
-            self._db.execute("pragma journal_mode=wal")
-            self._db.execute("pragma synchronous=normal")
-            self._db.executescript(_SCHEMA)
+            self._db = self._opened(read_only)
+
+    def _opened(self, read_only: bool) -> sqlite3.Connection:
+        if read_only and not self.path.exists():
+            db = sqlite3.connect(":memory:", check_same_thread=False)
+        elif read_only:
+            db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            db.execute("select 1 from calls limit 1")
+            return db
+        else:
+            db = sqlite3.connect(self.path, check_same_thread=False)
+            db.execute("pragma journal_mode=wal")
+            db.execute("pragma synchronous=normal")
+        db.executescript(_SCHEMA)
+        return db
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -101,14 +130,26 @@ class Memo:
             row = self._db.execute("select answer from calls where key = ?", (key,)).fetchone()
         return unpack(row[0]) if row else None
 
-    def put(self, fingerprint: Fingerprint, request: Request, answer: Answer, seconds: float, role: str = "") -> None:
-        """Store one answer and who asked first; it is on disk after at most COMMIT_SECONDS, or at `flush`."""
-        key = call_key(fingerprint, request)
-        text = json.dumps(request.payload(), ensure_ascii=False)
+    def put(
+        self,
+        fingerprint: Fingerprint,
+        request: Request,
+        answer: Answer,
+        seconds: float,
+        role: str = "",
+        key: str | None = None,
+    ) -> None:
+        """Store one answer and who asked first; it is on disk after at most COMMIT_SECONDS, or at `flush`.
+
+        `key` is the call's, where the caller has it: hashing a long request takes longer than storing it.
+        """
+        key = key or call_key(fingerprint, request)
         with self._lock, self._translated():
-            self._db.execute(
-                "insert or ignore into engines values (?, ?)", (fingerprint.key, json.dumps(asdict(fingerprint)))
-            )
+            if fingerprint.key not in self._engines:
+                row = (fingerprint.key, json.dumps(asdict(fingerprint)))
+                self._db.execute("insert or ignore into engines values (?, ?)", row)
+                self._engines.add(fingerprint.key)
+            text = json.dumps(self._interned(request.payload()), ensure_ascii=False)
             self._pending[key] = (fingerprint.key, role, text, pack(answer), seconds)
             if len(self._pending) >= COMMIT_ROWS:
                 self._commit()
@@ -117,25 +158,47 @@ class Memo:
                 self._timer.daemon = True
                 self._timer.start()
 
-    def note_cost(
-        self,
-        fingerprint: Fingerprint,
-        role: str,
-        calls: int,
-        prompt_tokens: int,
-        completion_tokens: int,
-        seconds: float,
-    ) -> None:
-        """Add to what an engine's live calls have cost in a role; `seconds` is wall-clock time."""
+    def _interned(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """The payload with every long message replaced by the key of its text: demonstrations recur in every call."""
+        return {**payload, "messages": [self._intern(m) for m in payload["messages"]]}
+
+    def _intern(self, message: dict[str, str]) -> dict[str, str]:
+        content = message["content"]
+        if len(content) < SHARED_CHARS:
+            return message
+        key = self._stored_texts.get(content)
+        if key is None:
+            key = digest(content)[:32]
+            self._texts[key] = content
+            if len(self._stored_texts) >= REMEMBERED:
+                del self._stored_texts[next(iter(self._stored_texts))]
+            self._stored_texts[content] = key
+        return {"role": message["role"], "text": key}
+
+    def note_cost(self, fingerprint: Fingerprint, role: str, cost: Cost) -> None:
+        """Add to what an engine's live calls have cost in a role."""
+        sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in Cost.__dataclass_fields__)
         with self._lock, self._translated():
             self._db.execute(
-                "insert into costs values (?, ?, ?, ?, ?, ?) on conflict do update set calls = calls + excluded.calls, "
-                "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
-                "completion_tokens = completion_tokens + excluded.completion_tokens, "
-                "seconds = seconds + excluded.seconds",
-                (fingerprint.key, role, calls, prompt_tokens, completion_tokens, seconds),
+                f"insert into costs values (?, ?, ?, ?, ?, ?, ?) on conflict do update set {sums}",  # noqa: S608
+                (fingerprint.key, role, *astuple(cost)),
             )
             self._db.commit()
+
+    def cost(self, fingerprint: Fingerprint, role: str) -> Cost | None:
+        """What the engine's live calls in `role` have cost so far; None when there were none."""
+        with self._lock, self._translated():
+            row = self._db.execute(
+                "select calls, characters, prompt_tokens, completion_tokens, seconds from costs "
+                "where engine = ? and role = ?",
+                (fingerprint.key, role),
+            ).fetchone()
+        return Cost(*row) if row else None
+
+    def knows(self, fingerprint: Fingerprint) -> bool:
+        """Whether any answer of this engine is stored."""
+        with self._lock, self._translated():
+            return self._db.execute("select 1 from engines where key = ?", (fingerprint.key,)).fetchone() is not None
 
     def _commit_late(self) -> None:
         with self._lock:
@@ -146,9 +209,11 @@ class Memo:
 
     def _commit(self) -> None:
         rows = [(key, *rest) for key, rest in self._pending.items()]
+        self._db.executemany("insert or ignore into texts values (?, ?)", list(self._texts.items()))
         self._db.executemany("insert or replace into calls values (?, ?, ?, ?, ?, ?)", rows)
         self._db.commit()
         self._pending.clear()
+        self._texts.clear()
 
     def flush(self) -> None:
         """Commit what is pending."""
@@ -156,7 +221,8 @@ class Memo:
             self._commit()
 
     def close(self) -> None:
-        self.flush()
+        if self._pending:
+            self.flush()
         if self._timer is not None:
             self._timer.cancel()
         with self._lock:
@@ -168,8 +234,17 @@ class Memo:
             return stored + len(self._pending)
 
     def calls(self) -> Iterator[Call]:
-        """Stored calls in key order."""
+        """Stored calls in key order, their messages in full."""
         self.flush()
         rows = self._db.execute("select key, engine, role, request, answer from calls order by key")
         for key, engine, role, request, answer in rows:
-            yield Call(key, engine, role, json.loads(request), json.loads(answer))
+            yield Call(key, engine, role, self._in_full(json.loads(request)), json.loads(answer))
+
+    def _in_full(self, payload: dict[str, Any]) -> dict[str, Any]:
+        return {**payload, "messages": [self._message(m) for m in payload["messages"]]}
+
+    def _message(self, message: dict[str, str]) -> dict[str, str]:
+        if "text" not in message:
+            return message
+        (content,) = self._db.execute("select text from texts where key = ?", (message["text"],)).fetchone()
+        return {"role": message["role"], "content": content}

@@ -31,10 +31,12 @@ class Finished:
 
 
 class Run:
-    """One run folder. Raises StorageError when it cannot be written."""
+    """One run folder. Raises StorageError when it cannot be written, unless it is only to be read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = folder
+        if read_only:
+            return
         try:
             (folder / "steps").mkdir(parents=True, exist_ok=True)
             probe = folder / f".probe.{os.getpid()}"

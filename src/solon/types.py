@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -61,7 +62,13 @@ class Fingerprint:
 
     @property
     def key(self) -> str:
-        return digest([self.engine, self.model, self.weights, self.precision, self.version])[:32]
+        return _fingerprint_key(self)
+
+
+@cache
+def _fingerprint_key(f: Fingerprint) -> str:
+    """Kept: every call asks for it."""
+    return digest([f.engine, f.model, f.weights, f.precision, f.version])[:32]
 
 
 @dataclass(frozen=True, slots=True)

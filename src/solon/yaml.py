@@ -88,6 +88,7 @@ def decode(raw: bytes, where: str) -> str:
 def parse_yaml(text: str, path: Path, what: str) -> Parsed:
     """A mapping from YAML text; `path` and `what` name it in errors. Raises ConfigError."""
     yaml = YAML(typ="safe", pure=True)
+    node: Node | None = None
     try:
         _refuse_bombs(yaml, text, f"{what}: {path}")
         node = yaml.compose(text)
@@ -104,7 +105,7 @@ def parse_yaml(text: str, path: Path, what: str) -> Parsed:
     except (YAMLError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         # ruamel turns some malformed scalars (dates, numbers) into bare Python errors.
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{what}: {path}:1: not YAML: {first}") from None
+        raise ConfigError(f"{what}: {path}:{_culprit(node)}: not YAML: {first}") from None
     return Parsed(path, text, data, lines)
 
 
@@ -135,11 +136,33 @@ def _number(node: Node, loc: Loc, lines: dict[Loc, int]) -> None:
     lines[loc] = node.start_mark.line + 1
     if isinstance(node, MappingNode):
         for key, value in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise MarkedYAMLError(
+                    problem="merge keys (<<) are not allowed; write it out", problem_mark=key.start_mark
+                )
             _number(value, (*loc, str(key.value)), lines)
             lines[(*loc, str(key.value))] = key.start_mark.line + 1
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
             _number(value, (*loc, index), lines)
+
+
+def _culprit(node: Node | None) -> int:
+    """The line of the first scalar that cannot be built."""
+    constructor = YAML(typ="safe", pure=True).constructor  # the other one remembers where it broke off
+    waiting = [node] if node is not None else []
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, MappingNode):
+            waiting += [part for pair in reversed(current.value) for part in reversed(pair)]
+        elif isinstance(current, SequenceNode):
+            waiting += reversed(current.value)
+        else:
+            try:
+                constructor.construct_object(current)
+            except (YAMLError, ValueError, TypeError, AttributeError, OverflowError):
+                return int(current.start_mark.line) + 1
+    return 1
 
 
 def _advice(problem: str) -> str:

@@ -16,18 +16,19 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from solon.constitution import load_constitution
+from solon.constitution import Constitution, load_constitution
 from solon.data.preferences import draft_pairs, preference_row
 from solon.data.tables import write_rows
 from solon.errors import DataError
-from solon.evaluation import Rate, conduct
+from solon.evaluation import Rate, attribute, conduct
+from solon.evaluation.shares import in_points
 from solon.feedback.agreement import Agreement
 from solon.files import write_json
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.steps.evaluate import measure
 from solon.report import summarise, write_report
 from solon.report.material import read_material
-from solon.report.words import amount, change, duration, excerpt, points, share
+from solon.report.words import amount, amount_change, change, duration, excerpt, points, share
 from solon.types import Preference, Revision, Verdict
 
 HOSTILE = (
@@ -287,6 +288,66 @@ def test_edited_constitution_is_said(folder: Path, tmp_path: Path) -> None:
     manifest["constitution"]["hash"] = "0" * 64
     write_json(run / "manifest.json", manifest)
     assert "was edited after this run" in _text(write_report(run).read_text())
+
+
+def _principle_row(page: str, principle: str) -> str:
+    """The row of one principle in the constitution's table, as read."""
+    table = page[page.index('<section id="constitution">') : page.index('<section id="reproduce">')]
+    (row,) = [row for row in table.split("<tr>") if f"<code>{principle}</code>" in row]
+    return _text(row)
+
+
+def test_every_principle_says_what_it_did(folder: Path, page: str) -> None:
+    law = load_constitution("balanced")
+    found = attribute(folder, law)
+    assert found.revising is not None
+    assert (found.revising.drawn, found.revising.failed) == (96, {"truncated": 4})
+    for p in law.principles:
+        row, did = _principle_row(page, p.id), found.by_id[p.id]
+        assert f"{p.id} {p.aim} {p.text} {p.source}" in row
+        if did.revising and did.revising.drawn:
+            assert did.revising.share is not None
+            assert did.revising.expected is not None
+            assert f"{did.revising.drawn} {share(did.revising.share)} expected {did.revising.expected:.0%}" in row
+            assert did.revising.changed is not None
+            assert share(did.revising.changed) in row
+            assert f"{did.revising.distance_changed:.2f} {did.revising.distance:.2f} over all" in row
+        if did.comparing and did.comparing.prefers_revision:
+            assert f"{did.comparing.labels} " in row
+            assert f"– {share(did.comparing.prefers_revision)}" in row  # the judge saw no order: no flips
+        if did.influence:
+            assert did.influence.shift is not None
+            assert amount_change(in_points(did.influence.shift)) in row
+    assert "each label rests on one principle, so leaving it out loses its labels" in _text(page)
+
+
+def test_the_constitution_shown_is_the_one_the_run_used(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "kept"
+    shutil.copytree(folder, run)
+    law = load_constitution("balanced").model_dump(mode="json")
+    kept, gone = law["principles"][0], law["principles"].pop(1)
+    kept["text"] = f"An older text. {HOSTILE.encode('utf-8', 'replace').decode()}".translate(dict.fromkeys([0, 0x202E]))
+    own = Constitution.model_validate(law)
+    write_json(run / "constitution.json", own.model_dump(mode="json"))
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["constitution"]["hash"] = own.hash
+    write_json(run / "manifest.json", manifest)
+    page = write_report(run).read_text()
+    assert "the texts below are those that it used" in _text(page)
+    assert "An older text. <script>" in _principle_row(page, kept["id"])
+    assert "<script" not in page
+    assert f"{gone['id']} not in this constitution" in _principle_row(page, gone["id"])
+
+
+def test_principles_without_revisions_or_labels_are_still_shown(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "bare"
+    shutil.copytree(folder, run)
+    (run / "rl_cai/preferences.parquet").unlink()
+    first = load_constitution("balanced").principles[0]
+    revised_only = _principle_row(write_report(run).read_text(), first.id)
+    assert "over all – – – –" in revised_only
+    (run / "sl_cai/revisions.parquet").unlink()
+    assert _principle_row(write_report(run).read_text(), first.id).endswith(f"{first.source} – – – – – – –")
 
 
 def test_unfinished_run_is_one_line(tmp_path: Path) -> None:

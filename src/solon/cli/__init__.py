@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from solon.cli import constitution, evaluate, run, serve
+from solon.cli import constitution, evaluate, plan, run, serve
 from solon.errors import SolonError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("plan")(plan.plan)
 app.command("evaluate")(evaluate.evaluate)
 app.command("serve")(serve.serve)
 app.add_typer(constitution.app)

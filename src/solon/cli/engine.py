@@ -25,11 +25,15 @@ Precision = Annotated[str, typer.Option("--precision", help="float32, bfloat16 o
 @contextmanager
 def asked(model: str, base_url: str | None, precision: str, folder: Path, role: str) -> Iterator[MemoisedEngine]:
     """The engine that the options name; its answers are stored in `folder`, so asking again costs nothing."""
+    from solon.errors import StorageError
     from solon.memo import Memo
     from solon.pipeline.roles import named_engine
-    from solon.runs import Run
 
-    memo = Memo(Run(folder).folder / "memo.sqlite")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder}: {error.strerror}; choose another folder") from None
+    memo = Memo(folder / "memo.sqlite")
     try:
         yield named_engine(model, base_url, precision, memo, role)
     finally:

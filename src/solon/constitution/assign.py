@@ -76,3 +76,25 @@ def shares(constitution: Constitution, phase: Phase) -> dict[str, float]:
         return {p.id: p.weight / total for p in principles}
     all_aims = sum(constitution.priorities[aim] for aim in of_aim)
     return {p.id: constitution.priorities[p.aim] / all_aims * p.weight / of_aim[p.aim] for p in principles}
+
+
+class Redraw:
+    """Draws under a changed constitution, when what was drawn under the old one is known.
+
+    A principle that did not change lost to the old winner and still does, so only the winner and the
+    principles that were added or changed need a look.
+    """
+
+    def __init__(self, old: Constitution, new: Constitution, phase: Phase) -> None:
+        self._new, self._phase = new, phase
+        before = {p.id: p.weight for p in old.for_phase(phase)}
+        self._kept = {p.id: p for p in new.for_phase(phase) if before.get(p.id) == p.weight}
+        self._contenders = [p for p in new.for_phase(phase) if p.id not in self._kept]
+        self._whole = old.priorities is not None or new.priorities is not None
+
+    def __call__(self, winner: str, *, seed: int, record: str, step: int | str) -> Principle:
+        """The principle `record` draws at `step`, where it drew `winner` before."""
+        kept = self._kept.get(winner)
+        if self._whole or kept is None:
+            return draw(self._new, self._phase, seed=seed, record=record, step=step)[0]
+        return _best([kept, *self._contenders], seed=seed, record=record, step=step) if self._contenders else kept

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from solon.constitution import markdown
 from solon.constitution.model import Constitution, Exemplars, Principle, Written
 from solon.errors import ConfigError
-from solon.files import explain
+from solon.files import explain, first_problem
 from solon.yaml import Loc, Parsed, parse_yaml, read_source
 
 WHAT = "constitution"
@@ -78,7 +78,8 @@ def resolve(document: Document) -> Constitution:
         if principle.id in known:
             where = f"{WHAT}: {document.path}:{document.line(('principles', index, 'id'))}"
             raise ConfigError(
-                f"{where}: '{principle.id}' is a principle of {written.extends}; change it under 'override:' or give the new one another id"
+                f"{where}: '{principle.id}' is a principle of {written.extends}; "
+                "change it under 'override:' or give the new one another id"
             )
     fields: dict[str, Any] = {
         "name": written.name,
@@ -174,7 +175,9 @@ def _validated(model: type[M], data: Mapping[str, Any], parsed: Parsed) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        loc = error.errors()[0]["loc"]
+        problem = first_problem(error)
+        # A rule about the whole file opens with the key it is about.
+        loc = problem["loc"] or (problem["msg"].removeprefix("Value error, ").split()[0],)
         raise ConfigError(f"{WHAT}: {parsed.where(loc)}: {explain(error, KEYS)}") from None
 
 

@@ -13,7 +13,9 @@ Kind = Literal["kept", "removed", "added"]
 # Scripts written without spaces: each character is a word, or one changed character marks the sentence.
 _ALONE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 # ASCII, Latin-1, general and East Asian punctuation. All else is part of words, combining marks too.
-_POINTS = "!-/:-@\\[-`{-\u007e\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2010-\u205e\u3000-\u303f\uff01-\uff0f"
+_POINTS = (
+    "!-/:-@\\[-`{-\u007e\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2010-\u205e\u3000-\u303f\uff01-\uff0f"
+)
 _WORD = f"[^\\s{_POINTS}{_ALONE}]+"
 # White space goes with the word after it: a token of its own would match everywhere and cut the marks up.
 _TOKEN = re.compile(f"\\s*(?:{_WORD}(?:['’-]{_WORD})*|[^\\s])|\\s+")
@@ -51,11 +53,11 @@ def _steps(before: list[str], after: list[str]) -> Iterator[Segment]:
 
 
 def _merged(segments: Iterator[Segment]) -> Iterator[Segment]:
-    """The same, with a lone comma or dash kept between two changes counted to both of them."""
+    """The same, with a lone comma or dash kept between two replacements counted to both of them."""
     listed = [s for s in segments if s.text]
     removed = added = ""
     for index, segment in enumerate(listed):
-        inside = (removed or added) and index + 1 < len(listed)
+        inside = removed and added and index + 1 < len(listed)
         if segment.kind == "removed":
             removed += segment.text
         elif segment.kind == "added":

@@ -216,5 +216,7 @@ class Constitution(Frozen):
         principles = []
         for p in self.for_phase(phase):
             row = p.model_dump(mode="json", exclude={"source", "phases", "exemplars", *other})
+            if phase == "revise" and self.priorities is None:
+                del row["aim"]  # only draws by priority and the judge's stances look at it
             principles.append({**row, "exemplars": p.exemplars.model_dump(mode="json")[kept]})
         return {"priorities": self.priorities, "exemplars": shared, "principles": principles}

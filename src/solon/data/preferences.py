@@ -10,7 +10,11 @@ from solon.types import Comparison, Preference, assistant, fraction, user
 
 
 def preference_row(p: Preference) -> dict[str, Any]:
-    """One labelled pair. `prob_chosen` is in [0.5, 1]; every verdict is kept."""
+    """One labelled pair. `prob_chosen` is in [0.5, 1]; every verdict is kept.
+
+    `revised_chosen` says whether the revision was chosen over the draft; None where the pair is of other texts,
+    or of two equal ones.
+    """
     c = p.comparison
     return {
         "id": c.id,
@@ -21,9 +25,17 @@ def preference_row(p: Preference) -> dict[str, Any]:
         "rejected": [assistant(p.rejected).as_dict()],
         "prob_chosen": p.prob_chosen,
         "chosen_is_a": p.chosen_is_a,
+        "revised_chosen": p.chosen == c.revised if c.revised and c.response_a != c.response_b else None,
         "principle": p.verdicts[0].principle if p.verdicts else "",
         "verdicts": [asdict(v) for v in p.verdicts],
     }
+
+
+def comparison_of(row: dict[str, Any]) -> Comparison:
+    """The comparison that a labelled row was made from."""
+    a, b = ("chosen", "rejected") if row["chosen_is_a"] else ("rejected", "chosen")
+    texts = [row[side][0]["content"] for side in (a, b)]
+    return Comparison(row["id"], row["prompt_id"], row["prompt"][0]["content"], texts[0], texts[1], row["source"])
 
 
 def draft_pairs(chains: Sequence[dict[str, Any]]) -> list[Comparison]:

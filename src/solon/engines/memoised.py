@@ -48,7 +48,7 @@ class MemoisedEngine:
         if waiting:
             return await waiting
         if stored:
-            self.usage.count(self.role, "recorded" if self.origin == "recorded" else "stored", stored)
+            self.usage.count(self.role, "recorded" if self.origin == "recorded" else "stored", request, stored)
             return stored
         return await self._ask(key, request, call)
 
@@ -67,8 +67,8 @@ class MemoisedEngine:
         finally:
             del self._in_flight[key]
         seconds = time.perf_counter() - started
-        self.memo.put(self.fingerprint, request, answer, seconds, self.role)
-        self.usage.count(self.role, self.origin, answer)
+        self.memo.put(self.fingerprint, request, answer, seconds, self.role, key)
+        self.usage.count(self.role, self.origin, request, answer)
         future.set_result(answer)
         return answer
 

@@ -16,10 +16,10 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from solon.engines.base import Origin
+from solon.engines.fingerprints import server_fingerprint
 from solon.errors import ConfigError, EngineError, PromptTooLong, UpstreamDown
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest
 
-VERSION = "1"
 TOP_LOGPROBS = 20
 ABSENT = 1e-6  # probability given to a choice that is not among the top tokens
 
@@ -58,8 +58,7 @@ class OpenAIEngine:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """The address is left out: moving a server to another port must not discard its answers."""
-        return Fingerprint("openai", self.model, self._weights, "", VERSION)
+        return server_fingerprint(self.model, self._weights)
 
     @property
     def origin(self) -> Origin:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from solon.engines.base import Origin
 from solon.engines.batching import Batcher
+from solon.engines.fingerprints import local_fingerprint
 from solon.engines.local.decode import Job, LocalDecoder, Written
 from solon.engines.local.model import LocalModel
-from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, digest
-
-VERSION = "1"  # raise when the same request may get another answer
+from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest
 
 
 class TransformersEngine:
@@ -26,13 +25,7 @@ class TransformersEngine:
         self.local = local
         self._decoder = LocalDecoder(local, adapter)
         source = local.source
-        self._fingerprint = Fingerprint(
-            "transformers",
-            f"{source.name}+{adapter}" if adapter else source.name,
-            digest([source.weights, adapter_hash]) if adapter else source.weights,
-            local.precision,
-            VERSION,
-        )
+        self._fingerprint = local_fingerprint(source.name, source.weights, local.precision, adapter, adapter_hash)
         self._write: Batcher[Job, Written] = Batcher(
             self._decoder.write, lambda job: len(job.ids) + job.max_tokens, max_batch, local.thread
         )

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
-from solon.memo import Memo
-from solon.types import Answer, Completion, Fingerprint
+from solon.memo import Cost, Memo
+from solon.types import Answer, Completion, Fingerprint, Request
 
 
 @dataclass(slots=True)
 class RoleUsage:
     """Calls of one role. `live` were made now, `recorded` came with a recording, `stored` from the memo.
 
-    `seconds` is the wall-clock time during which at least one live call was under way.
+    Characters and tokens are those of live calls; `seconds` is the wall-clock time during which at least one
+    of them was under way.
     """
 
     model: str = ""
     live: int = 0
     recorded: int = 0
     stored: int = 0
+    characters: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
@@ -53,11 +55,12 @@ class Usage:
             else:
                 self.of(role).seconds += time.perf_counter() - since
 
-    def count(self, role: str, how: str, answer: Answer) -> None:
-        """Add one answered call; tokens count only where they were computed now."""
+    def count(self, role: str, how: str, request: Request, answer: Answer) -> None:
+        """Add one answered call; characters and tokens count only where they were read or written now."""
         usage = self.of(role)
         setattr(usage, how, getattr(usage, how) + 1)
         if how == "live":
+            usage.characters += sum(len(m.content) for m in request.messages)
             usage.prompt_tokens += answer.prompt_tokens
             usage.completion_tokens += answer.completion_tokens if isinstance(answer, Completion) else 0
 
@@ -66,14 +69,14 @@ class Usage:
         for role, usage in self.roles.items():
             before = self._noted.get(role, RoleUsage())
             if usage.live > before.live and role in fingerprints:
-                memo.note_cost(
-                    fingerprints[role],
-                    role,
+                cost = Cost(
                     usage.live - before.live,
+                    usage.characters - before.characters,
                     usage.prompt_tokens - before.prompt_tokens,
                     usage.completion_tokens - before.completion_tokens,
                     usage.seconds - before.seconds,
                 )
+                memo.note_cost(fingerprints[role], role, cost)
             self._noted[role] = replace(usage)
 
     def as_dict(self) -> dict[str, dict[str, object]]:

@@ -34,10 +34,10 @@ REWARD_FOLDER = "rl_cai/reward_model"
 class Context:
     """One run of one recipe."""
 
-    def __init__(self, recipe: Recipe, run: Run, progress: Progress) -> None:
+    def __init__(self, recipe: Recipe, run: Run, progress: Progress, memo: Memo | None = None) -> None:
         self.recipe, self.run, self.progress = recipe, run, progress
         self.constitution: Constitution = load_constitution(recipe.constitution)
-        self.memo = Memo(run.folder / "memo.sqlite")
+        self.memo = memo if memo is not None else Memo(run.folder / "memo.sqlite")
         self.usage = Usage()
         self.fingerprints: dict[str, Fingerprint] = {}
         self.finished: dict[str, Finished] = {}

@@ -53,6 +53,8 @@ class Step(ABC):
         known = len(context.quarantine)
         started = time.monotonic()
         outputs, facts = self.make(context)
+        if self.needs_weights:
+            facts["weights"] = context.policy_weights  # so that a plan can take its rate from here
         facts["seconds"] = round(time.monotonic() - started, 2)
         facts["set_aside"] = [asdict(row) for row in context.quarantine[known:]]
         return context.run.finish(self.name, key, parts, outputs, facts), False

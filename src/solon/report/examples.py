@@ -118,9 +118,3 @@ def chains(m: Material, n: int = 4) -> list[Chain]:
     for row in sorted(m.revisions(columns, chosen), key=lambda row: row["step"]):
         found.setdefault(row["prompt_id"], []).append(row)
     return [Chain(found[i][0]["prompt"], found[i][0]["before"], found[i]) for i in chosen if i in found]
-
-
-def drawn(m: Material) -> tuple[Counter[str], Counter[str]]:
-    """How often each principle was drawn: in revisions, and in labels."""
-    revised = Counter(row["principle"] for row in m.revisions(["principle"]))
-    return revised, Counter(row["principle"] for row in m.preferences(["principle"]))

@@ -8,9 +8,15 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from solon.constitution import Constitution, load_constitution
+from solon.errors import ConfigError
+from solon.evaluation import Attribution, attribute
+from solon.evaluation.attribution import PREFERENCES, REVISIONS
+from solon.evaluation.shares import in_points
 from solon.files import write_atomic
 from solon.report import charts, examples, findings, words
 from solon.report.material import Material, read_material
+from solon.units import duration
 
 NAME = "report.html"
 
@@ -28,12 +34,13 @@ def write_report(folder: Path) -> Path:
 
 def render(m: Material) -> str:
     """The page as text. Everything from the run is escaped; only our own charts are markup."""
-    html = _environment().get_template("report.html").render(**_context(m))
+    html = environment().get_template("report.html").render(**_context(m))
     return html.encode("utf-8", "replace").decode("utf-8")
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates that escape everything, with the filters of `words`."""
+    made = Environment(
         loader=PackageLoader("solon.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -41,11 +48,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     for name in (
-        "percent", "interval", "share", "change", "points", "amount", "amount_change", "number", "count", "duration",
+        "percent", "interval", "share", "change", "points", "amount", "amount_change", "number", "count",
         "memory", "short_hash", "model_name", "excerpt", "kind_name", "tied",
     ):  # fmt: skip
-        environment.filters[name] = getattr(words, name)
-    return environment
+        made.filters[name] = getattr(words, name)
+    made.filters["duration"] = duration
+    return made
 
 
 def _context(m: Material) -> dict[str, Any]:
@@ -120,14 +128,31 @@ def _curves(m: Material) -> list[dict[str, Any]]:
 
 
 def _rules(m: Material) -> dict[str, Any]:
-    """Sections 7 and 8: the constitution and how to run it again."""
-    revised, labelled = examples.drawn(m)
+    """Sections 7 and 8: the constitution, what each principle did, and how to run it again."""
+    own = _own_constitution(m)
+    law = own or m.constitution
     recorded = m.manifest.get("constitution", {})
-    texts = {p.id: p.text for p in m.constitution.principles} if m.constitution else {}
+    found = _attribution(m, law)
+    felt = {p.id: p.influence for p in found.principles} if found else {}
     return {
-        "constitution": m.constitution,
+        "constitution": law,
+        "constitution_kept": own is not None,
         "constitution_changed": bool(m.constitution and recorded and m.constitution.hash != recorded.get("hash")),
-        "principle_texts": texts,
-        "drawn_revising": revised,
-        "drawn_labelling": labelled,
+        "principle_texts": {p.id: p.text for p in law.principles} if law else {},
+        "attribution": found,
+        "shifts": {name: in_points(i.shift) for name, i in felt.items() if i and i.shift},
     }
+
+
+def _own_constitution(m: Material) -> Constitution | None:
+    """The constitution as the run used it, where its folder keeps it."""
+    try:
+        return load_constitution(m.folder)
+    except ConfigError:
+        return None
+
+
+def _attribution(m: Material, law: Constitution | None) -> Attribution | None:
+    """What each principle did; None of a run without revisions and labels, or without a constitution."""
+    made = any((m.folder / name).is_file() for name in (REVISIONS, PREFERENCES))
+    return attribute(m.folder, law) if law and made else None

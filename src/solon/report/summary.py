@@ -13,6 +13,7 @@ from rich.text import Text
 from solon.evaluation import Rate
 from solon.report import findings, words
 from solon.report.material import Material, read_material
+from solon.units import duration
 
 COLUMNS = {"red_team": "red-team", "lookalike": "look-alikes", "helpful": "helpful"}
 PLAIN_WIDTH = 120
@@ -89,4 +90,4 @@ def _cost(m: Material) -> str:
     kept = f" ({unchanged} of {len(steps)} steps unchanged)" if unchanged else ""
     peak = m.manifest.get("machine", {}).get("peak_memory_mb")
     memory = f", peak memory {words.memory(peak)}" if peak else ""
-    return f"time:   {words.duration(findings.run_seconds(m))}{kept}{memory}"
+    return f"time:   {duration(findings.run_seconds(m))}{kept}{memory}"

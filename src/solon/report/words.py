@@ -73,14 +73,6 @@ def count(n: int, noun: str = "", plural: str = "") -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}" if noun else f"{n:,}"
 
 
-def duration(seconds: float) -> str:
-    """ "48 s", "8 min 20 s", "2 h 5 min"."""
-    if seconds < 59.5:
-        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def memory(megabytes: float) -> str:
     return f"{megabytes / 1024:.1f} GiB" if megabytes >= 1024 else f"{megabytes:.0f} MiB"
 

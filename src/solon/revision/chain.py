@@ -47,12 +47,12 @@ def clean(text: str) -> str:
 
 
 async def revise(
-    engine: Engine, constitution: Constitution, prompt: Prompt, response: str, settings: ChainSettings
+    engine: Engine, constitution: Constitution, prompt: Prompt, response: str, settings: ChainSettings, first: int = 0
 ) -> list[Revision]:
-    """All steps of one chain, in order. The last one may have failed; then it says why."""
+    """The steps of one chain from step `first` on, in order. The last one may have failed; then it says why."""
     shown = demonstrations(settings.exemplars)
     steps: list[Revision] = []
-    for step in range(settings.rounds):
+    for step in range(first, settings.rounds):
         (principle,) = draw(constitution, "revise", seed=settings.seed, record=prompt.id, step=step)
         own = demonstrations(principle.exemplars.revision, principle)
         opening = (*shown, *own, ask_critique(principle, prompt.text, response))

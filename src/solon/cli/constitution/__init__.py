@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from solon.cli.constitution import show
+from solon.cli.constitution import diff, draft, import_, lint, show, stats, try_
 
 app = typer.Typer(
     name="constitution",
@@ -14,3 +14,9 @@ app = typer.Typer(
 )
 app.command("list")(show.list_)
 app.command("show")(show.show)
+app.command("try")(try_.try_)
+app.command("diff")(diff.diff)
+app.command("draft")(draft.draft)
+app.command("stats")(stats.stats)
+app.command("import")(import_.import_)
+app.command("lint")(lint.lint)

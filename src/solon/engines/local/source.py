@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from solon.errors import ModelError
@@ -35,17 +35,42 @@ class ModelSource:
 
 def resolve(name: str, precision: str) -> ModelSource:
     """The files behind `name`. Raises ModelError: missing, pickle weights, remote code, no weights."""
-    local = _path_of(name)
-    path = local or _download(name)
+    source = _identified(name, _path_of(name) or _download(name))
+    if source.folder.is_file():
+        return replace(source, folder=_converted(source.folder, source.weights, precision))
+    return source
+
+
+def identify(name: str) -> ModelSource | None:
+    """The files behind `name` as they lie here, nothing fetched or converted; None for a hub id not fetched yet.
+
+    A GGUF file's `folder` is the file itself. Raises ModelError as `resolve` does.
+    """
+    path = _path_of(name) or _fetched(name)
+    return _identified(name, path) if path else None
+
+
+def _identified(name: str, path: Path) -> ModelSource:
+    shown = name if _HUB_ID.match(name) and not Path(name).expanduser().exists() else path.name
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(
                 f"model: {name}: a file must be GGUF; give a folder of safetensors, a GGUF file or a hub id"
             )
-        weights = sha256_file(path)
-        return ModelSource(path.name, _converted(path, weights, precision), weights)
+        return ModelSource(path.name, path, sha256_file(path))
     _refuse_unsafe(path, name)
-    return ModelSource(path.name if local else name, path, _hash_folder(path))
+    return ModelSource(shown, path, _hash_folder(path))
+
+
+def _fetched(name: str) -> Path | None:
+    """The hub's cached copy of `name`, if it was fetched before."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
+    except (LocalEntryNotFoundError, OSError, ValueError):
+        return None
 
 
 def _path_of(name: str) -> Path | None:

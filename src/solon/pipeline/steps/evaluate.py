@@ -51,7 +51,7 @@ class Evaluate(Step):
         write_json(answers, answered)
         measured = measure(answered, context.recipe.seed)
         write_json(metrics, measured)
-        return [answers, metrics], measured
+        return [answers, metrics], {"size": len(prompts), **measured}
 
 
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:

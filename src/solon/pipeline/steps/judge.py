@@ -25,13 +25,13 @@ class JudgeCard(Step):
             "constitution": context.constitution.used_in("compare"),
             "evaluate.labelled_pairs": [p.key for p in self._pairs(context)],
             "roles.judge": context.role("judge").identity,
-            "evaluate.ask": self._asks(context),
+            "evaluate.ask": self.asks(context),
             "rl_cai.exemplars": recipe.rl_cai.exemplars,
             "rl_cai.principles": recipe.rl_cai.principles,
             "seed": recipe.seed,
         }
 
-    def _asks(self, context: Context) -> list[Ask]:
+    def asks(self, context: Context) -> list[Ask]:
         """The way used for labels first, then the others."""
         return list(dict.fromkeys((context.recipe.rl_cai.ask, *context.recipe.evaluate.ask)))
 
@@ -41,7 +41,7 @@ class JudgeCard(Step):
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         pairs = self._pairs(context)
-        cards = [self._measure(context, ask, pairs).as_dict() for ask in self._asks(context) if pairs]
+        cards = [self._measure(context, ask, pairs).as_dict() for ask in self.asks(context) if pairs]
         path = context.path("evaluation/judge.json")
         write_json(path, cards)
         return [path], {"cards": cards}

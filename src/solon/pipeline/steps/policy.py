@@ -45,4 +45,7 @@ class Policy(Step):
             history = ppo.train(prompts, tick)
         with context.run.building(ADAPTERS["policy"]) as folder:
             save_adapter(local, "policy", folder)
-        return [context.path(ADAPTERS["policy"])], {"steps": history}
+        return [context.path(ADAPTERS["policy"])], {
+            "size": recipe.rl_cai.ppo.steps * recipe.rl_cai.ppo.batch_size,
+            "steps": history,
+        }

@@ -54,7 +54,13 @@ class RewardModelStep(Step):
             model.save(folder)
         context.reward_model = model
         right = _right(model, test)
-        facts = {"pairs": len(train), "loss": history, "heldout_pairs": len(test), "heldout_right": right}
+        facts = {
+            "size": len(rows),
+            "pairs": len(train),
+            "loss": history,
+            "heldout_pairs": len(test),
+            "heldout_right": right,
+        }
         return [context.path(REWARD_FOLDER)], facts
 
 

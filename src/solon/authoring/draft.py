@@ -1,0 +1,152 @@
+"""A constitution drafted from prose: a model says which passages are rules and puts each as a principle.
+
+The quotation of a principle is cut from the document, never written by the model, so it cannot be invented;
+what the model does write is checked against its passage, and every passage is accounted for.
+
+Calls: one `choose` for each passage, one `generate` for each that reads as a rule, one `choose` for each
+principle that is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+from rapidfuzz import fuzz
+
+from solon.authoring.check import check_principle
+from solon.authoring.outcome import Draft, Settled
+from solon.authoring.passages import Passage, Split
+from solon.authoring.words import holds_back, shared, slug, stems
+from solon.constitution.model import Aim, Principle
+from solon.engines import Engine
+from solon.errors import PromptTooLong
+from solon.flow import gather_window
+from solon.prompts.compare import YES_NO
+from solon.prompts.drafting import AIMS, Shown, ask_aim, ask_principle, ask_rule
+from solon.types import ChooseRequest, Completion, GenerateRequest
+
+THRESHOLD = 0.5
+SAME = 85  # rapidfuzz ratio, of 100
+MAX_TOKENS = 120
+
+Tick = Callable[[str, int, int], None]
+
+
+async def draft(
+    engine: Engine, split: Split, file: str, *, threshold: float = THRESHOLD, tick: Tick | None = None
+) -> Draft:
+    """Ask `engine` about every passage of `file`.
+
+    A passage is a rule where P(Yes) >= `threshold`. `tick(stage, done, total)` is told of progress.
+    """
+    asking = _Asking(engine, file, threshold, tick)
+    settled = await asking.each("is it a rule?", split.passages, asking.rule)
+    rules = [n for n, s in enumerate(settled) if s.outcome == "kept"]
+    written = await asking.each("as a principle", [settled[n] for n in rules], asking.principle)
+    for n, result in zip(rules, written, strict=True):
+        settled[n] = result
+    settled, found = _gathered(settled, file)
+    aims = await asking.each("what is it for?", found, asking.aim)
+    principles = tuple(p.model_copy(update={"aim": aim}) for p, (aim, _) in zip(found, aims, strict=True))
+    doubts = {p.id: why for p, (_, why) in zip(found, aims, strict=True) if why}
+    settled = [replace(s, why=doubts.get(s.principle, "")) if s.outcome == "kept" else s for s in settled]
+    return Draft(file, threshold, principles, tuple(settled), split.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The three questions, each about one thing."""
+
+    engine: Engine
+    file: str
+    threshold: float
+    tick: Tick | None
+
+    async def each(self, stage: str, items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
+        done = 0
+        if self.tick and items:
+            self.tick(stage, 0, len(items))
+
+        def one_more(*_: object) -> None:
+            nonlocal done
+            done += 1
+            if self.tick:
+                self.tick(stage, done, len(items))
+
+        return await gather_window(items, work, done=one_more)
+
+    async def rule(self, passage: Passage) -> Settled:
+        """Whether a passage is a rule; one that is counts as kept until the next question."""
+        try:
+            answer = await self.engine.choose(ChooseRequest(ask_rule(_shown(passage)), YES_NO))
+        except PromptTooLong as error:
+            return Settled(passage, "unreadable", why=str(error))
+        if answer.unreadable is not None:
+            return Settled(passage, "unreadable", why=f"neither Yes nor No: {answer.unreadable}")
+        p_yes = answer.probs[0]
+        return Settled(passage, "kept" if p_yes >= self.threshold else "not a rule", p_yes)
+
+    async def principle(self, rule: Settled) -> Settled:
+        """A rule as a principle, or why it gave none."""
+        passage = rule.passage
+        asked = GenerateRequest(ask_principle(_shown(passage)), max_tokens=MAX_TOKENS, temperature=0.0)
+        try:
+            answer: Completion = await self.engine.generate(asked)
+        except PromptTooLong as error:
+            return replace(rule, outcome="unreadable", why=str(error))
+        checked = check_principle(answer, passage.text, passage.lead, " ".join([*passage.heading, passage.before]))
+        fault = checked.fault
+        if not fault:
+            try:
+                Principle(id="x", text=checked.text)
+            except ValidationError as error:
+                fault = error.errors()[0]["msg"]
+        return replace(rule, outcome="set aside" if fault else "kept", wrote=checked.text, why=fault)
+
+    async def aim(self, principle: Principle) -> tuple[Aim, str]:
+        """What a principle is for; "own" and the reason where the answer cannot be read."""
+        try:
+            answer = await self.engine.choose(ChooseRequest(ask_aim(principle.text), tuple(AIMS)))
+        except PromptTooLong as error:
+            return "own", f"aim unreadable: {error}"
+        if answer.unreadable is not None:
+            return "own", f"aim unreadable: {answer.unreadable}"
+        best = max(range(len(AIMS)), key=lambda n: answer.probs[n])
+        return list(AIMS.values())[best], ""
+
+
+def _shown(passage: Passage) -> Shown:
+    return Shown(passage.full, passage.heading, passage.before)
+
+
+def _gathered(settled: Sequence[Settled], file: str) -> tuple[list[Settled], list[Principle]]:
+    """Kept passages as principles, in document order; one that says what an earlier one says joins its sources."""
+    found: dict[str, Principle] = {}
+    after: list[Settled] = []
+    for s in settled:
+        if s.outcome != "kept":
+            after.append(s)
+            continue
+        cited = s.passage.cited(file)
+        if twin := next((p for p in found.values() if same(p.text, s.wrote)), None):
+            found[twin.id] = twin.model_copy(update={"source": f"{twin.source}; {cited}"})
+            after.append(replace(s, outcome="merged", principle=twin.id, why=f"says what {twin.id} says"))
+        else:
+            name = slug(s.wrote, found, f"line-{s.passage.line}")
+            found[name] = Principle(id=name, text=s.wrote, source=cited)
+            after.append(replace(s, principle=name))
+    return after, list(found.values())
+
+
+def same(first: str, second: str) -> bool:
+    """Whether two principles say the same: nearly the same text with the same telling words and numbers, and both
+    or neither hold something back. What is merely alike stays apart, for people to see.
+    """
+    if holds_back(first) != holds_back(second) or re.findall(r"\d+", first) != re.findall(r"\d+", second):
+        return False
+    one, other = stems(first), stems(second)
+    return shared(one, other) == one and shared(other, one) == other and fuzz.ratio(first, second) >= SAME

@@ -1,0 +1,65 @@
+"""Prose cut into sentences: abbreviations, initials, decimals and list numbers do not end one."""
+
+from __future__ import annotations
+
+import re
+
+_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]*_`]*(?=\s)|[。！？]+[”’」』）]*|[।۔؟]+(?=\s)")
+_OPENING = "\"'“‘«([*_`"
+
+_NEVER_END = "e.g i.e eg ie cf vs viz mr mrs ms mx dr prof st approx dept resp"
+_NUMBERED = "art arts no nos nr sec secs sect para paras ch chap cl p pp vol fig figs eq reg regs app ed ver tel ext"
+_SOMETIMES = "inc ltd co corp llc plc etc al jr sr est bros"
+# Words that open sentences: after "Acme Inc." or "p.m." one of them tells that the sentence is over.
+_OPENERS = """
+a all an and any as at be but do each every for he however if in it its never no our please she staff agents assistants
+employees customers that the their there these they this those users we when where you your
+"""
+_NEVER, _BEFORE_NUMBER = frozenset(_NEVER_END.split()), frozenset(_NUMBERED.split())
+_MAY_END, _STARTERS = frozenset(_SOMETIMES.split()), frozenset(_OPENERS.split())
+_NEAR = 80  # characters that decide whether a sentence is over
+_ROMAN = re.compile(r"[IVXLC]+\b")
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """The (start, end) of every sentence in `text`, in order, without the white space around them."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for match in _END.finditer(text):
+        begins = max(start, match.start() - _NEAR)
+        if _ends(text[begins : match.start()], match.group(), text[match.end() : match.end() + _NEAR]):
+            found.append((start, match.end()))
+            start = match.end()
+    found.append((start, len(text)))
+    return [span for span in (_trimmed(text, *span) for span in found) if span[0] < span[1]]
+
+
+def finished(text: str) -> bool:
+    """Whether `text` ends where a sentence may end."""
+    return re.search(r"[.!?…。！？।۔؟][\"'”’»)\]*_`」』）]*\s*$", text) is not None
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+
+
+def _ends(before: str, stop: str, after: str) -> bool:
+    """Whether the sentence `before` is over at `stop`, when `after` comes next."""
+    rest = after.lstrip().lstrip(_OPENING)
+    if not rest or stop[0] in "。！？।۔؟":
+        return True
+    if rest[0].islower():
+        return False
+    if stop[0] != "." or stop.startswith(".."):
+        return True
+    word = (before.split() or [""])[-1].lstrip(_OPENING)
+    key = word.lower()
+    if not word or key in _NEVER or (word.isdigit() and before.strip() == word):  # "2. Be kind": a number, not an end
+        return False
+    if key in _BEFORE_NUMBER:
+        return not (rest[0].isdigit() or rest[0] == "§" or _ROMAN.match(rest))
+    initial = len(word) == 1 and word.isupper()
+    if initial or key in _MAY_END or re.fullmatch(r"(?:[a-z]\.)+[a-z]", key):
+        return re.split(r"\W", rest, maxsplit=1)[0].lower() in _STARTERS
+    return True

@@ -1,0 +1,131 @@
+"""`solon constitution try`: drafts, critiques and revisions of a few prompts, before any run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solon.cli.engine import BaseUrl, Model, Precision
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+
+    from solon.authoring.preview import Preview, Tried
+    from solon.types import Prompt
+
+
+def try_(
+    prompts: Annotated[list[str], typer.Argument(help="Prompts in quotes, or files of them (.jsonl, .txt).")],
+    constitution: Annotated[
+        list[str] | None, typer.Option("--constitution", "-c", help="Library name or file; several are compared.")
+    ] = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    precision: Precision = "float32",
+    principle: Annotated[str | None, typer.Option("--principle", help="Revise by this principle only.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Critique-and-revision steps.")] = 1,
+    tokens: Annotated[int, typer.Option(min=1, help="Limit of draft and revision; critiques get as many.")] = 120,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
+    exemplars: Annotated[int, typer.Option(min=0, help="Shared demonstrations in front of every critique.")] = 6,
+    limit: Annotated[int, typer.Option(min=1, help="Prompts taken from each file.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Which principles are drawn.")] = 0,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the page and the stored answers.")] = Path("runs/try"),
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """See what each constitution makes of a few prompts: draft, critique and revision side by side.
+
+    Answers are stored in the folder, so after an edit only what it touches is asked again.
+    With --json: a list of {prompt, draft, tried: [{constitution, version, steps: [...]}]}.
+    """
+    import asyncio
+    import json
+
+    from rich.console import Console
+
+    from solon.authoring.preview import only, preview
+    from solon.cli.engine import asked
+    from solon.constitution import load_constitution
+    from solon.errors import ConfigError
+    from solon.report.preview import write_preview
+    from solon.revision import ChainSettings
+
+    if model is None:
+        raise ConfigError(
+            "try: which model? --model HuggingFaceTB/SmolLM2-1.7B-Instruct loads weights here; "
+            "--base-url http://127.0.0.1:11434/v1 --model NAME asks a server"
+        )
+    laws = [load_constitution(name) for name in constitution or ["balanced"]]
+    laws = [only(law, principle) for law in laws] if principle else laws
+    settings = ChainSettings(rounds, (), tokens, tokens, temperature, seed)
+    chosen = [prompt for name in prompts for prompt in _prompts(name, limit)]
+    with asked(model, base_url, precision, out, "reviser") as engine:
+        previews = asyncio.run(preview(engine, laws, chosen, settings, exemplars))
+        live, stored = engine.usage.of("reviser").live, engine.usage.of("reviser").stored
+        write_preview(out / "try.html", previews, engine.fingerprint.model)
+    if json_:
+        print(json.dumps([_as_dict(p) for p in previews], indent=1, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for one in previews:
+        _print(console, one)
+    console.print(f"{live:,} calls made, {stored:,} stored. Side by side: {out / 'try.html'}", markup=False)
+
+
+def _prompts(name: str, limit: int) -> list[Prompt]:
+    """A prompt, or the first ones of a file."""
+    from solon.data.prompts import load_prompts
+    from solon.errors import ConfigError
+    from solon.types import Prompt, digest
+    from solon.yaml import read_source
+
+    path = Path(name)
+    if path.suffix in (".jsonl", ".json", ".txt") and len(name) < 1000:
+        if path.suffix == ".txt":
+            lines = [line.strip() for line in read_source(path, "prompts").splitlines() if line.strip()]
+            return [Prompt(digest(line)[:12], line) for line in lines[:limit]]
+        return load_prompts(name, "try")[0][:limit]
+    if not name.strip():
+        raise ConfigError("try: a prompt is empty")
+    return [Prompt(digest(name)[:12], name.strip())]
+
+
+def _as_dict(one: Preview) -> dict[str, object]:
+    from dataclasses import asdict
+
+    tried = [
+        {"constitution": t.constitution.name, "version": t.constitution.version, "steps": [asdict(s) for s in t.steps]}
+        for t in one.tried
+    ]
+    return {"prompt": one.prompt.text, "draft": one.draft, "tried": tried}
+
+
+def _print(console: Console, one: Preview) -> None:
+    from rich.columns import Columns
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from solon.report.words import excerpt
+
+    console.rule(style="dim")
+    console.print(Text(excerpt(one.prompt.text), style="bold"))
+    console.print(Padding(Text.assemble(("draft  ", "dim"), excerpt(one.draft)), (0, 0, 1, 2)))
+    width = (console.width - 2) // min(len(one.tried), max(1, console.width // 38))
+    console.print(Padding(Columns([_column(t) for t in one.tried], width=width - 3, padding=(0, 3)), (0, 0, 1, 2)))
+
+
+def _column(tried: Tried) -> Group:
+    from rich.console import Group
+    from rich.text import Text
+
+    from solon.report.words import excerpt
+
+    law = tried.constitution
+    parts: list[Text] = [Text(f"{law.name} {law.version}", style="bold underline")]
+    for step in tried.steps:
+        parts.append(Text.assemble(("by ", "dim"), (step.principle, "cyan")))
+        parts.append(Text.assemble(("critique  ", "dim"), excerpt(step.critique)))
+        note = f" ({step.failure})" if step.failure else " (nothing changed)" if step.revision == step.before else ""
+        parts.append(Text.assemble((f"revision{note}  ", "dim"), (excerpt(step.revision), "green")))
+    return Group(*parts)

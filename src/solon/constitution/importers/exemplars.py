@@ -1,0 +1,154 @@
+"""Demonstrations of draft, critique and revision in other formats: turns of a chat, the paper's strings, objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from solon.constitution.importers.fields import Fields
+from solon.constitution.importers.model import Found, Place, Source, refusal, shown
+from solon.constitution.importers.vocabulary import CRITIQUE, REVISION
+from solon.constitution.model import RevisionExemplar
+from solon.files import explain
+
+PLACEHOLDER = "is a placeholder; write real turns"
+TURNS = 6  # prompt, draft, critique request, critique, revision request, revision
+
+_ROLES = {"user": "User", "human": "User", "assistant": "Assistant", "gpt": "Assistant", "model": "Assistant"}
+_REVISES = re.compile(
+    r"\b(?:rewrit\w*|revis\w*|amend|improve|edit|correct|change|new (?:version|response|reply|assistant response))\b",
+    re.IGNORECASE,
+)
+_PART = re.compile(r"(?:^|\n)[ \t]*(Human|Assistant|CritiqueRequest|Critique|RevisionRequest|Revision)[ \t]*:")
+_PLACEHOLDERS = re.compile(r"(?:prompt|response|draft|(?:critique|revision)(?: request| response)?)", re.IGNORECASE)
+_FORM = ("CritiqueRequest", "Critique", "RevisionRequest", "Revision")
+
+
+def is_chat(value: Any) -> bool:
+    """Whether it is one conversation: a list of objects with a role and content."""
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(turn, Mapping) and {"role", "content"} <= set(Fields(turn).by_name) for turn in value)
+    )
+
+
+def is_chats(value: Any) -> bool:
+    """Whether it is a list of conversations."""
+    return isinstance(value, list) and len(value) > 0 and all(is_chat(chat) for chat in value)
+
+
+def read_demonstrations(value: Any, place: Place, found: Found) -> None:
+    """Take the demonstrations in `value` into `found.exemplars`; those of another form are told as dropped."""
+    if isinstance(value, Mapping):
+        listed = next((v for k, v in value.items() if isinstance(v, list)), None)
+        where: Place = (*place, next((str(k) for k, v in value.items() if isinstance(v, list)), ""))
+    else:
+        listed, where = value, place
+    for number, item in enumerate([listed] if is_chat(listed) else listed if isinstance(listed, list) else [], 1):
+        spot = (*where, number)
+        made = (
+            _from_turns(item)
+            if is_chat(item)
+            else _from_text(item)
+            if isinstance(item, str)
+            else _from_fields(Fields(item))
+            if isinstance(item, Mapping)
+            else "is no conversation"
+        )
+        exemplar = _validated(made) if isinstance(made, dict) else made
+        if isinstance(exemplar, RevisionExemplar):
+            found.exemplars.append(exemplar)
+        else:
+            found.drop(spot, shown(str(item)), exemplar)
+
+
+def read_exemplar_file(source: Source) -> Found:
+    """The demonstrations in a file of their own. Raises ConfigError when it holds none."""
+    found = Found("demonstrations")
+    read_demonstrations(source.data, (), found)
+    if not found.exemplars:
+        first = f" (the first: {found.dropped[0].why})" if found.dropped else ""
+        raise refusal(
+            source.path,
+            f"holds no demonstration of critique and revision{first}",
+            "give conversations of prompt, draft, critique request, critique, revision request, revision",
+        )
+    return found
+
+
+def _validated(parts: dict[str, str]) -> RevisionExemplar | str:
+    if all(_PLACEHOLDERS.fullmatch(value.strip()) for value in parts.values()):
+        return PLACEHOLDER
+    if empty := next((name for name, value in parts.items() if not value.strip()), None):
+        return f"has no {empty.replace('_', ' ')}"
+    try:
+        return RevisionExemplar.model_validate(parts)
+    except ValidationError as error:
+        return explain(error)
+
+
+def _from_turns(turns: list[Mapping[str, Any]]) -> dict[str, str] | str:
+    said = [(str(turn.get("role", "")).lower(), turn.get("content")) for turn in turns]
+    said = [(role, content) for role, content in said if role != "system"]
+    if any(role not in _ROLES or not isinstance(content, str) for role, content in said):
+        return "has turns that are neither the user's nor the assistant's"
+    roles = [_ROLES[role] for role, _ in said]
+    if len(said) < TURNS or roles != ["User", "Assistant"] * (len(said) // 2):
+        return f"has {len(said)} turns; prompt, draft, critique request, critique, revision request, revision are six"
+    return _assembled([str(content) for _, content in said])
+
+
+def _assembled(texts: list[str]) -> dict[str, str] | str:
+    """The last six turns as an exemplar; what came before them joins the prompt."""
+    *earlier, prompt, draft, critique_request, critique, revision_request, revision = texts
+    if not _REVISES.search(revision_request) and not _PLACEHOLDERS.fullmatch(revision_request.strip()):
+        return f"asks for no revision in its last turn but one (“{shown(revision_request, 40)}”)"
+    for place in range(len(earlier) - 2, -1, -2):
+        prompt = f"{earlier[place].strip()}\n\nAssistant: {earlier[place + 1].strip()}\n\nUser: {prompt.strip()}"
+    return {
+        "prompt": prompt,
+        "draft": draft,
+        "critique_request": critique_request,
+        "critique": critique,
+        "revision_request": revision_request,
+        "revision": revision,
+    }
+
+
+def _from_text(text: str) -> dict[str, str] | str:
+    """The paper's form: "Human: … Assistant: … CritiqueRequest: … Critique: … RevisionRequest: … Revision: …"."""
+    marks = list(_PART.finditer(text))
+    if not marks:
+        return "has no Human: and Assistant: in it"
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    parts = [(mark[1], text[mark.end() : end].strip()) for mark, end in zip(marks, ends, strict=True)]
+    while parts and parts[-1] == ("Human", ""):
+        parts.pop()  # the paper's strings end with the cue of the next conversation
+    names = [name for name, _ in parts]
+    talk = names[: -len(_FORM)]
+    if tuple(names[-len(_FORM) :]) != _FORM or not talk or talk != ["Human", "Assistant"] * (len(talk) // 2):
+        return "does not go Human, Assistant, CritiqueRequest, Critique, RevisionRequest, Revision"
+    return _assembled([value for _, value in parts])
+
+
+def _from_fields(fields: Fields) -> dict[str, str] | str:
+    """An object with a field for each turn, under any of the usual names."""
+    critiques = ("criticresponse", "critiqueresponse", "critique", "critic")
+    asked = tuple(n for n in CRITIQUE if n not in critiques)
+    wanted = tuple(n for n in REVISION if n != "revision")
+    made = {
+        "prompt": fields.raw(("prompt", "initprompt", "inputprompt", "question", "instruction", "input")),
+        "draft": fields.raw(
+            ("draft", "initresponse", "initialresponse", "response", "outputfrommodel", "output", "answer")
+        ),
+        "critique": fields.raw(critiques),
+        "revision": fields.raw(("revisionresponse", "revisedresponse", "revision")),
+    }
+    requests = {"critique_request": fields.raw(asked), "revision_request": fields.raw(wanted)}
+    if missing := [name for name, value in made.items() if not value]:
+        return f"has no {missing[0]}"
+    return {**made, **{name: value for name, value in requests.items() if value}}

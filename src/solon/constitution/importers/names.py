@@ -1,0 +1,121 @@
+"""Ids that people can read, and aims from the words of a principle."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+from solon.constitution.importers.vocabulary import GRAMMAR, TALK
+from solon.constitution.model import Aim
+from solon.types import digest
+
+MAX_ID = 64
+WORDS = 5
+
+_POSITIONAL = re.compile(r"^(?:[a-z]{1,20}[-_ .]*\d+[a-z]?|\d[\d-]*|[a-z]|[ivxlc]+|[0-9a-f]{8,}(?:-[0-9a-f]+)*)$")
+
+# The table behind inferred aims. A section or category decides first, then the text by the number of its
+# words in each row; a tie, or none, is "own": nothing is guessed.
+AIM_WORDS: dict[Aim, str] = {
+    "harmless": (
+        r"harm\w*|unharm\w*|safe|safer|safety|secur\w+|illegal\w*|unlawful\w*|crim\w+|danger\w*|violen\w+|weapon\w*|"
+        r"toxic\w*|racis\w+|sexis\w+|misogyn\w*|bias\w*|discriminat\w+|hate\w*|hateful|offensive\w*|insult\w*|abus\w+|"
+        r"unethical\w*|immoral\w*|inappropriate\w*|insensitiv\w+|objectionable|privacy|private|threat\w*|malicious\w*|"
+        r"prohibited|derogatory|tortur\w+|cruel\w*|slavery|exploit\w*|coerc\w+|manipulat\w+|fraud\w*|theft|risk\w*|"
+        r"red.lines?|age.appropriate|family.friendly|disallowed"
+    ),
+    "helpful": (
+        r"help|helps|helpful\w*|helping|useful\w*|utility|relevan\w+|concise\w*|clear|clearly|clarity|actionable|"
+        r"practical\w*|competen\w+|expert\w*|on.topic|instructions?|assist|assists|assisting|thorough\w*|complete"
+    ),
+    "honest": (
+        r"honest\w*|dishonest\w*|truth\w*|untruth\w*|accura\w+|inaccura\w+|factual\w*|facts?|evidence\w*|uncertain\w*|"
+        r"uncertainty|calibrat\w+|confidence|transparen\w+|decept\w+|deceiv\w*|mislead\w*|hallucinat\w+|sincer\w+|"
+        r"citations?|sources|fabricat\w+|doubt|lies?|lying"
+    ),
+}
+_AIM_TESTS = {aim: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for aim, words in AIM_WORDS.items()}
+_NAMED: dict[str, Aim] = {
+    "harmlessness": "harmless",
+    "helpfulness": "helpful",
+    "honesty": "honest",
+    "harmless": "harmless",
+    "helpful": "helpful",
+    "honest": "honest",
+}
+
+
+def words_of(text: str) -> list[str]:
+    """The words of `text` in plain lower-case ASCII; camelCase and snake_case come apart."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).replace("’", "'")
+    plain = unicodedata.normalize("NFKD", apart).encode("ascii", "ignore").decode().lower()
+    return re.findall(r"[a-z0-9]+", re.sub(r"'(?:s|t|re|ve|ll|d|m)\b", "", plain))
+
+
+def telling_words(text: str) -> list[str]:
+    """The words that say what a principle is about, each once, in order."""
+    words = list(dict.fromkeys(words_of(text)))
+    grammatical = [w for w in words if w not in GRAMMAR and not w.isdigit() and len(w) < 25]
+    telling = [w for w in grammatical if w not in TALK]
+    return telling if len(telling) > 1 else grammatical or words
+
+
+def slug(words: list[str]) -> str:
+    """The words joined by hyphens, as many as fit an id."""
+    joined = "-".join(words)
+    while len(joined) > MAX_ID - 4 and len(words) > 1:
+        words = words[:-1]
+        joined = "-".join(words)
+    return joined[: MAX_ID - 4].strip("-")
+
+
+def meaningful(key: str) -> str:
+    """The id that a key of the source makes ("noViolence" → "no-violence"), "" where it only counts ("harmful0")."""
+    words = words_of(key)
+    if not words or len(words) > WORDS + 1 or _POSITIONAL.match(key.strip().lower()):
+        return ""
+    name = slug(words)
+    return "" if _POSITIONAL.match(name) or len(name) < 3 else name
+
+
+def make_id(key: str, text: str, taken: Collection[str]) -> str:
+    """An id that is not taken: the source's own name, else the first telling words of the text."""
+    base = meaningful(key)
+    if base and base not in taken:
+        return base
+    words = telling_words(text)
+    if base:
+        return _counted(base, taken)
+    for count in range(WORDS, len(words) + 1) if len(words) > WORDS else [len(words)]:
+        if (name := slug(words[:count])) and name not in taken:
+            return name
+    return _counted(slug(words[:WORDS]) or f"text-{digest(text)[:8]}", taken)
+
+
+def _counted(base: str, taken: Collection[str]) -> str:
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return base if base not in taken else f"{base}-{number}"
+
+
+def infer_aim(*hints: str) -> Aim:
+    """The aim that the first telling hint names or has most words of; "own" when none tells.
+
+    Hints go from the surest: the source's own category, the section and name, the text.
+    """
+    for hint in hints:
+        named = {_NAMED[word] for word in words_of(hint) if word in _NAMED}
+        aim = named.pop() if len(named) == 1 else _by_words(hint.replace("_", " "))
+        if aim:
+            return aim
+    return "own"
+
+
+def _by_words(text: str) -> Aim | None:
+    """The aim with more of its words in `text` than any other; None at a tie."""
+    counts = {aim: len(test.findall(text)) for aim, test in _AIM_TESTS.items()}
+    best = max(counts.values())
+    winners = [aim for aim, count in counts.items() if count == best]
+    return winners[0] if best and len(winners) == 1 else None

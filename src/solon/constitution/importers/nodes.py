@@ -1,0 +1,88 @@
+"""Walks lists and objects that hold principles, down to the single item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from solon.constitution.importers.entries import read_item
+from solon.constitution.importers.fields import Fields
+from solon.constitution.importers.lists import read_list_text
+from solon.constitution.importers.model import MAX_PRINCIPLES, Found, Place, Source, refusal, shown
+from solon.constitution.importers.names import words_of
+from solon.constitution.importers.refuse import refuse_rows, refuse_texts
+from solon.constitution.importers.vocabulary import ASIDE, CATEGORY, GROUP, HEAD, LIKELY, STRONG, SURE, bare
+from solon.constitution.importers.words import word_count
+
+DEPTH = 6
+
+
+def rank(key: object) -> int:
+    """How surely a key names principles: 2 surely, 1 likely, 0 not at all."""
+    words = words_of(str(key))
+    if not words or (ASIDE & set(words) and words[-1] not in LIKELY):
+        return 0
+    return 2 if SURE & set(words) else 1 if LIKELY & set(words) else 0
+
+
+def read_section(value: Any, place: Place, category: str, found: Found, source: Source) -> None:
+    """A list, a text or an object whose key tells of principles."""
+    if isinstance(value, list):
+        read_list(value, place, category, found, source)
+    elif isinstance(value, Mapping) and value and len(place) < DEPTH:
+        read_names(value, place, category, found, source)
+    elif isinstance(value, str) and (part := read_list_text(value, source)):
+        found.merge(part)
+    else:
+        read_item(value, place, category, found)
+
+
+def read_list(items: list[Any], place: Place, category: str, found: Found, source: Source) -> None:
+    """Every item of a list. Raises ConfigError when most are rows of a data set, prompts or conversations."""
+    refuse_texts([item for item in items if isinstance(item, str)], source.path)
+    rows = [item for item in items if isinstance(item, Mapping)]
+    if len(rows) > len(items) / 2:
+        refuse_rows(rows, source.path)
+    if len(items) > 2 * MAX_PRINCIPLES:
+        raise refusal(source.path, f"holds a list of {len(items):,} entries: a data set", "give only the principles")
+    for number, item in enumerate(items):
+        counted = f"L{source.lines[number]}" if source.lines and not place else number + 1
+        _read_element(item, (*place, counted), category, found, source)
+
+
+def _read_element(item: Any, place: Place, category: str, found: Found, source: Source) -> None:
+    """An element of a list: a principle, {"name": "sentence"}, or a group that holds some."""
+    if not isinstance(item, Mapping) or not item:
+        read_item(item, place, category, found)
+        return
+    fields = Fields(item)
+    nested = {k: v for k, v in item.items() if isinstance(v, list) and v and (rank(k) or bare(k) in GROUP)}
+    only = next(iter(item.values()))
+    if nested and not fields.is_pair() and not STRONG & set(fields.by_name) and len(place) < DEPTH:
+        name = fields.text((*CATEGORY, "name", "title", "id")) or category
+        for key, value in nested.items():
+            read_section(value, (*place, str(key)), name, found, source)
+    elif len(item) == 1 and isinstance(only, str) and not fields.states():
+        read_item(only, place, category, found, str(next(iter(item))))
+    else:
+        read_item(item, place, category, found)
+
+
+def read_names(value: Mapping[Any, Any], place: Place, category: str, found: Found, source: Source) -> None:
+    """Names with sentences, with objects, or with lists and names of their own."""
+    fields = Fields(value)
+    if fields.is_pair() or (fields.states() and not any(isinstance(v, list | Mapping) for v in value.values())):
+        read_item(value, place, category, found)
+        return
+    for key, inner in value.items():
+        where = (*place, str(key))
+        if isinstance(inner, str) and bare(key) in HEAD and word_count(inner) < 4:
+            found.drop(where, shown(inner), "is about the section, not a principle")
+        elif isinstance(inner, str) or (
+            isinstance(inner, Mapping) and (Fields(inner).states() or Fields(inner).is_pair())
+        ):
+            read_item(inner, where, category, found, str(key))
+        elif isinstance(inner, list | Mapping):
+            read_section(inner, where, f"{category} {key}".strip(), found, source)
+        elif inner is not None:
+            found.drop(where, shown(repr(inner)), "is no text")

@@ -1,0 +1,136 @@
+"""What each principle did in a run: read from its stored revisions and verdicts, without a single call.
+
+shares.py    shares from counts         revising.py   draws, failures, changes to the text
+stored.py    Parquet, in batches        comparing.py  verdicts, flips by order, sides taken
+verdicts.py  verdicts as numbers        influence.py  the labels with one principle left out
+oddities.py  who stands out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from solon.constitution import Constitution
+from solon.constitution.assign import shares
+from solon.errors import DataError
+from solon.evaluation.comparing import Comparing, comparing
+from solon.evaluation.influence import Influence, influence, revision_preferred
+from solon.evaluation.oddities import (
+    CHANGED,
+    DRAWN,
+    FAILED,
+    FLIPS,
+    LABELLED,
+    PREFERS,
+    Counted,
+    Oddity,
+    against_expected,
+    against_others,
+    counted,
+)
+from solon.evaluation.rates import Rate
+from solon.evaluation.revising import Revising, revising
+from solon.evaluation.verdicts import UNKNOWN, cells, read_verdicts
+
+REVISIONS = "sl_cai/revisions.parquet"
+PREFERENCES = "rl_cai/preferences.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipleStats:
+    """What one principle did. `known`: the constitution has it. None where it did nothing, or the run has no file."""
+
+    id: str
+    known: bool
+    revising: Revising | None
+    comparing: Comparing | None
+    influence: Influence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of a run: how many, and what they rest on.
+
+    `unjudged` of the `total` have no readable verdict (equal responses are 0.5 without one). Of the others,
+    `several` rest on more than one principle and `sided` compare a draft with a revision and say which is which;
+    `revision_preferred` is the mean P(revision better) over these, with its normal 95% interval.
+    """
+
+    total: int
+    unjudged: int
+    several: int
+    sided: int
+    revision_preferred: Rate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """A run, by principle: those of the constitution in its order, then others that the files name, by id.
+
+    `revising` and `comparing` are over all principles; None (and `labels`) where the run has no such file yet.
+    """
+
+    principles: tuple[PrincipleStats, ...]
+    revising: Revising | None
+    comparing: Comparing | None
+    labels: Labels | None
+    oddities: tuple[Oddity, ...]
+
+    @property
+    def by_id(self) -> dict[str, PrincipleStats]:
+        return {p.id: p for p in self.principles}
+
+
+def attribute(folder: Path, constitution: Constitution) -> Attribution:
+    """What each principle of `constitution` did in the run in `folder`, finished or not; nothing is written or locked.
+
+    Raises DataError when it has neither revisions nor labels yet, or a file that is broken.
+    """
+    revisions, preferences = folder / REVISIONS, folder / PREFERENCES
+    if not revisions.is_file() and not preferences.is_file():
+        raise DataError(f"stats: {folder} has neither {REVISIONS} nor {PREFERENCES} yet; run the recipe first")
+    every_step, revised = None, dict[str, Revising]()
+    if revisions.is_file():
+        every_step, revised = revising(revisions, shares(constitution, "revise"))
+    every_verdict, compared, felt, labels = None, dict[str, Comparing](), dict[str, Influence](), None
+    if preferences.is_file():
+        every_verdict, compared, felt, labels = _labels(preferences, constitution)
+    others = sorted({*revised, *compared} - set(constitution.by_id))
+    stats = tuple(
+        PrincipleStats(i, i in constitution.by_id, revised.get(i), compared.get(i), felt.get(i))
+        for i in (*constitution.by_id, *others)
+    )
+    return Attribution(stats, every_step, every_verdict, labels, tuple(_oddities(stats)))
+
+
+def _labels(
+    path: Path, constitution: Constitution
+) -> tuple[Comparing, dict[str, Comparing], dict[str, Influence], Labels]:
+    v = read_verdicts(path, constitution.by_id)
+    c = cells(v)
+    total, own = comparing(v, c, shares(constitution, "compare"))
+    judged = c.label_n > 0
+    labels = Labels(
+        total=v.labels,
+        unjudged=int((~judged).sum()),
+        several=int((np.bincount(c.label, minlength=1) > 1).sum()),
+        sided=int((judged & (v.revised_is_a != UNKNOWN)).sum()),
+        revision_preferred=revision_preferred(v, c),
+    )
+    return total, own, influence(v, c), labels
+
+
+def _oddities(stats: Iterable[PrincipleStats]) -> Iterator[Oddity]:
+    """Family by family, in the order of the principles."""
+    drawing = [(p.id, p.revising) for p in stats if p.revising]
+    judging = [(p.id, p.comparing) for p in stats if p.comparing]
+    yield from against_expected(DRAWN, [counted(i, r.share, r.expected) for i, r in drawing if r.expected])
+    yield from against_others(FAILED, [Counted(i, sum(r.failed.values()), r.drawn) for i, r in drawing])
+    yield from against_others(CHANGED, [counted(i, r.changed) for i, r in drawing])
+    yield from against_expected(LABELLED, [counted(i, c.share, c.expected) for i, c in judging if c.expected])
+    yield from against_others(FLIPS, [counted(i, c.flips) for i, c in judging])
+    yield from against_others(PREFERS, [counted(i, c.prefers_revision) for i, c in judging])

@@ -1,0 +1,35 @@
+"""Shares and means from counts and sums: cheap at any number of items."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from solon.evaluation.rates import Rate
+
+Floats = NDArray[np.float64]
+Z = 1.959963984540054  # 95% of a normal distribution lie within so many standard deviations
+
+
+def share_of(hits: int, n: int) -> Rate | None:
+    """`hits` of `n` with the Wilson interval; None of nothing."""
+    if n == 0:
+        return None
+    interval = binomtest(hits, n).proportion_ci(method="wilson")
+    return Rate(hits / n, float(interval.low), float(interval.high), n)
+
+
+def mean_of(values: Floats) -> Rate | None:
+    """The mean of values in [0, 1] with its normal interval, cut off at 0 and 1; None of fewer than two."""
+    if len(values) < 2:
+        return None
+    mean, wide = float(values.mean()), Z * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return Rate(mean, max(0.0, mean - wide), min(1.0, mean + wide), len(values))
+
+
+def in_points(difference: Rate) -> Rate:
+    """A difference of shares in percentage points."""
+    return Rate(100 * difference.value, 100 * difference.low, 100 * difference.high, difference.n)

@@ -1,0 +1,165 @@
+"""Counting the critique-and-revision chains: exactly up to the first text that is not made yet.
+
+Where only principles or prompts changed, the chains of the last run tell which calls are stored without
+looking each of them up, so a plan for a hundred thousand prompts takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from solon.constitution.assign import Redraw
+from solon.constitution.diff import compare
+from solon.data.tables import batches
+from solon.pipeline.plan.context import PlanContext
+from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size
+from solon.pipeline.steps.revisions import chain_settings
+from solon.revision import ChainSettings, draft, revise
+from solon.runs import Finished
+from solon.types import Prompt, Revision
+
+COLUMNS = ["prompt_id", "prompt", "step", "principle", "before"]
+REUSABLE = {"constitution", "prompts"}  # changes that leave most stored chains as they are
+
+
+@dataclass(slots=True)
+class Start:
+    """Where a stored chain must be taken up again: at `step`, which revises `before`."""
+
+    step: int
+    before: str
+
+
+@dataclass(slots=True)
+class Chains:
+    """What the counting found: prompts whose texts are not all made yet, and chains made of stored answers only.
+
+    Chains of the last run that stay as they are appear in neither; `kept` says how many they are.
+    """
+
+    unknown: set[str] = field(default_factory=set)
+    known: list[list[Revision]] = field(default_factory=list)
+    kept: int = 0
+
+
+def stored_chains(path: Path, columns: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """(prompt id, its steps in order) of a revisions file, read in batches."""
+    current: str | None = None
+    rows: list[dict[str, Any]] = []
+    for row in batches(path, columns):
+        if row["prompt_id"] != current and rows:
+            yield rows[0]["prompt_id"], rows
+            rows = []
+        current = row["prompt_id"]
+        rows.append(row)
+    if rows:
+        yield rows[0]["prompt_id"], rows
+
+
+async def count_chains(context: PlanContext, old: Finished | None, changed: set[str]) -> Chains:
+    """Count drafts, critiques, revisions and sampled answers. `changed` names the parts of the key that differ."""
+    counter = _Counter(context)
+    done: set[str] = set()
+    if old is not None and changed <= REUSABLE and context.previous is not None:
+        done = await _reuse(context, counter)
+    for prompt in context.prompts_of("red_team", "train"):
+        if prompt.id not in done:
+            await counter.chain(prompt, None)
+    for kind in ("helpful", "lookalike"):
+        for prompt in context.prompts_of(kind, "train"):
+            await counter.answer(prompt)
+    return counter.chains
+
+
+async def _reuse(context: PlanContext, counter: _Counter) -> set[str]:
+    """Take stored chains as they are, or up to where a principle changed; returns the prompts dealt with."""
+    assert context.previous is not None
+    difference = compare(context.previous, context.constitution)
+    reworded, redrawn = (
+        difference.reworded("revise", context.recipe.sl_cai.revision.exemplars),
+        difference.redrawn("revise"),
+    )
+    redraw, seed = Redraw(context.previous, context.constitution, "revise"), context.recipe.seed
+    texts = {p.id: p for p in context.prompts_of("red_team", "train")}
+    done: set[str] = set()
+    for prompt_id, rows in stored_chains(context.path("sl_cai/revisions.parquet"), COLUMNS):
+        prompt = texts.get(prompt_id)
+        if prompt is None or prompt.text != rows[0]["prompt"]:
+            continue
+        done.add(prompt_id)
+        for row in rows:
+            winner, step = row["principle"], row["step"]
+            if winner in reworded or (redrawn and redraw(winner, seed=seed, record=prompt_id, step=step).id != winner):
+                await counter.chain(prompt, Start(step, row["before"]))
+                break
+        else:
+            counter.keep(len(rows))
+    return done
+
+
+class _Counter:
+    """Runs the real chains against engines that only count."""
+
+    def __init__(self, context: PlanContext) -> None:
+        self.context, self.chains = context, Chains()
+        self.drafter, self.reviser = context.counting("drafter"), context.counting("reviser")
+        self.settings: ChainSettings = chain_settings(context.recipe, context.constitution)
+        self._sizes: list[Size] = []
+        self._sampled = 0
+
+    def keep(self, steps: int) -> None:
+        """A chain whose every call is stored."""
+        self.drafter.calls.stored += 1
+        self.reviser.calls.stored += 2 * steps
+        self.chains.kept += 1
+
+    async def answer(self, prompt: Prompt) -> None:
+        s, seed = self.context.recipe.sl_cai.helpful, self.context.recipe.seed
+        with suppress(TextUnknown):
+            await draft(self.drafter, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=seed)
+
+    async def chain(self, prompt: Prompt, start: Start | None) -> None:
+        """One chain, from its draft or from where it must be taken up again."""
+        first = start.step if start else 0
+        asked = self.reviser.asked
+        if start:
+            self.drafter.calls.stored += 1
+            self.reviser.calls.stored += 2 * first
+        before = start.before if start else None
+        try:
+            if before is None:
+                before = await self._draft(self.drafter, prompt)
+            steps = await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first)
+            self.chains.known.append(steps)
+        except TextUnknown:
+            self.chains.unknown.add(prompt.id)
+            left = 2 * (self.settings.rounds - first) - (self.reviser.asked - asked)
+            self.reviser.follow(left, await self._usual(prompt, before, first, left))
+
+    async def _draft(self, engine: CountingEngine, prompt: Prompt) -> str:
+        s, seed = self.context.recipe.sl_cai.draft, self.context.recipe.seed
+        return (await draft(engine, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=seed)).text
+
+    async def _usual(self, prompt: Prompt, before: str | None, first: int, left: int) -> Size:
+        """The mean size of calls that depend on unknown text, from the first SAMPLE chains imagined to their end."""
+        if self._sampled < SAMPLE:
+            self._sampled += 1
+            if before is None:
+                with self.drafter.imagining():
+                    before = await self._draft(self.drafter, prompt)
+            with self.reviser.imagining() as sizes:
+                await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first)
+            self._sizes += sizes[len(sizes) - left :]
+        return mean_size(self._sizes)
+
+
+def most_rows(context: PlanContext) -> int:
+    """The most rows the SFT mix can have: every revision, every sampled answer, the critique rows."""
+    red_team = len(context.prompts_of("red_team", "train"))
+    others = sum(len(context.prompts_of(kind, "train")) for kind in ("helpful", "lookalike"))
+    s = context.recipe.sl_cai
+    return red_team * s.revision.rounds + others + round(2 * red_team * s.critique_share)

@@ -1,0 +1,140 @@
+"""The engine that only counts: stored answers are given, missing ones are counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from solon.engines.base import Origin
+from solon.engines.recorded import Recording
+from solon.memo import Memo, call_key, unpack
+from solon.pipeline.plan.model import Calls
+from solon.pipeline.plan.rates import TOKENS_PER_CHARACTER, Rates
+from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
+
+SAMPLE = 200  # records imagined in full for the size of the calls that depend on unknown text
+
+
+class TextUnknown(Exception):
+    """The record goes on with a text that no model has written yet."""
+
+
+@dataclass(slots=True)
+class Size:
+    """Tokens of one call, estimated."""
+
+    tokens_in: float
+    tokens_out: float
+    most: float
+
+
+@dataclass(slots=True)
+class CountingEngine:
+    """Stands in for the engine with `fingerprint` in `role`; `recording` is set where only it may answer.
+
+    `generate` raises TextUnknown at a missing answer; inside `imagining()` it makes up a text of the usual
+    length instead, looks nothing up and keeps the sizes in `imagined`.
+    """
+
+    fingerprint: Fingerprint
+    memo: Memo
+    rates: Rates
+    role: str
+    calls: Calls
+    recording: Recording | None = None
+    imagined: list[Size] = field(default_factory=list)
+    asked: int = 0
+    _imagining: bool = False
+    _knows: bool | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return "recorded" if self.recording else "live"
+
+    async def generate(self, request: GenerateRequest) -> Completion:
+        size = None
+        if not self._imagining:
+            self.asked += 1
+            stored = self._stored(request)
+            if isinstance(stored, Completion):
+                return stored
+            self._miss(self._size(request))
+            raise TextUnknown
+        size = self._size(request)
+        self.imagined.append(size)
+        return Completion("x" * max(1, round(size.tokens_out / self._per_character())), "stop")
+
+    async def choose(self, request: ChooseRequest) -> Choice:
+        even = Choice(tuple(-math.log(len(request.choices)) for _ in request.choices))
+        if self._imagining:
+            self.imagined.append(self._size(request))
+            return even
+        self.asked += 1
+        stored = self._stored(request)
+        if isinstance(stored, Choice):
+            return stored
+        self._miss(self._size(request))
+        return even
+
+    async def close(self) -> None:
+        return None
+
+    @contextmanager
+    def imagining(self) -> Iterator[list[Size]]:
+        """Inside, every answer is made up; gives the list to which the sizes of the calls are added."""
+        self._imagining, self.imagined = True, []
+        try:
+            yield self.imagined
+        finally:
+            self._imagining = False
+
+    def follow(self, count: int, size: Size) -> None:
+        """Count calls that depend on unknown text: at most `count` of about `size`."""
+        self.calls.at_most += count
+        self._add(size, count)
+
+    def _stored(self, request: Request) -> Answer | None:
+        if self._knows is None:
+            self._knows = self.recording is not None or self.memo.knows(self.fingerprint)
+        if not self._knows:  # nothing of this engine is stored: no need to hash every request
+            return None
+        key = call_key(self.fingerprint, request)
+        answer = self.memo.get(key)
+        if answer is None and self.recording is not None and key in self.recording.answers:
+            answer = unpack(self.recording.answers[key])
+        self.calls.stored += answer is not None
+        return answer
+
+    def _miss(self, size: Size) -> None:
+        if self.recording is not None:
+            self.calls.unanswered += 1
+        self.calls.to_make += 1
+        self._add(size, 1)
+
+    def _add(self, size: Size, count: int) -> None:
+        self.calls.tokens_in += count * size.tokens_in
+        self.calls.tokens_out += count * size.tokens_out
+        self.calls.tokens_out_most += count * size.most
+
+    def _per_character(self) -> float:
+        cost = self.rates.cost(self.fingerprint, self.role)
+        return cost.prompt_tokens / cost.characters if cost and cost.characters else TOKENS_PER_CHARACTER
+
+    def _size(self, request: Request) -> Size:
+        read = sum(len(m.content) for m in request.messages) * self._per_character()
+        if isinstance(request, ChooseRequest):
+            return Size(read + sum(map(len, request.choices)) * self._per_character(), 0, 0)
+        cost = self.rates.cost(self.fingerprint, self.role)
+        measured = cost.completion_tokens / cost.calls if cost and cost.calls and cost.completion_tokens else None
+        usual = request.max_tokens if measured is None else min(measured, request.max_tokens)
+        return Size(read, usual, request.max_tokens)
+
+
+def mean_size(sizes: list[Size]) -> Size:
+    """The mean of some sizes; zero of none."""
+    n = max(len(sizes), 1)
+    return Size(
+        sum(s.tokens_in for s in sizes) / n, sum(s.tokens_out for s in sizes) / n, sum(s.most for s in sizes) / n
+    )

@@ -1,0 +1,179 @@
+"""All steps of a recipe, planned: which are unchanged, which run, why, and what that takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from solon.constitution.diff import compare
+from solon.pipeline.impact import changes_said
+from solon.pipeline.plan.chains import Chains, count_chains, most_rows
+from solon.pipeline.plan.context import PlanContext
+from solon.pipeline.plan.counting import TextUnknown
+from solon.pipeline.plan.labels import count_card, count_preferences
+from solon.pipeline.plan.model import Calls, Plan, StepPlan
+from solon.pipeline.recipe import Recipe
+from solon.pipeline.step import Step
+from solon.pipeline.steps import steps_until
+from solon.pipeline.steps.evaluate import MODELS
+from solon.pipeline.steps.judge import JudgeCard
+from solon.runs import Finished
+from solon.types import GenerateRequest, digest, user
+
+
+def make_plan(recipe: Recipe, folder: Path, until: str | None = None) -> Plan:
+    """What `solon run` would do in `folder`. Reads only; asks, loads, fetches and writes nothing.
+
+    Raises ConfigError and DataError as a run would at its start.
+    """
+    steps = steps_until(recipe, until)
+    context = PlanContext(recipe, folder)
+    try:
+        return _Planner(context).plan(steps)
+    finally:
+        context.close()
+
+
+class _Planner:
+    def __init__(self, context: PlanContext) -> None:
+        self.context = context
+        self.chains: Chains | None = None
+        self.rows: dict[str, int] = {}
+
+    def plan(self, steps: tuple[Step, ...]) -> Plan:
+        planned = [self._step(step) for step in steps]
+        context = self.context
+        changes = (
+            changes_said(context.run.folder, compare(context.previous, context.constitution))
+            if context.previous
+            else []
+        )
+        return Plan(context.recipe.name, str(context.run.folder), planned, changes)
+
+    def _step(self, step: Step) -> StepPlan:
+        context = self.context
+        old = context.run.finished(step.name)
+        waits = [name for name in step.after(context.recipe) if name in context.stale]
+        changed = self._changed(step, old, waits)
+        if old is not None and not waits and not changed:
+            context.finished[step.name] = old
+            return StepPlan(step.name, step.title, "unchanged", rows=old.facts.get("size"))
+        context.stale.add(step.name)
+        why = _reasons(self._existed(step), old, changed, waits)
+        planned = StepPlan(step.name, step.title, "to run", why)
+        self._count(step, old, changed | {f"after {name}" for name in waits}, planned)
+        planned.calls = context.take_calls()
+        self._cost(step, planned)
+        return planned
+
+    def _existed(self, step: Step) -> bool:
+        return (self.context.run.folder / "steps" / f"{step.name}.json").is_file()
+
+    def _changed(self, step: Step, old: Finished | None, waits: list[str]) -> set[str]:
+        """The named parts of the step's key that differ from the last run's; those of waiting steps are unknown."""
+        inputs = {"version": step.version, **step.inputs(self.context)}
+        parts = {name: digest(value) for name, value in inputs.items()}
+        for name in step.after(self.context.recipe):
+            if name not in waits:
+                parts[f"after {name}"] = digest(self.context.finished[name].outputs)
+        before = {k: v for k, v in old.inputs.items() if k not in {f"after {name}" for name in waits}} if old else {}
+        return {name for name in {*parts, *before} if parts.get(name) != before.get(name)}
+
+    # --- what each step asks or trains on ------------------------------------------------------------
+
+    def _count(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        count: Callable[[Step, Finished | None, set[str], StepPlan], None] = getattr(self, f"_{step.name}")
+        count(step, old, changed, planned)
+
+    def _revisions(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        self.chains = asyncio.run(count_chains(self.context, old, changed))
+        planned.rows = self.rows["sft"] = most_rows(self.context)
+        planned.rows_at_most = True
+
+    def _sft(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        made = self.context.finished.get("revisions")
+        planned.rows = self.rows.get("sft") or (sum(made.facts["mix"].values()) if made else None)
+        planned.rows_at_most = made is None
+
+    def _judge(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        assert isinstance(step, JudgeCard)
+        planned.rows = asyncio.run(count_card(self.context, step))
+
+    def _preferences(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        planned.rows = asyncio.run(count_preferences(self.context, old, changed, self.chains))
+        planned.rows_at_most = True
+        self.rows["reward_model"] = planned.rows
+
+    def _reward_model(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        made = self.context.finished.get("preferences")
+        planned.rows = self.rows.get("reward_model") or (made.facts["labelled"] if made else None)
+        planned.rows_at_most = True
+
+    def _policy(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        ppo = self.context.recipe.rl_cai.ppo
+        planned.rows = ppo.steps * ppo.batch_size
+
+    def _evaluate(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
+        context = self.context
+        prompts = [p for kind in context.prompts for p in context.prompts_of(kind, "heldout")]
+        planned.rows = len(prompts)
+
+        async def ask() -> None:
+            for model, adapter in MODELS.items():
+                engine = context.counting_adapter(adapter, f"policy ({model})")
+                for prompt in prompts:
+                    request = GenerateRequest(
+                        (user(prompt.text),), max_tokens=context.recipe.evaluate.max_tokens, temperature=0.0
+                    )
+                    try:
+                        await engine.generate(request)
+                    except TextUnknown:
+                        continue
+
+        asyncio.run(ask())
+
+    # --- what it costs ---------------------------------------------------------------------------------
+
+    def _cost(self, step: Step, planned: StepPlan) -> None:
+        parts: list[float | None] = []
+        for role, calls in planned.calls.items():
+            calls.seconds, calls.money = self._time(role, calls), self._money(calls)
+            parts.append(calls.seconds)
+        if step.needs_weights and step.name != "evaluate":
+            parts.append(self._training(step.name, planned.rows))
+        planned.seconds = None if any(p is None for p in parts) else sum(p for p in parts if p is not None)
+        money = [c.money for c in planned.calls.values()]
+        planned.money = None if not money or any(m is None for m in money) else sum(m for m in money if m is not None)
+
+    def _time(self, role: str, calls: Calls) -> float | None:
+        if not calls.open:
+            return 0.0
+        fingerprint = self.context.asked[role]
+        cost = self.context.rates.cost(fingerprint, role)
+        if cost is None or not cost.prompt_tokens + cost.completion_tokens:
+            return None
+        return (calls.tokens_in + calls.tokens_out) * cost.seconds / (cost.prompt_tokens + cost.completion_tokens)
+
+    def _money(self, calls: Calls) -> float | None:
+        if not calls.open:
+            return 0.0
+        price = self.context.recipe.prices.get(calls.model)
+        return None if price is None else (calls.tokens_in * price.input + calls.tokens_out * price.output) / 1e6
+
+    def _training(self, step: str, rows: int | None) -> float | None:
+        """By what it took last time on these weights, in proportion to the rows."""
+        facts: dict[str, Any] | None = self.context.rates.training(step, self.context.policy_weights)
+        if facts is None or not rows or not facts.get("size"):
+            return None
+        return float(facts["seconds"]) * rows / float(facts["size"])
+
+
+def _reasons(existed: bool, old: Finished | None, changed: set[str], waits: list[str]) -> tuple[str, ...]:
+    if old is None:
+        return ("its files are missing or damaged" if existed else "not made yet",)
+    named = sorted(name for name in changed if not name.startswith("after "))
+    made = sorted(name.removeprefix("after ") for name in changed if name.startswith("after "))
+    said = [f"{name} changed" for name in named] + [f"{name} came out differently" for name in made]
+    return (*said, *(f"waits for {name}" for name in waits))
