@@ -28,7 +28,8 @@ from solon.pipeline.recipe import load_recipe
 from solon.pipeline.steps.evaluate import measure
 from solon.report import summarise, write_report
 from solon.report.material import read_material
-from solon.report.words import amount, amount_change, change, duration, excerpt, points, share
+from solon.report.words import amount, amount_change, change, excerpt, points, share
+from solon.units import duration
 from solon.types import Preference, Revision, Verdict
 
 HOSTILE = (

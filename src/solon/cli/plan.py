@@ -9,7 +9,6 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from solon.pipeline.plan import Calls, Plan, StepPlan
 
@@ -57,76 +56,86 @@ def plan(
         raise typer.Exit(2)
 
 
+HEAD = ("", "stored", "to make", "tokens in", "tokens out", "time", "cost")
+
+
 def _print(console: Console, made: Plan) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
-    console.print(f"[bold]{escape(made.recipe)}[/] in {escape(made.folder)}")
+    console.print(f"[bold]{escape(made.recipe)}[/] in {escape(made.folder)}", soft_wrap=True)
     for line in made.changes:
-        console.print(f"  [yellow]~[/] {escape(line)}")
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name, side in (("step", "left"), ("calls stored", "right"), ("to make", "right"), ("tokens in", "right"),
-                       ("tokens out", "right"), ("time", "right"), ("cost", "right")):  # fmt: skip
-        table.add_column(name, justify=side, no_wrap=name != "step")  # type: ignore[arg-type]
+        console.print(f"  [yellow]~[/] {escape(line)}", soft_wrap=True)
+    rows = [HEAD, *(_cells(role, c) for s in made.steps for role, c in s.calls.items())]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
+    if len(rows) > 1:
+        console.print(f"    [dim]{_line(HEAD, widths)}[/]", soft_wrap=True)
     for step in made.steps:
-        _rows(table, step)
-    console.print(table)
+        console.print(_headline(step), soft_wrap=True)
+        for role, calls in step.calls.items():
+            console.print(f"    {escape(_line(_cells(role, calls), widths))}", soft_wrap=True)
     for line in _summary(made):
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
-def _rows(table: Table, step: StepPlan) -> None:
+def _headline(step: StepPlan) -> str:
     if step.state == "unchanged":
-        table.add_row(f"[green]=[/] {step.name}", "", "", "", "", "", "")
-        return
-    rows = "" if step.rows is None or step.calls else f"{'≤ ' if step.rows_at_most else ''}{step.rows:,} rows"
-    table.add_row(f"[yellow]+[/] [bold]{step.name}[/]  [dim]{', '.join(step.why)}[/]", "", rows, "", "",
-                  _time(step.seconds), "")  # fmt: skip
-    for role, calls in step.calls.items():
-        table.add_row(f"    [dim]{role}[/]", *_cells(calls))
+        return f"[green]=[/] {step.name} [dim]unchanged[/]"
+    parts = ["; ".join(step.why)]
+    if step.rows and not step.calls:
+        parts.append(f"{'≤ ' if step.rows_at_most else ''}{step.rows:,} rows")
+    if not step.calls:
+        parts.append(_time(step.seconds) if step.seconds is not None else "time not measured yet")
+    return f"[yellow]+[/] [bold]{step.name}[/] [dim]{', '.join(parts)}[/]"
 
 
-def _cells(calls: Calls) -> tuple[str, ...]:
-    mark = "≤ " if calls.at_most else ""
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    first, *numbers = cells
+    columns = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))]
+    return "  ".join(columns).rstrip()
+
+
+def _cells(role: str, calls: Calls) -> tuple[str, ...]:
     if not calls.open:
-        return f"{calls.stored:,}", "0", "", "", "", ""
-    out = f"~{calls.tokens_out:,.0f}" if calls.tokens_out < calls.tokens_out_most else f"≤ {calls.tokens_out_most:,.0f}"
+        return role, f"{calls.stored:,}", "0", "", "", "", ""
+    usual = calls.tokens_out < calls.tokens_out_most
+    out = f"~{calls.tokens_out:,.0f}" if usual else f"≤ {calls.tokens_out_most:,.0f}" if calls.tokens_out_most else ""
     return (
+        role,
         f"{calls.stored:,}",
-        f"{mark}{calls.open:,}",
+        f"{'≤ ' if calls.at_most else ''}{calls.open:,}",
         f"~{calls.tokens_in:,.0f}",
-        out if calls.tokens_out_most else "–",
-        _time(calls.seconds),
-        "–" if calls.money is None else f"{calls.money:,.2f}",
+        out,
+        "?" if calls.seconds is None else _time(calls.seconds),
+        "" if calls.money is None else f"{calls.money:,.2f}",
     )
 
 
-def _time(seconds: float | None) -> str:
+def _time(seconds: float) -> str:
     from solon.units import duration
 
-    return "?" if seconds is None else "" if not seconds else duration(seconds)
+    return duration(seconds)
 
 
 def _summary(made: Plan) -> list[str]:
-    from solon.units import duration
-
     to_run = made.to_run
     if not to_run:
         return ["[green]Nothing to do:[/] every step is unchanged."]
-    lines = []
-    bound = "at most " if made.total("at_most") else ""
+    calls = made.total("to_make") + made.total("at_most")
     known = [s.seconds for s in to_run if s.seconds is not None]
     unknown = [s.name for s in to_run if s.seconds is None]
-    time = f"about {duration(sum(known))}" if known else "time unknown"
-    money = [c.money for s in to_run for c in s.calls.values() if c.money is not None]
-    calls = made.total("to_make") + made.total("at_most")
-    lines.append(
-        f"[bold]Plan:[/] {len(to_run)} steps to run, {len(made.steps) - len(to_run)} unchanged; "
-        f"{bound}{calls:,} calls to make, {made.total('stored'):,} stored; {time}{f', cost {sum(money):,.2f}' if any(money) else ''}."
-    )
+    money = [c.money for s in to_run for c in s.calls.values() if c.money]
+    said = [
+        f"{len(to_run)} {'step' if len(to_run) == 1 else 'steps'} to run, {len(made.steps) - len(to_run)} unchanged",
+        f"{'at most ' if made.total('at_most') else ''}{calls:,} calls to make, {made.total('stored'):,} stored",
+    ]
+    said += [f"about {_time(sum(known))}"] if any(known) else []
+    said += [f"cost about {sum(money):,.2f}"] if money else []
+    lines = [f"[bold]Plan:[/] {'; '.join(said)}."]
+    if made.total("at_most"):
+        lines.append("[dim]≤ upper bound: these calls depend on text that is not made yet.[/]")
     if unknown:
         lines.append(
-            f"[dim]No time for {', '.join(unknown)}: measured once its calls or its training have run here.[/]"
+            f"[dim]No time for {', '.join(unknown)}: nothing like it was measured in this folder or beside it.[/]"
         )
     if made.total("unanswered"):
         lines.append(

@@ -56,7 +56,9 @@ Id = Annotated[
         description="Lower-case words joined by hyphens; never reused for another principle.",
     ),
 ]
-Version = Annotated[str, Field(pattern=VERSION_PATTERN, description='A quoted semantic version, such as "1.0.0".')]
+Version = Annotated[
+    str, Field(pattern=VERSION_PATTERN, max_length=64, description='A quoted semantic version, such as "1.0.0".')
+]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False, description="How often it is drawn, against the others.")]
 Phases = Annotated[
     tuple[Phase, ...],
@@ -214,7 +216,7 @@ class Constitution(Frozen):
         kept = {"revise": "revision", "compare": "comparison"}[phase]
         shared = self.exemplars.model_dump(mode="json")[kept] if self.exemplars else None
         principles = []
-        for p in self.for_phase(phase):
+        for p in sorted(self.for_phase(phase), key=lambda p: p.id):  # their order matters to nothing
             row = p.model_dump(mode="json", exclude={"source", "phases", "exemplars", *other})
             if phase == "revise" and self.priorities is None:
                 del row["aim"]  # only draws by priority and the judge's stances look at it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,11 +13,16 @@ if TYPE_CHECKING:
     from solon.constitution import Constitution, Principle
     from solon.constitution.changes import FieldChange
     from solon.constitution.diff import Difference
+    from solon.pipeline.impact import Impact
 
 
 def diff(
     a: Reference,
     b: Reference,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="A run made under A: what of it the change touches. A run as A does too."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")] = False,
 ) -> None:
@@ -27,16 +33,39 @@ def diff(
     from solon.constitution.diff import compare
 
     difference = compare(load_constitution(a), load_constitution(b))
+    touched = _impact(a, run, difference)
     if as_json:
-        print(json.dumps(as_data(difference), indent=1, ensure_ascii=False))
+        also = {"run": touched.as_dict()} if touched else {}
+        print(json.dumps({**as_data(difference), **also}, indent=1, ensure_ascii=False))
     else:
         from rich.console import Console
 
-        from solon.cli.constitution.diff_text import print_difference
+        from solon.cli.constitution.diff_text import impact_rows, print_difference, print_section
 
-        print_difference(Console(highlight=False), difference)
+        console = Console(highlight=False)
+        print_difference(console, difference)
+        if touched and difference:
+            print_section(console, f"in {run or a}", impact_rows(touched))
     if exit_code and difference:
         raise typer.Exit(1)
+
+
+def _impact(a: str, run: Path | None, difference: Difference) -> Impact | None:
+    """What the change touches in the run that is named, or that A is. Raises ConfigError for a run of another."""
+    from solon.constitution import load_constitution
+    from solon.errors import ConfigError
+    from solon.pipeline.impact import impact
+
+    folder = run or (Path(a) if (Path(a) / "recipe.yaml").is_file() else None)
+    if folder is None:
+        return None
+    made_under = load_constitution(folder)
+    if made_under.hash != difference.old.hash:
+        raise ConfigError(
+            f"--run: {folder} was made under another constitution than {a} ({made_under.name} {made_under.version}); "
+            f"compare with the run itself: solon constitution diff {folder} B"
+        )
+    return impact(folder, difference)
 
 
 def as_data(d: Difference) -> dict[str, Any]:
@@ -52,6 +81,9 @@ def as_data(d: Difference) -> dict[str, Any]:
     constitution  fields of the constitution itself, in the same form
     phases        by phase: reaches (a model or a draw), reworded and claims (ids), moved: the share of first draws
                   that go to another principle, touched: of those and of draws that meet a reworded principle
+    run           with a run: chains and chains_total; revisions and labels, each with total, direct (their own
+                  principle changed) and through (a text they depend on does), and reworded and moved: how many
+                  by principle; models: folders of those that would be trained again
     version       old, new, change (none, patch, minor, major), why, due, enough (null: the names differ)
     """
     from solon.constitution.changes import PHASES

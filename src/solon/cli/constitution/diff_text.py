@@ -11,7 +11,9 @@ from solon.constitution.changes import PHASES, FieldChange, PrincipleChange, of_
 from solon.constitution.diff import REWORDED, Difference
 from solon.constitution.marks import Segment, marks
 from solon.constitution.model import Exemplars, Phase
+from solon.pipeline.impact import Impact
 
+SHOWN = 8  # principles and moves listed for a run
 KEPT = 12  # words shown on either side of a change; the middle of a longer unchanged stretch is left out
 # Characters that turn the reading direction round, and so could hide what a text says.
 TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
@@ -48,6 +50,26 @@ def print_section(console: Console, title: str, rows: Rows) -> None:
         for line in text.wrap(console, max(console.width - indent, 1)):
             line.rstrip()
             console.print(Text(" " * indent) + line, soft_wrap=True)
+
+
+def impact_rows(found: Impact) -> Rows:
+    """What a change touches in a run: chains, revisions and labels by principle, and the models trained on them."""
+    r, labels = found.revisions, found.labels
+    yield 2, Text(f"chains touched: {found.chains:,} of {found.chains_total:,}")
+    yield 2, Text(f"revisions: {r.direct:,} of {r.total:,} by their principle, {r.through:,} that follow them")
+    yield (
+        2,
+        Text(f"labels: {labels.direct:,} of {labels.total:,} by their principle, {labels.through:,} by their replies"),
+    )
+    for part, noun in ((r, "revisions"), (labels, "labels")):
+        for name, count in part.reworded.most_common(SHOWN):
+            yield 4, Text(f"{name}: reworded in {count:,} {noun}")
+        for move, count in part.moved.most_common(SHOWN):
+            yield 4, Text(f"{move}: {count:,} {noun} draw another")
+        left = len(part.reworded) + len(part.moved) - min(SHOWN, len(part.reworded)) - min(SHOWN, len(part.moved))
+        if left:
+            yield 4, Text(f"and {left:,} more (--json lists them all)", "dim")
+    yield 2, Text(f"models to train again: {', '.join(found.models) or 'none'}")
 
 
 def coloured(console: Console) -> bool:

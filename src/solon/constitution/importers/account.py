@@ -33,7 +33,7 @@ def noted(found: Found, written: Written, entries: Sequence[Entry]) -> tuple[str
         notes.append(
             f"{len(found.labels)} labels that only count, such as “{shown(found.labels[0], 40)}”, were cut off"
         )
-    if borrowed := sum(not e.stated for e in entries):
+    if borrowed := sum(not e.stated and bool(e.critique) for e in entries):
         notes.append(f"{borrowed} principles have the text of a request, because the source states none")
     if variants := len({e.place[:-2] for e in entries if "variant" in e.place}):
         notes.append(f"{variants} entries had several critique requests; each became a principle of its own")

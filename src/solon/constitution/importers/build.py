@@ -14,6 +14,7 @@ from solon.constitution.importers.model import MAX_PRINCIPLES, Entry, Found, Imp
 from solon.constitution.importers.names import infer_aim, make_id, words_of
 from solon.constitution.importers.words import compares, is_prompt, without_options
 from solon.constitution.model import VERSION_PATTERN, Exemplars, Phase, Principle, Written
+from solon.errors import ConfigError
 from solon.files import explain
 
 
@@ -50,13 +51,12 @@ def build(found: Found, path: Path) -> Imported:
     return Imported(written, found.format, notes, tuple(fold(found.dropped)), questions)
 
 
-def _nothing(found: Found, path: Path) -> Exception:
-    first = (
-        f" (the first of {len(found.dropped)}: {found.dropped[0].what}: {found.dropped[0].why})"
-        if found.dropped
-        else ""
-    )
-    return refusal(path, f"holds no principle{first}", "give a list of principles, in JSON, YAML, Markdown or text")
+def _nothing(found: Found, path: Path) -> ConfigError:
+    if found.looks:
+        return refusal(path, found.looks, "put principles as a list under the key 'principles', or give another file")
+    first = next(iter(found.dropped), None)
+    told = f" (the first of {len(found.dropped)} entries, {first.what}, {first.why})" if first else ""
+    return refusal(path, f"holds no principle{told}", "give a list of principles, in JSON, YAML, Markdown or text")
 
 
 def _without_prompts(entries: Sequence[Entry], found: Found) -> list[Entry]:

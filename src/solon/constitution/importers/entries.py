@@ -20,7 +20,7 @@ from solon.constitution.importers.vocabulary import (
     WEIGHT,
     bare,
 )
-from solon.constitution.importers.words import flat, unfit, without_label
+from solon.constitution.importers.words import compares, flat, unfit, without_label
 
 MAX_WEIGHT = 1e6
 NO_FIELD = "a principle has no such field"
@@ -57,6 +57,8 @@ def add(entry: Entry, found: Found) -> None:
 def _read_fields(fields: Fields, place: Place, category: str, key: str, found: Found) -> None:
     said = fields.statement()
     question = _whole([fields.text(COMPARISON)], (*place, "comparison"), found)
+    if question and not said and not compares(question[0]):
+        said, question = question[0], []  # a plain statement under a name for questions
     critiques = _whole(fields.critiques(), (*place, "critique"), found)
     revision = _whole([fields.revision()], (*place, "revision"), found)
     _leftovers(fields, said, place, found)

@@ -107,6 +107,8 @@ def _clusters(data: Mapping[str, Any]) -> Found | None:
                 return None
             place = (str(key), number) if isinstance(value, list) else (str(key),)
             read_item(text, place, "", found)
+    if sum(compares(e.text) for e in found.entries) <= len(found.entries) / 2:
+        return None  # numbered texts of another kind
     if any(isinstance(value, list) for value in data.values()):
         found.notes.append(
             f"these are the raw proposals of {len(data)} clusters, many of them alike; "

@@ -7,14 +7,15 @@ reads it with `solon constitution draft`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from solon.constitution.importers.entries import add
 from solon.constitution.importers.model import MAX_CHARS, Entry, Found, Place, Source, refusal, shown
-from solon.constitution.importers.names import words_of
-from solon.constitution.importers.vocabulary import HEADINGS
+from solon.constitution.importers.names import rank, words_of
+from solon.constitution.importers.vocabulary import HEADINGS, bare
 from solon.constitution.importers.words import compares, doubtful, flat, is_dialogue, is_norm, share, word_count
+from solon.yaml import parse_yaml
 
 _ITEM = re.compile(
     r"^(?P<indent>[ \t]*)(?:[-*+•‣▪–—]|\(?\d{1,3}(?:\.\d{1,2})*[.)]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)]|"
@@ -29,6 +30,11 @@ _BOLD_NAME = re.compile(
 )
 _PLAIN_NAME = re.compile(r"^(?P<name>[A-Z][\w'’ &/-]{2,40}?)\s*(?::|\s[–—-])\s+(?P<rest>\S.*)$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+
+LITTLE, MOST = 0.4, 0.6  # shares of items that must say how to behave, under a telling heading and elsewhere
+SHARE = 0.4  # of a text's words that its principles must make up
+MAX_ITEMS = 250  # a text with more is a long document
+MAX_WORDS = 60  # in the middle item: longer ones are numbered prose
 
 
 @dataclass(slots=True)
@@ -45,7 +51,8 @@ class Item:
 
 def read_text(source: Source) -> Found:
     """The principles in a text file. Raises ConfigError when it has no list of principles."""
-    found = read_list_text(source.text, source)
+    front, text = _front_matter(source.text)
+    found = read_list_text(text, source)
     if found is None:
         if is_dialogue(source.text):
             raise refusal(source.path, "is a conversation written out, not principles", "give a list of principles")
@@ -54,21 +61,29 @@ def read_text(source: Source) -> Found:
             "is running text with no list of principles in it",
             f"let an engine read it: solon constitution draft {source.path}",
         )
+    if front:
+        data = parse_yaml(front, source.path, "import").data
+        found.head = {**found.head, **{bare(key): value for key, value in data.items()}}
     return found
 
 
 def read_list_text(text: str, source: Source) -> Found | None:
     """The principles in `text`; None when it has no list of them."""
     items = list_items(text)
-    fenced = _taken([i for i in items if i.fenced], source, "a list in fenced text")
-    found = fenced or _taken([i for i in items if not i.fenced], source, "a numbered or bulleted list")
+    outside = [item for item in items if not item.fenced]
+    found = _taken([item for item in items if item.fenced], source, "a list in fenced text")
+    if found is not None and outside:
+        found.drop((f"L{outside[0].line}",), f"{len(outside)} list items", "stand outside the fenced list")
+    if found is None:
+        found = _taken(outside, source, "a numbered or bulleted list")
+        if found is not None and not _is_mainly(found, outside, text):
+            return None
     if found is None and not items:
         found = _taken(_sentence_lines(text), source, "one principle a line")
-    if found is not None:
-        if fenced and (outside := [i for i in items if not i.fenced]):
-            found.drop((f"L{outside[0].line}",), f"{len(outside)} list items", "stand outside the fenced list")
-        if title := next((h for i in items for h in i.headings), "") or _title(text):
-            found.head.setdefault("title", title)
+    if found is not None and len(found.entries) > MAX_ITEMS:
+        return None
+    if found is not None and (title := _title(text)):
+        found.head.setdefault("title", title)
     return found
 
 
@@ -83,12 +98,40 @@ def _taken(items: Sequence[Item], source: Source, name: str) -> Found | None:
         for item in group:
             _add_item(item, headings[-1] if headings else "", part)
         telling = bool(HEADINGS & set(words_of(" ".join((*headings, source.path.stem)))))
-        why = doubtful(part.entries, 0.4 if telling else 0.6)
-        if why and part.entries:
+        if part.entries and (why := _odd(part.entries, LITTLE if telling else MOST)):
             part.entries.clear()
             part.drop((f"L{group[0].line}",), f"{len(group)} list items{_under(headings)}", why)
         found.merge(part)
-    return found if found.entries else None
+    alone = len(found.entries) < 3 and not any(_is_title(item.headings) for item in items)
+    return None if not found.entries or (alone and rank(source.path.stem) < 2) else found
+
+
+def _is_title(headings: Sequence[str]) -> bool:
+    """Whether the nearest heading is a title of principles ("Our principles"), not a sentence about them."""
+    return bool(headings) and rank(headings[-1]) == 2 and word_count(headings[-1]) <= 6
+
+
+def _odd(entries: Sequence[Entry], least: float) -> str:
+    """Why a list is hardly one of principles, "" when nothing speaks against it."""
+    middle = sorted(word_count(e.text) for e in entries)[len(entries) // 2]
+    return doubtful(entries, least) or (f"half of its items have {middle} words or more" if middle > MAX_WORDS else "")
+
+
+def _is_mainly(found: Found, items: Sequence[Item], text: str) -> bool:
+    """Whether a text is mainly its list of principles, or has them under a heading that says so."""
+    lines = {e.place[0] for e in found.entries}
+    titled = sum(_is_title(item.headings) for item in _all(items) if f"L{item.line}" in lines)
+    if titled > 2:
+        return True
+    kept = sum(word_count(e.text) for e in found.entries)
+    listed = sum(1 for _ in _all(items))
+    return kept >= SHARE * len(re.sub(r"(?ms)^```.*?^```", "", text).split()) and len(found.entries) >= listed / 2
+
+
+def _all(items: Sequence[Item]) -> Iterator[Item]:
+    for item in items:
+        yield item
+        yield from _all(item.children)
 
 
 def _under(headings: Sequence[str]) -> str:
@@ -193,7 +236,7 @@ def _title(text: str) -> str:
     return _plain(match[1]) if match else ""
 
 
-def without_front_matter(text: str) -> tuple[str, str]:
+def _front_matter(text: str) -> tuple[str, str]:
     """YAML front matter, and the text with its lines emptied so that line numbers stay."""
     match = re.match(r"---[ \t]*\n(.*?\n)---[ \t]*(?:\n|$)", text, re.DOTALL)
     if not match:

@@ -71,6 +71,7 @@ class Found:
     exemplars: list[RevisionExemplar] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     head: dict[str, Any] = field(default_factory=dict)
+    traits: bool = False
     looks: str = ""  # what to call the file when it turns out to hold no principle
 
     def merge(self, part: Found) -> None:

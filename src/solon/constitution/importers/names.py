@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from solon.constitution.importers.vocabulary import GRAMMAR, TALK
+from solon.constitution.importers.vocabulary import ASIDE, GRAMMAR, LIKELY, SURE, TALK
 from solon.constitution.model import Aim
 from solon.types import digest
 
@@ -53,6 +53,14 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", re.sub(r"'(?:s|t|re|ve|ll|d|m)\b", "", plain))
 
 
+def rank(key: object) -> int:
+    """How surely a key names principles: 2 surely, 1 likely, 0 not at all."""
+    words = words_of(str(key))
+    if not words or (ASIDE & set(words) and words[-1] not in LIKELY):
+        return 0
+    return 2 if SURE & set(words) else 1 if LIKELY & set(words) else 0
+
+
 def telling_words(text: str) -> list[str]:
     """The words that say what a principle is about, each once, in order."""
     words = list(dict.fromkeys(words_of(text)))
@@ -87,10 +95,11 @@ def make_id(key: str, text: str, taken: Collection[str]) -> str:
     words = telling_words(text)
     if base:
         return _counted(base, taken)
-    for count in range(WORDS, len(words) + 1) if len(words) > WORDS else [len(words)]:
-        if (name := slug(words[:count])) and name not in taken:
+    first = words[:WORDS]
+    for more in ([], *([word] for word in words[WORDS:])):
+        if (name := slug([*first, *more])) and name not in taken:
             return name
-    return _counted(slug(words[:WORDS]) or f"text-{digest(text)[:8]}", taken)
+    return _counted(slug(first) or f"text-{digest(text)[:8]}", taken)
 
 
 def _counted(base: str, taken: Collection[str]) -> str:

@@ -9,20 +9,12 @@ from solon.constitution.importers.entries import read_item
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.lists import read_list_text
 from solon.constitution.importers.model import MAX_PRINCIPLES, Found, Place, Source, refusal, shown
-from solon.constitution.importers.names import words_of
+from solon.constitution.importers.names import rank
 from solon.constitution.importers.refuse import refuse_rows, refuse_texts
-from solon.constitution.importers.vocabulary import ASIDE, CATEGORY, GROUP, HEAD, LIKELY, STRONG, SURE, bare
+from solon.constitution.importers.vocabulary import CATEGORY, GROUP, HEAD, STRONG, bare
 from solon.constitution.importers.words import word_count
 
 DEPTH = 6
-
-
-def rank(key: object) -> int:
-    """How surely a key names principles: 2 surely, 1 likely, 0 not at all."""
-    words = words_of(str(key))
-    if not words or (ASIDE & set(words) and words[-1] not in LIKELY):
-        return 0
-    return 2 if SURE & set(words) else 1 if LIKELY & set(words) else 0
 
 
 def read_section(value: Any, place: Place, category: str, found: Found, source: Source) -> None:

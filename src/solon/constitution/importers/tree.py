@@ -13,8 +13,8 @@ from typing import Any
 from solon.constitution.importers.exemplars import is_chat, is_chats, read_demonstrations
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Entry, Found, Source, refusal, shown
-from solon.constitution.importers.names import words_of
-from solon.constitution.importers.nodes import rank, read_list, read_names, read_section
+from solon.constitution.importers.names import rank, words_of
+from solon.constitution.importers.nodes import read_list, read_names, read_section
 from solon.constitution.importers.refuse import refuse_object
 from solon.constitution.importers.vocabulary import ASIDE, HEAD, STRONG, SURE, bare
 from solon.constitution.importers.words import compares, doubtful
@@ -34,23 +34,25 @@ def read_tree(source: Source) -> Found:
     else:
         single = "a single value" if data not in ([], {}, None) else "empty"
         raise refusal(path, f"is {single}", "give a list of principles")
-    found.format = f"{source.kind}: {_kind(found.entries, found.questions)} {found.format}"
+    kind = _kind(found.entries, "traits" if found.traits else "statements") + " with questions" * bool(found.questions)
+    found.format = f"{source.kind}: {kind} {found.format}"
     return found
 
 
-def _kind(entries: Sequence[Entry], questions: Sequence[str]) -> str:
+def _kind(entries: Sequence[Entry], plain: str) -> str:
     half = len(entries) / 2
     if sum(bool(e.critique and e.revision) for e in entries) > half:
         return "critique and revision requests"
     if sum(compares(e.text) for e in entries) > half:
         return "comparison instructions"
-    return "statements with questions" if questions else "statements"
+    return plain
 
 
 def _top_list(data: list[Any], source: Source) -> Found:
-    found = Found("in a list" if source.kind != "JSON lines" else "one a line")
+    found = Found("in a list" if source.kind != "JSON lines" else "one to a line")
     read_list(data, (), "", found, source)
     rows = [Fields(item) for item in data if isinstance(item, Mapping)]
+    found.traits = sum("trait" in row for row in rows) > len(data) / 2
     named = sum(bool(STRONG & set(row.by_name)) or row.is_pair() for row in rows)
     why = doubtful(found.entries, 0.0 if _sure_name(source) or named > len(data) / 2 else MOST)
     if why:
@@ -80,6 +82,9 @@ def _object(data: Mapping[Any, Any], source: Source) -> Found:
             raise refusal(source.path, f"maps names to texts, but {why}", fix)
     else:
         found.format = _sections(body, sure, found, source)
+        if all("." not in d.where for d in found.dropped):
+            keys = ", ".join(shown(str(key), 20) for key in list(data)[:6])
+            found.looks = f"is an object with the keys {keys}{', …' if len(data) > 6 else ''}: none holds principles"
     return found
 
 

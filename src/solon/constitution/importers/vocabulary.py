@@ -55,7 +55,7 @@ LIKELY = SURE | _set(
 ASIDE = _set(
     """governance metadata meta extension extensions module modules changelog change log history license licence
     provenance author authors contact reference references bibliography glossary definitions example examples config
-    settings schema ownership amendment amendments approval versioning maintenance appendix voices partner metrics
+    settings schema ownership amendment amendments approval version versions versioning maintenance appendix voices partner metrics
     tests test notes comments system chat few shot demonstrations exemplars samples"""
 )
 HEAD = _set(

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from solon.constitution.importers.model import MAX_CHARS, Entry, shown
 
 _REPLY = r"(?:response|answer|reply|repl(?:y|ies)|output|completion|option)s?"
+_CHOOSE = r"\b(?:choose|select|pick|prefer|favou?r)\s+(?:the|whichever|which|a|an|assistant)\b"
 _COMPARE = re.compile(
-    rf"\b(?:choose|select|pick|prefer|favou?r)\s+(?:the|whichever|which|a|an|assistant)\b[^.?!\n]{{0,160}}?\b{_REPLY}\b"
+    rf"{_CHOOSE}[^.?!\n]{{0,160}}?\b{_REPLY}\b"
     rf"|^\W*(?:please\s+)?(?:compare|consider|which|rank)\b[^\n]{{0,160}}?\b{_REPLY}\b",
     re.IGNORECASE,
 )
@@ -43,6 +44,7 @@ _PLACEHOLDER = re.compile(
     r"^\W*(?:placeholder|todo|tbd|fixme|xxx|lorem ipsum|your \w+ here|text here|\.\.\.|n/?a|none)\b[^.]*\W*$",
     re.IGNORECASE,
 )
+_GAP = re.compile(r"\.\.\.\s*(?:\(|\W*$)")
 _ASKS_ABOUT_REPLY = re.compile(rf"\b(?:{_REPLY}|assistant|model|AI)\b", re.IGNORECASE)
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -102,6 +104,8 @@ def unfit(text: str) -> str | None:
         return "is a placeholder; write it first"
     if is_dialogue(text):
         return "is a conversation, not a principle"
+    if _GAP.search(text):
+        return "has a gap (…) to fill in; write it first"
     if len(text) > MAX_CHARS:
         return f"has {len(text):,} characters, more than {MAX_CHARS:,}; for prose use `solon constitution draft`"
     if word_count(text) < 2:

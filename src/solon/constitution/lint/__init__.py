@@ -2,7 +2,7 @@
 
 finding.py    a rule, a finding                    comments.py   `# lint: ignore SOL203`
 target.py     what rules look at                   fix.py        what can be mended without a person
-words.py, vocabulary.py, barrels.py                how texts are compared and judged
+words.py, vocabulary.py, barrels.py, unseen.py     how texts are compared and judged
 
 The rules, by theme: files.py SOL0xx, duplicates.py 1xx, wording.py 2xx, balance.py 3xx, requests.py 4xx,
 identity.py 5xx, characters.py 6xx, inheritance.py 7xx. A code keeps its meaning for ever.

@@ -37,7 +37,8 @@ _OBLIGES = re.compile(r"\b(?:must|should|shall|ought to|has to|have to|needs? to
 _ORDERS = re.compile(r"^(?:do not|don['’]t|never|no|always|avoid)\b", re.IGNORECASE)
 _FORBIDS = re.compile(r"\b(?:not|never|no|nor|neither|avoids?|cannot)\b|n['’]t\b", re.IGNORECASE)
 _AND_VERB = re.compile(
-    r"\b(?:and also|as well as|and additionally|in addition to|and furthermore)\s+(?:to\s+)?([\w-]+)", re.I
+    r"\b(?:(?:and also|and additionally|and furthermore)\s+([\w-]+)|(?:as well as|in addition to)\s+([\w-]+ing)\b)",
+    re.I,
 )
 _OTHER_SUBJECT = re.compile(
     r"(?:[,;]|\band|\bbut)\s+(?!(?:and|but|or|it|they|he|she|that|which|who|what|how|when|if|where|why|whether|must|should|never|always)\b)"
@@ -65,7 +66,7 @@ def _further_sentence(text: str) -> str | None:
             return f'"{_start(part)}"'
         rivals = [earlier for earlier in parts[:index] if _demands(earlier) and _forbids(earlier) == _forbids(part)]
         own = rivals and _demands(part) and not _leans(part)
-        if own and not before & set(content(demand(part))):
+        if own and not before & set(content(demand(part))) - {"not"}:
             return f'"{_start(part)}" has nothing to do with what precedes it'
     return None
 
@@ -84,7 +85,8 @@ def _first_word(part: str) -> str:
 
 def _forbids(part: str) -> bool:
     """A ban and an order are usually the two sides of one demand; two bans, or two orders, may be two."""
-    return bool(_FORBIDS.search(" ".join(demand(part).split()[:3])))
+    said = re.sub(r"[\"“«][^\"”»]*[\"”»]", "", demand(part))
+    return bool(_FORBIDS.search(" ".join(said.split()[:3])))
 
 
 def _leans(part: str) -> bool:
@@ -93,8 +95,7 @@ def _leans(part: str) -> bool:
 
 def _joined(text: str) -> str | None:
     for match in _AND_VERB.finditer(text):
-        word = match.group(1).casefold()
-        if base_form(word) and (word.endswith("ing") or base_form(word) == word):
+        if base_form((match[1] or match[2]).casefold()):
             return f'"{match.group()}"'
     for sentence in sentences(text):
         other = _OTHER_SUBJECT.search(sentence)

@@ -35,7 +35,7 @@ RULES = (DUPLICATE, NEAR_DUPLICATE)
 def check(target: Target) -> Iterator[Finding]:
     if target.constitution is None:
         return
-    here = target.locs()
+    here = target.locs
     principles = target.constitution.principles
     first: dict[str, Principle] = {}
     different: list[Principle] = []
@@ -87,7 +87,7 @@ def _forms_of_one_word(a: str, b: str) -> bool:
 
 def _pair(target: Target, rule: Rule, principle: Principle, twin: Principle, said: str) -> Finding:
     """A finding at whichever of the two this file writes; at the later one if it writes both."""
-    here = target.locs()
+    here = target.locs
     if principle.id not in here:
         principle, twin = twin, principle
         said = said.replace(f"'{principle.id}'", f"'{twin.id}'")

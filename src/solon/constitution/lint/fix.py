@@ -18,8 +18,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from solon.constitution import markdown
-from solon.constitution.lint.characters import clean, spaced, visible
+from solon.constitution.lint.characters import clean
 from solon.constitution.lint.target import Passage, target
+from solon.constitution.lint.unseen import spaced, visible
 from solon.constitution.load import WHAT, Document, read_document
 from solon.constitution.model import Written
 from solon.errors import ConfigError

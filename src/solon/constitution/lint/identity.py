@@ -77,7 +77,7 @@ def _count(start: int, like: list[int]) -> list[int]:
 def _similar(target: Target) -> Iterator[Finding]:
     if target.constitution is None:
         return
-    here = target.locs()
+    here = target.locs
     own = {p.id for p in target.document.written.principles}
     seen: dict[str, str] = {}
     for principle in target.constitution.principles:

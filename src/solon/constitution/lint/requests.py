@@ -76,7 +76,7 @@ _ORDER = re.compile(
     r"(?:instructions?|prompts?|rules?|messages?|text|principles?|directions?|guidelines?|context|questions?)"
     r"|\b(?:print|reveal|repeat|output|show)\s+(?:me\s+)?(?:your|the)\s+(?:system prompt|hidden instructions)"
     r"|\b(?:new|your|updated)\s+system prompt\b|\byou are now\b|\bfrom now on,? you\b"
-    r"|\b(?:always|must) (?:choose|answer|prefer|output) (?:option |reply |response )?(?:A|B|the (?:first|second) one)\b"
+    r"|\b(?:always|must) (?:choose|answer|prefer|output) (?:option |reply |response )?(?:A|B|the first|the second)\b"
     r"|\b(?:enter|enable) (?:developer|debug|god|jailbreak) mode",
     re.IGNORECASE,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from solon.constitution.lint.finding import Finding, Place, Rule
+from solon.constitution.lint.unseen import visible
 from solon.constitution.load import Document
 from solon.constitution.model import Constitution, Exemplars
 from solon.yaml import Loc
@@ -43,36 +44,39 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`constitution` is None when the file does not resolve; rules about the whole then have nothing to say."""
+    """`constitution` is None when the file does not resolve; rules about the whole then have nothing to say.
+
+    `locs`: where this file speaks of a principle, by id: its own, and those it overrides.
+    """
 
     document: Document
     constitution: Constitution | None
     passages: tuple[Passage, ...]
+    locs: Mapping[str, Loc]
 
     def found(
         self, rule: Rule, loc: Loc, message: str, *, about: tuple[str, ...] = (), related: tuple[Place, ...] = (),
         fixable: bool = False,
     ) -> Finding:  # fmt: skip
-        """A finding at `loc` in this file."""
+        """A finding at `loc` in this file. Characters that nobody sees, or that reorder, are not repeated."""
         line = self.document.line(loc)
-        return Finding(rule, message, self.document.path, line, loc, about, related, fixable)
+        return Finding(rule, visible(message), self.document.path, line, loc, about, related, fixable)
 
     def texts(self) -> Iterator[Passage]:
         """The principles' texts that this file writes: its own, and those it overrides."""
         return (p for p in self.passages if p.field == "text")
 
-    def locs(self) -> dict[str, Loc]:
-        """Where this file speaks of a principle, by id: its own, and those it overrides."""
-        own: dict[str, Loc] = {p.id: ("principles", n) for n, p in enumerate(self.document.written.principles)}
-        return {**{name: ("override", name) for name in self.document.written.override}, **own}
-
     def place(self, principle: str) -> Loc:
         """Where this file speaks of `principle`, or where it says what it extends."""
-        return self.locs().get(principle, ("extends",))
+        return self.locs.get(principle, ("extends",))
 
 
 def target(document: Document, constitution: Constitution | None) -> Target:
-    return Target(document, constitution, tuple(_passages(document)))
+    """What the rules look at in `document`, which resolves to `constitution` if it does."""
+    written = document.written
+    own: dict[str, Loc] = {p.id: ("principles", n) for n, p in enumerate(written.principles)}
+    locs = {**{name: ("override", name) for name in written.override}, **own}
+    return Target(document, constitution, tuple(_passages(document)), locs)
 
 
 def _passages(document: Document) -> Iterator[Passage]:

@@ -9,7 +9,7 @@ from solon.constitution.lint.barrels import several_demands
 from solon.constitution.lint.finding import Finding, Rule
 from solon.constitution.lint.target import Passage, Target
 from solon.constitution.lint.vocabulary import EMPTY, HEDGES, VAGUE
-from solon.constitution.lint.words import demand, english, has_verb, length, words
+from solon.constitution.lint.words import demand, english, has_verb, length, sentences, words
 
 LONG = 60
 SHORT = 4
@@ -137,6 +137,8 @@ def _short(text: str) -> str | None:
 def _only_forbids(text: str) -> str | None:
     said = demand(text)
     if not _FORBIDS.match(said) or re.search(r"\b(?:without|unless|until|before)\b", said, re.IGNORECASE):
+        return None
+    if any(not _FORBIDS.match(demand(sentence)) for sentence in sentences(said)[1:]):
         return None
     turn = _TURN.search(said)
     if turn and _INSTEAD.search(said, turn.start()):
