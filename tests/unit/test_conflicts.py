@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from solon.authoring.conflicts import MAX_PAIRS, area, conflicts, likeliest
+from solon.authoring.conflicts import MAX_PAIRS, conflicts, likeliest
+from solon.authoring.qualify import area
 from solon.constitution import Constitution, Principle
 from solon.engines.scripted import Script, ScriptedEngine
 from solon.errors import PromptTooLong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import solon.cli
 from solon.authoring.check import check_principle
-from solon.authoring.draft import draft, same
+from solon.authoring.draft import draft, qualified, same
 from solon.authoring.outcome import Draft
 from solon.authoring.passages import MAX_QUOTE, Passage, read_passages, shortened, split_passages
 from solon.authoring.sentences import sentences
@@ -23,7 +24,8 @@ from solon.authoring.words import forbids, slug
 from solon.constitution import load_constitution
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError, DataError, PromptTooLong
-from solon.prompts.drafting import Shown, ask_principle, ask_rule, demonstrated
+from solon.prompts.drafting import NO_RULES, Shown, ask_principle, ask_rule, demonstrated
+from solon.prompts.drafting import RULES as CONTROLS
 from solon.types import Choice, ChooseRequest, Completion, GenerateRequest
 
 # --- sentences -------------------------------------------------------------------------------------
@@ -319,6 +321,7 @@ def about(words: str, reply: str) -> Rule:
 
 
 RULES = [
+    *(Rule(match=f"(?s){re.escape(text)}.*Yes or No", probs=YES) for text in CONTROLS),
     Rule(match=rf"(?s)<passage-\w+>\n[^<]*({RULE})[^<]*</passage.*Yes or No", probs=YES),
     Rule(match="Yes or No", probs=NO),
     Rule(match="(?s)traveller.*one word", probs=(0.7, 0.1, 0.1, 0.1)),
@@ -388,6 +391,27 @@ def test_every_passage_is_accounted_for_in_order() -> None:
     )
     assert result.settled[4].principle == "never-secrets-password"
     assert engine.asked == {"choose": 8 + 3, "generate": 6}
+
+
+def test_the_threshold_is_midway_between_the_control_passages() -> None:
+    sure = [Rule(match=re.escape(text), probs=(0.8, 0.2)) for text in CONTROLS]
+    unsure = [Rule(match=re.escape(text), probs=(0.6, 0.4)) for text in NO_RULES]
+    policy = [
+        Rule(match="another traveller.*Yes or No", probs=(0.71, 0.29)),
+        Rule(match="Yes or No", probs=(0.69, 0.31)),
+    ]
+    engine = Counting([*sure, *unsure, *policy, *RULES])
+    found = asyncio.run(draft(engine, split_passages(POLICY), "policy.md"))
+    assert found.threshold == pytest.approx(0.7)
+    assert asyncio.run(qualified(engine)).auc == 1
+
+
+def test_a_model_that_cannot_tell_rules_from_other_sentences_drafts_nothing() -> None:
+    yes_man = Counting([Rule(match="Yes or No", probs=(0.9, 0.1))])
+    with pytest.raises(DataError, match=r"cannot tell rules from other sentences \(AUC 0.50 on 16 control passages"):
+        asyncio.run(draft(yes_man, split_passages(POLICY), "policy.md"))
+    assert yes_man.asked == {"choose": len(CONTROLS) + len(NO_RULES)}
+    assert asyncio.run(draft(Counting(RULES), split_passages(POLICY), "policy.md", threshold=0.5)).principles
 
 
 def test_the_threshold_decides_what_is_a_rule() -> None:
@@ -499,7 +523,7 @@ def test_a_draft_loads_and_quotes_its_sources(solon_cli: Cli, tmp_path: Path) ->
     assert "policy.md" in header
     assert "scripted" in header
     assert "8 passages; not read: 1 × front matter, 1 × table, 1 × code block, 1 × comment" in err
-    assert "6 read as rules (P(Yes) ≥ 0.5), 2 do not, 0 unreadable" in err
+    assert "6 read as rules (P(Yes) ≥ 0.55), 2 do not, 0 unreadable" in err
     assert "3 principles kept, 1 merged into one that says the same, 2 set aside" in err
     assert "policy.md:7  0.20  not a rule" in err
     rows = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]

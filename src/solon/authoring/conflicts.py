@@ -15,14 +15,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from statistics import fmean
 from typing import Any
 
 from rapidfuzz import fuzz
 
+from solon.authoring.qualify import MIN_AUC, qualify
 from solon.authoring.sentences import finished, sentences
 from solon.authoring.words import stems
 from solon.constitution import Constitution, Principle
+from solon.constitution.lint import Finding, Rule, silenced
+from solon.constitution.load import Document
 from solon.engines import Engine
 from solon.errors import PromptTooLong
 from solon.flow import gather_window
@@ -31,8 +33,6 @@ from solon.prompts.conflict import AGREEING, CLASHING, WHY, ask_clash, ask_why, 
 from solon.types import ChooseRequest, Completion, GenerateRequest
 
 MAX_PAIRS = 400
-MIN_AUC = 0.8
-MIN_CONTROLS = 6  # readable ones of each group, below which nothing can be said about a judge
 MAX_TOKENS = 100
 OTHER_AIM = 20.0  # what different aims add to the likeness (0 to 100) by which pairs are put in order
 ECHO = 85  # rapidfuzz ratio, of 100
@@ -87,12 +87,10 @@ async def conflicts(engine: Engine, constitution: Constitution, *, limit: int = 
     """Ask `engine` about every pair of principles that share a phase; of more than `limit`, about the likeliest."""
     clashing = await gather_window(CLASHING, lambda pair: _clash(engine, *pair))
     agreeing = await gather_window(AGREEING, lambda pair: _clash(engine, *pair))
-    yes, no = [p for p in clashing if p is not None], [p for p in agreeing if p is not None]
-    enough = min(len(yes), len(no)) >= MIN_CONTROLS
-    auc = area(yes, no) if yes and no else 0.0
-    if not enough or auc < MIN_AUC:
-        return ConflictReport(False, auc, len(yes) + len(no), 1.0, 0, 0, 0, ())
-    threshold = max(0.5, (fmean(yes) + fmean(no)) / 2)
+    shown = qualify(clashing, agreeing)
+    if not shown.passed:
+        return ConflictReport(False, shown.auc, shown.controls, 1.0, 0, 0, 0, ())
+    threshold = max(0.5, shown.threshold)
     pairs, left_out = likeliest(constitution.principles, limit)
     probabilities = await gather_window(pairs, lambda pair: _clash(engine, pair[0].text, pair[1].text))
     flagged = [(pair, p) for pair, p in zip(pairs, probabilities, strict=True) if p is not None and p >= threshold]
@@ -100,8 +98,8 @@ async def conflicts(engine: Engine, constitution: Constitution, *, limit: int = 
     found = [Conflict(a.id, b.id, p, why) for ((a, b), p), why in zip(flagged, reasons, strict=True)]
     return ConflictReport(
         True,
-        auc,
-        len(yes) + len(no),
+        shown.auc,
+        shown.controls,
         threshold,
         len(pairs),
         left_out,
@@ -110,10 +108,26 @@ async def conflicts(engine: Engine, constitution: Constitution, *, limit: int = 
     )
 
 
-def area(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """The Mann-Whitney estimate of P(a positive scores above a negative), in [0, 1]; ties count half."""
-    wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
-    return wins / (len(positive) * len(negative))
+CONFLICT = Rule(
+    "CONFLICT",
+    "conflict",
+    "warning",
+    "A judge sees a request for which no reply can follow both principles. Say in one of them when it yields, or "
+    "give their aims priorities.",
+)
+
+
+def findings(document: Document, report: ConflictReport) -> list[Finding]:
+    """The conflicts as lint findings, at the later principle; those a comment silences come back marked."""
+    lines = {p.id: (n, document.line(("principles", n))) for n, p in enumerate(document.written.principles)}
+    found = []
+    for c in report.conflicts:
+        index, line = lines.get(c.second, lines.get(c.first, (0, 1)))
+        why = f": {c.why}" if c.why else ""
+        message = f"'{c.first}' and '{c.second}' pull against each other (P = {c.probability:.2f}){why}"
+        loc = ("principles", index)
+        found.append(Finding(CONFLICT, message, document.path, line, loc, (c.first, c.second)))
+    return silenced(document, found)
 
 
 def likeliest(principles: Sequence[Principle], limit: int) -> tuple[list[tuple[Principle, Principle]], int]:

@@ -3,8 +3,8 @@
 The quotation of a principle is cut from the document, never written by the model, so it cannot be invented;
 what the model does write is checked against its passage, and every passage is accounted for.
 
-Calls: one `choose` for each passage, one `generate` for each that reads as a rule, one `choose` for each
-principle that is kept.
+Calls: one `choose` for each control passage (16) and each passage of the document, one `generate` for each
+that reads as a rule, one `choose` for each principle that is kept.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from rapidfuzz import fuzz
 from solon.authoring.check import check_principle
 from solon.authoring.outcome import Draft, Settled
 from solon.authoring.passages import Passage, Split
+from solon.authoring.qualify import MIN_AUC, Qualification, qualify
 from solon.authoring.words import holds_back, shared, slug, stems
 from solon.constitution.model import Aim, Principle
 from solon.engines import Engine
-from solon.errors import PromptTooLong
+from solon.errors import DataError, PromptTooLong
 from solon.flow import gather_window
 from solon.prompts.compare import YES_NO
-from solon.prompts.drafting import AIMS, Shown, ask_aim, ask_principle, ask_rule
+from solon.prompts.drafting import AIMS, CONTROL_HEADING, NO_RULES, RULES, Shown, ask_aim, ask_principle, ask_rule
 from solon.types import ChooseRequest, Completion, GenerateRequest
 
-THRESHOLD = 0.5
 SAME = 85  # rapidfuzz ratio, of 100
 MAX_TOKENS = 120
 
@@ -37,12 +37,16 @@ Tick = Callable[[str, int, int], None]
 
 
 async def draft(
-    engine: Engine, split: Split, file: str, *, threshold: float = THRESHOLD, tick: Tick | None = None
+    engine: Engine, split: Split, file: str, *, threshold: float | None = None, tick: Tick | None = None
 ) -> Draft:
     """Ask `engine` about every passage of `file`.
 
-    A passage is a rule where P(Yes) >= `threshold`. `tick(stage, done, total)` is told of progress.
+    A passage is a rule where P(Yes) >= `threshold`; None sets it by control passages, on which the model must
+    first show that it can tell rules from other sentences. `tick(stage, done, total)` is told of progress.
+    Raises DataError when it cannot.
     """
+    if threshold is None:
+        threshold = (await qualified(engine)).threshold
     asking = _Asking(engine, file, threshold, tick)
     settled = await asking.each("is it a rule?", split.passages, asking.rule)
     rules = [n for n, s in enumerate(settled) if s.outcome == "kept"]
@@ -55,6 +59,22 @@ async def draft(
     doubts = {p.id: why for p, (_, why) in zip(found, aims, strict=True) if why}
     settled = [replace(s, why=doubts.get(s.principle, "")) if s.outcome == "kept" else s for s in settled]
     return Draft(file, threshold, principles, tuple(settled), split.skipped)
+
+
+async def qualified(engine: Engine) -> Qualification:
+    """How well `engine` tells our control passages apart. Raises DataError when it cannot."""
+    asking = _Asking(engine, "", 0.0, None)
+    rules, others = [
+        await gather_window([Passage(1, text, CONTROL_HEADING) for text in texts], asking.rule)
+        for texts in (RULES, NO_RULES)
+    ]
+    found = qualify([s.p_yes for s in rules], [s.p_yes for s in others])
+    if not found.passed:
+        raise DataError(
+            f"draft: this model cannot tell rules from other sentences (AUC {found.auc:.2f} on {found.controls} "
+            f"control passages, {MIN_AUC} needed); use a stronger one, or set the line yourself with --threshold"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

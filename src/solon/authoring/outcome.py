@@ -74,7 +74,7 @@ class Draft:
         if max(asked) < self.threshold:
             return (
                 f"nothing in it reads as a rule; highest P(Yes) was {max(asked):.2f} of {len(asked)} passages, "
-                f"the threshold is {self.threshold:g}; lower --threshold or use a more able model"
+                f"the threshold is {self.threshold:.2f}; lower --threshold or use a more able model"
             )
         left = [s.why for s in self.settled if s.outcome in ("set aside", "unreadable") and s.p_yes is not None]
         first = max(set(left), key=left.count)

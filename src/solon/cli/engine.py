@@ -35,6 +35,11 @@ def asked(model: str, base_url: str | None, precision: str, folder: Path, role: 
         raise StorageError(f"{folder}: {error.strerror}; choose another folder") from None
     memo = Memo(folder / "memo.sqlite")
     try:
-        yield named_engine(model, base_url, precision, memo, role)
+        engine = named_engine(model, base_url, precision, memo, role)
+        try:
+            yield engine
+        finally:
+            # A plan for a run beside this folder takes its rates from here.
+            engine.usage.note_in(memo, {role: engine.fingerprint})
     finally:
         memo.close()

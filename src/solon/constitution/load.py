@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -107,7 +108,7 @@ def _inherited(document: Document, base: Constitution) -> tuple[Principle, ...]:
     for principle in base.principles:
         if principle.id not in written.remove:
             change = written.override.get(principle.id)
-            changed = change.model_dump(exclude_unset=True) if change else {}
+            changed = change.model_dump(exclude_none=True) if change else {}
             kept.append(Principle.model_validate({**principle.model_dump(), **changed}))
     return tuple(kept)
 
@@ -162,13 +163,19 @@ def _say_version(parsed: Parsed) -> None:
     """An unquoted version is a number to YAML, which drops its zeros: say so before anything else."""
     version = parsed.data.get("version")
     if isinstance(version, int | float) and not isinstance(version, bool):
-        raw = parsed.text.splitlines()[parsed.line(("version",)) - 1].partition(":")[2].partition("#")[0].strip()
+        raw = typed(parsed.text.splitlines()[parsed.line(("version",)) - 1], version)
         parts = [*raw.split("."), "0", "0"][:3]
         fixed = ".".join(str(int(part)) if part.isdigit() else "0" for part in parts)
         raise ConfigError(
             f"{WHAT}: {parsed.where(('version',))}: version: {raw} is the number {version} to YAML; "
             f'write version: "{fixed}"'
         )
+
+
+def typed(line: str, version: float) -> str:
+    """The version as it stands in its line: "1.10" where YAML made 1.1 of it."""
+    found = re.search(r"version['\"]?\s*:\s*([0-9._]+)", line)
+    return found.group(1) if found else str(version)
 
 
 def _validated(model: type[M], data: Mapping[str, Any], parsed: Parsed) -> M:

@@ -15,9 +15,8 @@ from solon.types import Message, assistant, user
 
 OPENING = "A good reply"
 IS_RULE = (
-    "Does this passage say how to treat users, or what an answer to them must or must not be like, so that one could "
-    "see in a single reply whether it was followed? Facts, definitions and duties that no reply shows are a No. "
-    "Answer Yes or No."
+    "Does this passage tell the assistant what its replies must say, must not say or must be like? A passage that "
+    "tells about the organisation, its history, its staff, its users or this document is a No. Answer Yes or No."
 )
 REWRITE = (
     f'Put this passage as one principle about an assistant\'s replies. Begin with "{OPENING}". Keep to what the '
@@ -80,6 +79,29 @@ _EXAMPLES = (
     ),
     _Example(Shown("Every member of staff finishes the fire training within a month.", ("Training",))),
 )
+
+# In our own words and none of them demonstrated above: what a model must tell apart before it is believed.
+RULES = (
+    "The assistant tells patients to see a doctor when they describe chest pain.",
+    "Never promise a delivery date that the warehouse has not confirmed.",
+    "Replies are written in the language that the customer used.",
+    "It does not comment on court cases that are still open.",
+    "Agents must apologise once, and then solve the problem.",
+    "Say clearly when a price is an estimate.",
+    "If a user is rude, it stays polite.",
+    "Medical abbreviations are spelt out for patients.",
+)
+NO_RULES = (
+    "The bank has forty branches in three countries.",
+    "The board approved this text in June, and it replaces the one of 2019.",
+    "Our customers are mostly families and small firms.",
+    "Staff hand in their badges on their last day.",
+    "The chat window opened in autumn and cost 80,000 dollars.",
+    "A supervisor looks through the transcripts on Fridays.",
+    "This chapter describes how the assistant should talk.",
+    "The clinic has treated children since 1954.",
+)
+CONTROL_HEADING = ("Service", "Chat")
 
 
 def _passage(shown: Shown, question: str) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from solon.cli.constitution import diff, draft, import_, lint, show, stats, try_
+from solon.cli.constitution import convert, diff, draft, import_, lint, new, schema, show, stats, try_
 
 app = typer.Typer(
     name="constitution",
@@ -20,3 +20,6 @@ app.command("draft")(draft.draft)
 app.command("stats")(stats.stats)
 app.command("import")(import_.import_)
 app.command("lint")(lint.lint)
+app.command("convert")(convert.convert)
+app.command("schema")(schema.schema)
+app.command("new")(new.new)

@@ -27,8 +27,14 @@ def draft(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The constitution's name, else the file's.")] = None,
     threshold: Annotated[
-        float, typer.Option("--threshold", help="P(Yes) from which a passage counts as a rule.", min=0, max=1)
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            "--threshold",
+            help="P(Yes) from which a passage is a rule; by default set on control passages.",
+            min=0,
+            max=1,
+        ),
+    ] = None,
     trail: Annotated[
         Path | None, typer.Option("--trail", help="Write here what became of every passage, as JSON lines.")
     ] = None,
@@ -70,7 +76,7 @@ def draft(
     _count(console, result)
     header = (
         f"Drafted by `solon constitution draft` from {file} (SHA-256 {sha256_file(policy)[:16]}…)\n"
-        f"with {said}; a passage is a rule from P(Yes) {threshold:g} on.\n"
+        f"with {said}; a passage is a rule from P(Yes) {result.threshold:.2f} on.\n"
         "Compare every principle with its source, which quotes the document, before you use it."
     )
     text = to_yaml(result.written(title), header)
@@ -111,7 +117,7 @@ def _named(name: str | None, policy: Path) -> str:
 
 
 def _ask(
-    split: Split, file: str, model: str, base_url: str | None, precision: str, store: Path, threshold: float
+    split: Split, file: str, model: str, base_url: str | None, precision: str, store: Path, threshold: float | None
 ) -> tuple[str, Draft]:
     """The model's name and the draft, with a bar for each kind of question."""
     import asyncio
@@ -179,7 +185,7 @@ def _count(console: Console, result: Draft) -> None:
     rules = sum(p >= result.threshold for p in sure)
     unreadable = result.count("unreadable")
     lines.append(
-        f"  {rules} read as rules (P(Yes) ≥ {result.threshold:g}), {result.count('not a rule')} do not, "
+        f"  {rules} read as rules (P(Yes) ≥ {result.threshold:.2f}), {result.count('not a rule')} do not, "
         f"{unreadable} unreadable"
     )
     lines.append(

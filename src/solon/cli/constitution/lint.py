@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from solon.cli.engine import BaseUrl, Precision
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from solon.constitution.lint import Finding
+    from solon.constitution.load import Document
 
 Files = Annotated[
     list[str] | None, typer.Argument(help="Names from the library, YAML or Markdown files.", metavar="FILES...")
@@ -19,13 +24,29 @@ FailOn = Annotated[
     Literal["error", "warning", "note"], typer.Option("--fail-on", help="The least level that makes the exit code 1.")
 ]
 Fix = Annotated[bool, typer.Option("--fix", help="Mend what needs no person: encodings, hidden characters, spaces.")]
+JudgeModel = Annotated[
+    str | None,
+    typer.Option("--model", help="A judge to look for conflicts: hub id, folder, GGUF file or server's model."),
+]
 Rules = Annotated[bool, typer.Option("--rules", help="List the rules and stop.")]
 
 
 def lint(
-    files: Files = None, format: Format = "text", fail_on: FailOn = "error", fix: Fix = False, rules: Rules = False
+    files: Files = None,
+    format: Format = "text",
+    fail_on: FailOn = "error",
+    fix: Fix = False,
+    rules: Rules = False,
+    model: JudgeModel = None,
+    base_url: BaseUrl = None,
+    precision: Precision = "float32",
+    store: Annotated[Path, typer.Option("--store", help="Where the judge's answers are kept.")] = Path("runs/lint"),
 ) -> None:
     """What to mend in constitutions: doubles, vague wording, imbalance, broken templates, ids, hidden characters.
+
+    With --model a judge is asked about every pair of principles too: those that pull against each other are
+    reported as CONFLICT, with a request that shows it. A judge that cannot tell our control pairs apart is not
+    believed, and the summary says so.
 
     A comment `# lint: ignore SOL203` on the line, or the line above, silences a rule there. Exit code 1 when
     something at or above --fail-on is found, 2 for wrong usage. `--format json` prints
@@ -41,16 +62,46 @@ def lint(
         return
     paths = _paths(files or [])
     fixed = {path: mend(path) for path in _own(paths)} if fix else {}
-    findings = list(dict.fromkeys(finding for path in paths for finding in lint_file(path).findings))
+    linted = [lint_file(path) for path in paths]
+    findings = list(dict.fromkeys(finding for one in linted for finding in one.findings))
+    if model is not None:
+        findings += _conflicts([one.document for one in linted if one.document], model, base_url, precision, store)
     getattr(output, format)(findings, len(paths), fixed)
     if any(at_least(finding.level, fail_on) and not finding.silenced for finding in findings):
         raise typer.Exit(1)
 
 
+def _conflicts(
+    documents: list[Document], model: str, base_url: str | None, precision: str, store: Path
+) -> list[Finding]:
+    """What a judge finds in each file that loads; what it says of itself goes to stderr."""
+    import asyncio
+    import sys
+
+    from solon.authoring.conflicts import ConflictReport, conflicts, findings
+    from solon.cli.engine import asked
+    from solon.constitution.load import resolve
+    from solon.errors import ConfigError
+
+    found: list[Finding] = []
+    with asked(model, base_url, precision, store, "judge") as engine:
+
+        async def ask() -> list[tuple[Document, ConflictReport]]:
+            reports = []
+            for document in documents:
+                with contextlib.suppress(ConfigError):  # is a finding already
+                    reports.append((document, await conflicts(engine, resolve(document))))
+            await engine.close()
+            return reports
+
+        for document, report in asyncio.run(ask()):
+            print(f"{document.path}: {report.says()}", file=sys.stderr)
+            found += findings(document, report)
+    return found
+
+
 def _paths(files: list[str]) -> list[Path]:
     """The files that are meant, each once. Raises ConfigError for none, or one that is not there."""
-    from pathlib import Path
-
     from solon.constitution import library
     from solon.constitution.load import read_document
     from solon.errors import ConfigError

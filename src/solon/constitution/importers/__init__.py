@@ -16,7 +16,7 @@ from solon.constitution.importers.build import build
 from solon.constitution.importers.exemplars import read_exemplar_file
 from solon.constitution.importers.icai import read_icai
 from solon.constitution.importers.lists import read_text
-from solon.constitution.importers.model import Dropped, Found, Imported, Source
+from solon.constitution.importers.model import Dropped, Found, Imported, Source, shown
 from solon.constitution.importers.own import refuse_own
 from solon.constitution.importers.read import read_source
 from solon.constitution.importers.tree import read_tree
@@ -36,6 +36,7 @@ def import_file(path: Path, exemplars: Path | None = None, name: str | None = No
     found = _find(source)
     if exemplars is not None:
         found.merge(read_exemplar_file(read_source(exemplars)))
+        found.notes.append(f"source of the demonstrations: {shown(exemplars.name, 100)}")
     if name is not None:
         found.head = {**found.head, "name": name}
     return build(found, path)

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from solon.constitution.importers.entries import NO_FIELD
+from solon.constitution.importers.entries import NO_FIELD, NO_PART
 from solon.constitution.importers.model import Dropped, Entry, Found, shown
 from solon.constitution.importers.words import compares
 from solon.constitution.model import Written
@@ -30,26 +30,26 @@ def noted(found: Found, written: Written, entries: Sequence[Entry]) -> tuple[str
     """What the reader should know about how the principles were made."""
     notes = []
     if found.labels:
-        notes.append(
-            f"{len(found.labels)} labels that only count, such as “{shown(found.labels[0], 40)}”, were cut off"
-        )
+        notes.append(f"labels that only count, cut off: {len(found.labels)}, such as “{shown(found.labels[0], 40)}”")
     if borrowed := sum(not e.stated and bool(e.critique) for e in entries):
-        notes.append(f"{borrowed} principles have the text of a request, because the source states none")
+        notes.append(f"texts taken from a request, because the source states no principle: {borrowed}")
     if variants := len({e.place[:-2] for e in entries if "variant" in e.place}):
-        notes.append(f"{variants} entries had several critique requests; each became a principle of its own")
+        notes.append(f"entries with several critique requests, each a principle of its own: {variants}")
     if choices := sum(compares(e.text) and not e.critique for e in entries):
-        notes.append(f"{choices} ask to choose among responses and are used only to compare")
+        notes.append(f"texts that ask to choose among responses, used only to compare: {choices}")
+    if found.turned:
+        notes.append(f"texts with their heading before them, because it turns their meaning: {found.turned}")
     if marked := [e for e in entries if re.search(r"\b(?:PLACEHOLDER|TODO|TBD)\b", e.text)]:
-        notes.append(f"{len(marked)} are marked as placeholders by their author: “{shown(marked[0].text)}”")
+        notes.append(f"marked as placeholders by their author: {len(marked)}, such as “{shown(marked[0].text)}”")
     if weighted := sum(e.weight != 1 for e in entries):
-        notes.append(f"{weighted} weights were kept")
+        notes.append(f"weights kept: {weighted}")
     for phase, step in (("revise", "critique and revision"), ("compare", "comparing responses")):
         if not any(phase in p.phases for p in written.principles):
             notes.append(f"none serves {step}: a run needs some; add them, or widen `phases` where the text fits")
     if written.exemplars:
+        count = len(written.exemplars.revision)
         notes.append(
-            f"{len(written.exemplars.revision)} demonstrations of critique and revision replace the shipped ones; "
-            "none show a comparison"
+            f"demonstrations of critique and revision: {count}; they replace the shipped ones, of comparisons too"
         )
     return (*notes, *dict.fromkeys(found.notes))
 
@@ -72,7 +72,7 @@ def origin(found: Found) -> list[str]:
             told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             notes.append(f"{ORIGIN[name]} of the source: {shown(told, 200)}")
         else:
-            found.drop((name,), shown(str(value)), "is not part of a constitution")
+            found.drop((name,), shown(str(value)), NO_PART)
     return notes
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from solon.constitution.importers.account import fold, noted, origin
 from solon.constitution.importers.model import MAX_PRINCIPLES, Entry, Found, Imported, refusal, shown, spell
 from solon.constitution.importers.names import infer_aim, make_id, words_of
-from solon.constitution.importers.words import compares, is_prompt, without_options
+from solon.constitution.importers.words import bad_character, compares, is_prompt, without_options
 from solon.constitution.model import VERSION_PATTERN, Exemplars, Phase, Principle, Written
 from solon.errors import ConfigError
 from solon.files import explain
@@ -47,14 +47,14 @@ def build(found: Found, path: Path) -> Imported:
         principles=tuple(principles),
     )
     notes = (*noted(found, written, entries), *origin(found))
-    questions = tuple(dict.fromkeys(found.questions))
+    questions = tuple(q for q in dict.fromkeys(found.questions) if not bad_character(q))
     return Imported(written, found.format, notes, tuple(fold(found.dropped)), questions)
 
 
 def _nothing(found: Found, path: Path) -> ConfigError:
     if found.looks:
         return refusal(path, found.looks, "put principles as a list under the key 'principles', or give another file")
-    first = next(iter(found.dropped), None)
+    first = next((d for d in found.dropped if "." in d.where), next(iter(found.dropped), None))
     told = f" (the first of {len(found.dropped)} entries, {first.what}, {first.why})" if first else ""
     return refusal(path, f"holds no principle{told}", "give a list of principles, in JSON, YAML, Markdown or text")
 
@@ -90,12 +90,14 @@ def _principle(entry: Entry, taken: dict[str, None], path: Path) -> Principle | 
         "text": without_options(entry.text) if chooses else entry.text,
         "aim": infer_aim(entry.aim, f"{entry.category} {entry.key}", entry.text),
         "weight": entry.weight,
-        "source": f"{path.name}#{spell(entry.place)}",
+        "source": f"{shown(path.name, 100)}#{spell(entry.place)}",
         "phases": _phases(entry, chooses),
         "critique_request": entry.critique,
         "revision_request": entry.revision,
         "comparison_question": question,
     }
+    if bad := bad_character("".join(v for v in fields.values() if isinstance(v, str))):
+        return bad
     try:
         return Principle.model_validate(fields)
     except ValidationError as error:
@@ -113,7 +115,7 @@ def _said(found: Found, names: Sequence[str]) -> str:
     for name in names:
         value = found.head.get(name)
         if isinstance(value, str) and value.strip():
-            return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", " ", " ".join(value.split()))
+            return shown(value, 2_000)
     return ""
 
 

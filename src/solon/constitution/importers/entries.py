@@ -20,10 +20,11 @@ from solon.constitution.importers.vocabulary import (
     WEIGHT,
     bare,
 )
-from solon.constitution.importers.words import compares, flat, unfit, without_label
+from solon.constitution.importers.words import compares, flat, turned, unfit, without_label
 
 MAX_WEIGHT = 1e6
 NO_FIELD = "a principle has no such field"
+NO_PART = "is not part of a constitution"
 
 _HOLE = re.compile(r"\{+\s*[A-Za-z_]\w*\s*\}+|<(?:response|prompt|answer|output|question)>|%s")
 _STATES = re.compile(
@@ -51,7 +52,9 @@ def add(entry: Entry, found: Found) -> None:
         return
     if label:
         found.labels.append(label)
-    found.entries.append(replace(entry, text=text))
+    whole = turned(entry.category, turned(entry.key, text)) if entry.stated else text
+    found.turned += whole != text
+    found.entries.append(replace(entry, text=whole))
 
 
 def _read_fields(fields: Fields, place: Place, category: str, key: str, found: Found) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Found, Place, Source, refusal, shown
 from solon.constitution.importers.vocabulary import CRITIQUE, REVISION
+from solon.constitution.importers.words import bad_character
 from solon.constitution.model import RevisionExemplar
 from solon.files import explain
 
@@ -43,11 +44,12 @@ def is_chats(value: Any) -> bool:
 
 def read_demonstrations(value: Any, place: Place, found: Found) -> None:
     """Take the demonstrations in `value` into `found.exemplars`; those of another form are told as dropped."""
+    where, listed = place, value
     if isinstance(value, Mapping):
-        listed = next((v for k, v in value.items() if isinstance(v, list)), None)
-        where: Place = (*place, next((str(k) for k, v in value.items() if isinstance(v, list)), ""))
-    else:
-        listed, where = value, place
+        lists = {str(key): inner for key, inner in value.items() if isinstance(inner, list)}
+        where, listed = (*place, next(iter(lists), "")), next(iter(lists.values()), [])
+        for key in list(lists)[1:]:
+            found.drop((*place, key), f"{len(lists[key])} entries", f"stand beside '{where[-1]}'; only these are read")
     for number, item in enumerate([listed] if is_chat(listed) else listed if isinstance(listed, list) else [], 1):
         spot = (*where, number)
         made = (
@@ -85,6 +87,8 @@ def _validated(parts: dict[str, str]) -> RevisionExemplar | str:
         return PLACEHOLDER
     if empty := next((name for name, value in parts.items() if not value.strip()), None):
         return f"has no {empty.replace('_', ' ')}"
+    if bad := bad_character("".join(parts.values())):
+        return bad
     try:
         return RevisionExemplar.model_validate(parts)
     except ValidationError as error:

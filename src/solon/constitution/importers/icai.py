@@ -78,9 +78,8 @@ def _note_opposed(data: Mapping[str, Any], found: Found) -> None:
 
 
 def _opposed(texts: list[str]) -> str:
-    return f"{len(texts)} principles have more votes against them than for them; look at them before use: " + ", ".join(
-        f"“{shown(t)}”" for t in texts[:3]
-    )
+    some = ", ".join(f"“{shown(text)}”" for text in texts[:3])
+    return f"more votes against than for, look before use: {len(texts)}, such as {some}"
 
 
 def _preference(note: Any) -> str | None:

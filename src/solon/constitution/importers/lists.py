@@ -8,49 +8,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from solon.constitution.importers.entries import add
-from solon.constitution.importers.model import MAX_CHARS, Entry, Found, Place, Source, refusal, shown
+from solon.constitution.importers.items import HEADING, Item, list_items, named, without_marks
+from solon.constitution.importers.model import Entry, Found, Place, Source, refusal, shown
 from solon.constitution.importers.names import rank, words_of
 from solon.constitution.importers.vocabulary import HEADINGS, bare
-from solon.constitution.importers.words import compares, doubtful, flat, is_dialogue, is_norm, share, word_count
+from solon.constitution.importers.words import compares, doubtful, is_dialogue, is_norm, share, word_count
 from solon.yaml import parse_yaml
 
-_ITEM = re.compile(
-    r"^(?P<indent>[ \t]*)(?:[-*+•‣▪–—]|\(?\d{1,3}(?:\.\d{1,2})*[.)]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)]|"
-    r"\**(?:Principle|Rule|Article|Criterion|Tenet|Value|Guideline)\s*#?\d{1,3}\s*[:.)–—-]\**)\s+(?P<text>\S.*)$",
+CODE = (
+    ".toml",
+    ".ini",
+    ".cfg",
+    ".conf",
+    ".py",
+    ".js",
+    ".ts",
+    ".sh",
+    ".html",
+    ".htm",
+    ".xml",
+    ".tex",
+    ".ipynb",
+    ".lock",
 )
-_HEADING = re.compile(
-    r"^\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$|^\s*(?:\*\*|__)([^*_]{2,80}?):?(?:\*\*|__):?\s*$|^([^\s.?!][^.?!]{1,80}):\s*$"
-)
-_FENCE = re.compile(r"^\s{0,3}(```+|~~~+)\s*(\w*)")
-_BOLD_NAME = re.compile(
-    r"^(?:\*\*|__)(?P<name>[^*_]{2,60}?)(?:[:.]?(?:\*\*|__)[:.]?|:(?:\*\*|__))\s*(?:[-–—:]\s*)?(?P<rest>\S.*)$"
-)
-_PLAIN_NAME = re.compile(r"^(?P<name>[A-Z][\w'’ &/-]{2,40}?)\s*(?::|\s[–—-])\s+(?P<rest>\S.*)$")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-
 LITTLE, MOST = 0.4, 0.6  # shares of items that must say how to behave, under a telling heading and elsewhere
-SHARE = 0.4  # of a text's words that its principles must make up
+SHARE = 0.4  # of a text's words, other lists left out, that its principles must make up
 MAX_ITEMS = 250  # a text with more is a long document
 MAX_WORDS = 60  # in the middle item: longer ones are numbered prose
 
 
-@dataclass(slots=True)
-class Item:
-    """A list item: the line it starts on, how deep it is indented, and the headings above it."""
-
-    line: int
-    indent: int
-    text: str
-    headings: tuple[str, ...]
-    fenced: bool = False
-    children: list[Item] = field(default_factory=list)
-
-
 def read_text(source: Source) -> Found:
     """The principles in a text file. Raises ConfigError when it has no list of principles."""
+    if source.path.suffix.lower() in CODE:
+        raise refusal(source.path, f"is a {source.path.suffix} file, code or settings", "give a list of principles")
+    if "copyright" in source.text.lower() and re.search(r"\bAS\s+IS\b", source.text):
+        raise refusal(source.path, "is a software licence", "give a list of principles")
     front, text = _front_matter(source.text)
     found = read_list_text(text, source)
     if found is None:
@@ -67,19 +61,19 @@ def read_text(source: Source) -> Found:
     return found
 
 
-def read_list_text(text: str, source: Source) -> Found | None:
-    """The principles in `text`; None when it has no list of them."""
+def read_list_text(text: str, source: Source, *, sure: bool = False) -> Found | None:
+    """The principles in `text`; None when it has no list of them. `sure`: its key says that it holds principles."""
     items = list_items(text)
     outside = [item for item in items if not item.fenced]
-    found = _taken([item for item in items if item.fenced], source, "a list in fenced text")
+    found = _taken([item for item in items if item.fenced], source, "a list in fenced text", 1 if sure else 2)
     if found is not None and outside:
         found.drop((f"L{outside[0].line}",), f"{len(outside)} list items", "stand outside the fenced list")
     if found is None:
-        found = _taken(outside, source, "a numbered or bulleted list")
-        if found is not None and not _is_mainly(found, outside, text):
+        found = _taken(outside, source, "a numbered or bulleted list", 1 if sure else 3)
+        if found is not None and not sure and not _is_mainly(found, outside, text):
             return None
     if found is None and not items:
-        found = _taken(_sentence_lines(text), source, "one principle a line")
+        found = _taken(_sentence_lines(text), source, "one principle to a line", 3)
     if found is not None and len(found.entries) > MAX_ITEMS:
         return None
     if found is not None and (title := _title(text)):
@@ -87,8 +81,11 @@ def read_list_text(text: str, source: Source) -> Found | None:
     return found
 
 
-def _taken(items: Sequence[Item], source: Source, name: str) -> Found | None:
-    """The items as principles, section by section: one that does not say how to behave is left out whole."""
+def _taken(items: Sequence[Item], source: Source, name: str, least: int) -> Found | None:
+    """The items as principles, section by section: one that does not say how to behave is left out whole.
+
+    Fewer than `least` are taken only under a title of principles, or where all ask to choose.
+    """
     found = Found(name)
     groups: dict[tuple[str, ...], list[Item]] = {}
     for item in items:
@@ -102,7 +99,10 @@ def _taken(items: Sequence[Item], source: Source, name: str) -> Found | None:
             part.entries.clear()
             part.drop((f"L{group[0].line}",), f"{len(group)} list items{_under(headings)}", why)
         found.merge(part)
-    alone = len(found.entries) < 3 and not any(_is_title(item.headings) for item in items)
+    titled = any(_is_title((heading,)) for item in items for heading in item.headings) or all(
+        compares(e.text) for e in found.entries
+    )
+    alone = len(found.entries) < least and not titled
     return None if not found.entries or (alone and rank(source.path.stem) < 2) else found
 
 
@@ -123,9 +123,11 @@ def _is_mainly(found: Found, items: Sequence[Item], text: str) -> bool:
     titled = sum(_is_title(item.headings) for item in _all(items) if f"L{item.line}" in lines)
     if titled > 2:
         return True
+    listed = list(_all(items))
+    unfenced = re.sub(r"(?ms)^```.*?^```|^#.*?$", "", text)
+    prose = len(unfenced.split()) - sum(word_count(item.text) + 1 for item in listed)
     kept = sum(word_count(e.text) for e in found.entries)
-    listed = sum(1 for _ in _all(items))
-    return kept >= SHARE * len(re.sub(r"(?ms)^```.*?^```", "", text).split()) and len(found.entries) >= listed / 2
+    return kept >= SHARE * (kept + prose) and len(found.entries) >= len(listed) / 2
 
 
 def _all(items: Sequence[Item]) -> Iterator[Item]:
@@ -149,77 +151,10 @@ def _add_item(item: Item, category: str, found: Found) -> None:
         _add_item(child, text.rstrip(":") if opens else category, found)
 
 
-def named(text: str) -> tuple[str, str]:
-    """The name at the head of an item ("**Honesty**: tell the truth") and its text, without Markdown marks."""
-    if len(text) > MAX_CHARS:
-        return "", text
-    text = re.sub(r"^\[[ xX]\]\s+", "", text)
-    bold = _BOLD_NAME.match(text)
-    if bold and word_count(bold["rest"]) > 2:
-        rest = _plain(bold["rest"])
-        return _plain(bold["name"]), rest[:1].upper() + rest[1:]
-    text = _plain(text)
-    plain = _PLAIN_NAME.match(text)
-    return (plain["name"] if plain and word_count(plain["name"]) < 5 else ""), text
-
-
-def _plain(text: str) -> str:
-    text = _LINK.sub(r"\1", text)
-    text = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
-    return flat(re.sub(r"(?<!\w)([*_`])(?=\S)([^*_`]+?)(?<=\S)\1(?!\w)", r"\2", text)).strip()
-
-
-def list_items(text: str) -> list[Item]:
-    """The items of every list in `text`, sub-items below their parents; hard-wrapped lines are joined."""
-    reader = _Reader()
-    for number, line in enumerate(text.split("\n"), 1):
-        reader.line(number, line)
-    return reader.roots
-
-
-class _Reader:
-    """Goes through a text line by line and remembers where it is."""
-
-    def __init__(self) -> None:
-        self.roots: list[Item] = []
-        self.open: list[Item] = []  # the item being read and its parents
-        self.headings: list[tuple[int, str]] = []
-        self.fence = ""
-        self.blank = False
-
-    def line(self, number: int, line: str) -> None:
-        fence = _FENCE.match(line)
-        if fence and (not self.fence or (line.strip().startswith(self.fence) and not fence[2])):
-            self.fence = "" if self.fence else fence[1]
-            self.open = []
-        elif not line.strip():
-            self.blank = True
-            return
-        elif (item := _ITEM.match(line)) and not re.fullmatch(r"\s*([-*_–—]\s*){3,}", line):
-            self._item(number, item)
-        elif heading := None if line[:1] in " \t" and self.open else _HEADING.match(line):
-            level = line.strip().count("#", 0, len(line.strip()) - len(line.strip().lstrip("#"))) or 7
-            self.headings = [h for h in self.headings if h[0] < level]
-            self.headings.append((level, _plain(next(filter(None, heading.groups())))))
-            self.open = []
-        elif self.open and (not self.blank or line[:1] in " \t"):
-            self.open[-1].text += " " + line.strip()
-        else:
-            self.open = []
-        self.blank = False
-
-    def _item(self, number: int, match: re.Match[str]) -> None:
-        indent = len(match["indent"].expandtabs(4))
-        item = Item(number, indent, match["text"].strip(), tuple(h for _, h in self.headings), bool(self.fence))
-        self.open = [parent for parent in self.open if parent.indent < indent]
-        (self.open[-1].children if self.open else self.roots).append(item)
-        self.open.append(item)
-
-
 def _sentence_lines(text: str) -> list[Item]:
     """A text of one statement a line, as items; nothing for prose, whose lines end anywhere."""
     lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    lines = [(n, line) for n, line in lines if not _HEADING.match(line)]
+    lines = [(n, line) for n, line in lines if not HEADING.match(line)]
     said = [line for _, line in lines]
     whole = share(said, lambda line: bool(re.match(r"\W*[A-Z]", line) and re.search(r"[.?!:]\W*$", line)))
     single = share(
@@ -233,7 +168,7 @@ def _sentence_lines(text: str) -> list[Item]:
 def _title(text: str) -> str:
     """The first heading of a Markdown text, "" when it has none."""
     match = re.search(r"(?m)^\s{0,3}#\s+(.+?)\s*#*\s*$", text)
-    return _plain(match[1]) if match else ""
+    return without_marks(match[1]) if match else ""
 
 
 def _front_matter(text: str) -> tuple[str, str]:

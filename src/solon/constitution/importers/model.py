@@ -72,6 +72,7 @@ class Found:
     labels: list[str] = field(default_factory=list)
     head: dict[str, Any] = field(default_factory=dict)
     traits: bool = False
+    turned: int = 0  # texts that got their heading, because it turns their meaning
     looks: str = ""  # what to call the file when it turns out to hold no principle
 
     def merge(self, part: Found) -> None:
@@ -82,6 +83,7 @@ class Found:
         self.questions += part.questions
         self.exemplars += part.exemplars
         self.labels += part.labels
+        self.turned += part.turned
         self.head = {**part.head, **self.head}
 
     def drop(self, place: Sequence[str | int], what: str, why: str) -> None:
@@ -105,7 +107,7 @@ class Imported:
 
 def spell(place: Sequence[str | int]) -> str:
     """A place in words: ("criteria", 3) is "criteria.3", the whole file "file"."""
-    return ".".join(str(part) for part in place) or "file"
+    return ".".join(shown(str(part), 40) for part in place) or "file"
 
 
 def refusal(path: Path, looks: str, fix: str, line: int | None = None) -> ConfigError:
@@ -115,6 +117,6 @@ def refusal(path: Path, looks: str, fix: str, line: int | None = None) -> Config
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """The start of a text, on one line, for messages."""
-    flat = " ".join(text.split())
+    """The start of a text, on one line and without control characters, for messages."""
+    flat = " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text[: 4 * limit]).split())
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"

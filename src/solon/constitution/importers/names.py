@@ -19,15 +19,17 @@ _POSITIONAL = re.compile(r"^(?:[a-z]{1,20}[-_ .]*\d+[a-z]?|\d[\d-]*|[a-z]|[ivxlc
 # words in each row; a tie, or none, is "own": nothing is guessed.
 AIM_WORDS: dict[Aim, str] = {
     "harmless": (
-        r"harm\w*|unharm\w*|safe|safer|safety|secur\w+|illegal\w*|unlawful\w*|crim\w+|danger\w*|violen\w+|weapon\w*|"
+        r"harm\w*|hurt\w*|injur\w+|kill\w*|stalk\w*|spy|spying|hack\w*|steal\w*|malware|suicid\w+|"
+        r"unharm\w*|safe|safer|safety|secur\w+|illegal\w*|unlawful\w*|crim\w+|danger\w*|violen\w+|weapon\w*|"
         r"toxic\w*|racis\w+|sexis\w+|misogyn\w*|bias\w*|discriminat\w+|hate\w*|hateful|offensive\w*|insult\w*|abus\w+|"
         r"unethical\w*|immoral\w*|inappropriate\w*|insensitiv\w+|objectionable|privacy|private|threat\w*|malicious\w*|"
         r"prohibited|derogatory|tortur\w+|cruel\w*|slavery|exploit\w*|coerc\w+|manipulat\w+|fraud\w*|theft|risk\w*|"
         r"red.lines?|age.appropriate|family.friendly|disallowed"
     ),
     "helpful": (
-        r"help|helps|helpful\w*|helping|useful\w*|utility|relevan\w+|concise\w*|clear|clearly|clarity|actionable|"
-        r"practical\w*|competen\w+|expert\w*|on.topic|instructions?|assist|assists|assisting|thorough\w*|complete"
+        r"(?<!never )(?<!not )(?<!n't )(?<!refuse to )(?<!refuses to )help|helps|helpful\w*|helping|useful\w*|utility|"
+        r"relevan\w+|concise\w*|clear|clearly|clarity|actionable|practical\w*|competen\w+|expert\w*|on.topic|assist|"
+        r"assists|assisting|thorough\w*"
     ),
     "honest": (
         r"honest\w*|dishonest\w*|truth\w*|untruth\w*|accura\w+|inaccura\w+|factual\w*|facts?|evidence\w*|uncertain\w*|"
@@ -36,6 +38,17 @@ AIM_WORDS: dict[Aim, str] = {
     ),
 }
 _AIM_TESTS = {aim: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for aim, words in AIM_WORDS.items()}
+# A text that asks for more of what harms is no principle of harmlessness.
+_FURTHERS = re.compile(
+    r"\b(?:encourag\w+|promot\w+|add|more|most|maximi[sz]\w+)\b(?:\W+\w+){0,4}?\W+(?:violen\w+|racis\w+|sexis\w+|"
+    r"harmful|toxic\w*|illegal|doxxing|hate\w*|inequality|deception|lying|cruel\w*)\b",
+    re.IGNORECASE,
+)
+_AGAINST = re.compile(
+    r"\b(?:no|not|never|avoid\w*|remov\w+|less|least|without|refrain\w*|discourag\w+|oppos\w+|reject\w*|refus\w+|"
+    r"whether|prevent\w*|reduc\w+)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 _NAMED: dict[str, Aim] = {
     "harmlessness": "harmless",
     "helpfulness": "helpful",
@@ -110,10 +123,12 @@ def _counted(base: str, taken: Collection[str]) -> str:
 
 
 def infer_aim(*hints: str) -> Aim:
-    """The aim that the first telling hint names or has most words of; "own" when none tells.
+    """The aim that the first telling hint names, or has most words of.
 
-    Hints go from the surest: the source's own category, the section and name, the text.
+    Hints go from the surest to the text, which comes last. "own" when none tells, or when the text asks for harm.
     """
+    if _FURTHERS.search(hints[-1]) and not _AGAINST.search(hints[-1]):
+        return "own"
     for hint in hints:
         named = {_NAMED[word] for word in words_of(hint) if word in _NAMED}
         aim = named.pop() if len(named) == 1 else _by_words(hint.replace("_", " "))

@@ -7,12 +7,12 @@ from typing import Any
 
 from solon.constitution.importers.entries import read_item
 from solon.constitution.importers.fields import Fields
-from solon.constitution.importers.lists import read_list_text
+from solon.constitution.importers.lists import MAX_WORDS, read_list_text
 from solon.constitution.importers.model import MAX_PRINCIPLES, Found, Place, Source, refusal, shown
 from solon.constitution.importers.names import rank
 from solon.constitution.importers.refuse import refuse_rows, refuse_texts
 from solon.constitution.importers.vocabulary import CATEGORY, GROUP, HEAD, STRONG, bare
-from solon.constitution.importers.words import word_count
+from solon.constitution.importers.words import BELOW, word_count
 
 DEPTH = 6
 
@@ -23,8 +23,10 @@ def read_section(value: Any, place: Place, category: str, found: Found, source: 
         read_list(value, place, category, found, source)
     elif isinstance(value, Mapping) and value and len(place) < DEPTH:
         read_names(value, place, category, found, source)
-    elif isinstance(value, str) and (part := read_list_text(value, source)):
+    elif isinstance(value, str) and (part := read_list_text(value, source, sure=True)):
         found.merge(part)
+    elif isinstance(value, str) and word_count(value) > MAX_WORDS:
+        found.drop(place, shown(value), "is running text; for prose use `solon constitution draft`")
     else:
         read_item(value, place, category, found)
 
@@ -75,6 +77,6 @@ def read_names(value: Mapping[Any, Any], place: Place, category: str, found: Fou
         ):
             read_item(inner, where, category, found, str(key))
         elif isinstance(inner, list | Mapping):
-            read_section(inner, where, f"{category} {key}".strip(), found, source)
+            read_section(inner, where, f"{category}{BELOW}{key}" if category else str(key), found, source)
         elif inner is not None:
             found.drop(where, shown(repr(inner)), "is no text")

@@ -13,8 +13,9 @@ from solon.constitution.importers.strict_json import BadJSON, parse_json, parse_
 from solon.errors import ConfigError
 from solon.yaml import decode, parse_yaml
 
-MAX_BYTES = 5_000_000
-MAX_YAML_BYTES = 500_000  # YAML and prose are read slowly, and are long at this size
+MAX_BYTES = 3_000_000
+MAX_YAML = 250_000  # characters: YAML is read slowly
+MAX_TEXT = 500_000
 WHAT = "import"
 
 _JSON_START = re.compile(r'\s*(\[\s*[\[{"\]]|\{\s*["}])')
@@ -38,7 +39,7 @@ def read_source(path: Path) -> Source:
         return _json(text, path)
     if _whole_string(text):
         return Source(path, "JSON", parse_json(text), text)
-    _small(text, path)
+    _small(text, path, MAX_TEXT)
     if suffix not in (".md", ".markdown", ".txt", ".text", ".rst") and _looks_like_yaml(text):
         return Source(path, "YAML", _yaml(text, path), text)
     return Source(path, "text", text, text)
@@ -112,34 +113,35 @@ def _looks_like_yaml(text: str) -> bool:
 
 
 def _yaml(text: str, path: Path) -> Any:
-    _small(text, path)
+    _small(text, path, MAX_YAML)
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith(("#", "---"))), "")
-    if not re.match(r"\s*(-\s|-$|\[)", first):
-        return parse_yaml(text, path, WHAT).data
-    # A list at the top: put under a key, which costs a line that errors must not count.
+    listed = bool(re.match(r"\s*(-\s|-$|\[)", first))
+    # A list at the top is put under a key, which costs a line that errors must not count.
     under = re.sub(r"\A((?:\s*#.*\n|\s*\n)*)---[ \t]*\n", r"\1\n", text)
     try:
-        return parse_yaml(f"items:\n{_indented(under)}", path, WHAT).data["items"]
+        data = parse_yaml(f"items:\n{_indented(under)}" if listed else text, path, WHAT).data
     except ConfigError as error:
         mark = re.compile(rf"({re.escape(str(path))}:)(\d+)")
-        raise ConfigError(mark.sub(lambda m: f"{m[1]}{max(1, int(m[2]) - 1)}", str(error))) from None
+        said = mark.sub(lambda m: f"{m[1]}{max(1, int(m[2]) - 1)}", str(error)) if listed else str(error)
+        raise ConfigError(said if "; " in said else f"{said}; mend the file") from None
+    return data["items"] if listed else data
 
 
 def _indented(text: str) -> str:
     return "\n".join(f" {line}" if line.strip() else line for line in text.split("\n"))
 
 
-def _small(text: str, path: Path) -> None:
-    if len(text) > MAX_YAML_BYTES:
+def _small(text: str, path: Path, limit: int) -> None:
+    if len(text) > limit:
         raise refusal(
             path,
-            f"has {len(text):,} characters, the limit for YAML and text is {MAX_YAML_BYTES:,}",
+            f"has {len(text):,} characters, the limit for this kind of file is {limit:,}",
             "give only the principles, or run `solon constitution draft` on its parts",
         )
 
 
 def _rows(text: str, path: Path) -> list[dict[str, Any]]:
-    _small(text, path)
+    _small(text, path, MAX_TEXT)
     try:
         table = csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
         return [{str(k): v for k, v in row.items() if k and isinstance(v, str)} for row in table]

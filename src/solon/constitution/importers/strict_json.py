@@ -45,7 +45,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise BadJSON(f"has the key {twice[:60]!r} twice in one object; keep one", 1)
+        raise BadJSON(f"has the key {twice[:60]!r} twice in one object", 1)
     return made
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from solon.constitution.importers.entries import NO_PART
 from solon.constitution.importers.exemplars import is_chat, is_chats, read_demonstrations
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Entry, Found, Source, refusal, shown
@@ -20,6 +21,8 @@ from solon.constitution.importers.vocabulary import ASIDE, HEAD, STRONG, SURE, b
 from solon.constitution.importers.words import compares, doubtful
 
 SOME, MOST = 0.5, 0.6  # shares of texts that must say how to behave
+ABOUT = "is about the document, not a principle"
+UNTOLD = "its name does not tell of principles"
 TITLES = ("name", "title", "id", "document")
 
 
@@ -54,7 +57,15 @@ def _top_list(data: list[Any], source: Source) -> Found:
     rows = [Fields(item) for item in data if isinstance(item, Mapping)]
     found.traits = sum("trait" in row for row in rows) > len(data) / 2
     named = sum(bool(STRONG & set(row.by_name)) or row.is_pair() for row in rows)
-    why = doubtful(found.entries, 0.0 if _sure_name(source) or named > len(data) / 2 else MOST)
+    sure = _sure_name(source) or named > len(data) / 2
+    why = doubtful(found.entries, 0.0 if sure else MOST)
+    if not sure and 0 < len(found.entries) < len(data) / 2:
+        why = f"only {len(found.entries)} of its {len(data)} entries are statements"
+    if source.kind == "CSV" and not named:
+        columns = ", ".join(shown(str(key), 20) for key in list(data[0])[:6])
+        raise refusal(
+            source.path, f"is a table with the columns {columns}", "name the column of principles 'principle'"
+        )
     if why:
         fix = "if these are principles, put the list under the key 'principles'"
         raise refusal(source.path, f"is a list, but {why}", fix)
@@ -66,10 +77,14 @@ def _sure_name(source: Source) -> bool:
     return bool(SURE & set(words_of(source.path.stem)))
 
 
-def _object(data: Mapping[Any, Any], source: Source) -> Found:
-    data = _unwrapped(data)
+def _object(given: Mapping[Any, Any], source: Source) -> Found:
+    data = _unwrapped(given)
     _refuse_several(data, source)
-    sure = _sure_name(source) or any(isinstance(v, str) and rank(v) == 2 for k, v in data.items() if bare(k) in TITLES)
+    sure = (
+        _sure_name(source)
+        or data is not given
+        or any(isinstance(v, str) and rank(v) == 2 for k, v in data.items() if bare(k) in TITLES)
+    )
     found = Found("in named entries", head={bare(k): v for k, v in data.items() if _is_head(k, v)})
     body = {k: v for k, v in data.items() if not _is_head(k, v)}
     pairs = sum(isinstance(v, Mapping) and Fields(v).is_pair() for v in body.values())
@@ -82,7 +97,7 @@ def _object(data: Mapping[Any, Any], source: Source) -> Found:
             raise refusal(source.path, f"maps names to texts, but {why}", fix)
     else:
         found.format = _sections(body, sure, found, source)
-        if all("." not in d.where for d in found.dropped):
+        if not found.entries and all(d.why in (ABOUT, NO_PART, UNTOLD) for d in found.dropped):
             keys = ", ".join(shown(str(key), 20) for key in list(data)[:6])
             found.looks = f"is an object with the keys {keys}{', …' if len(data) > 6 else ''}: none holds principles"
     return found
@@ -90,8 +105,10 @@ def _object(data: Mapping[Any, Any], source: Source) -> Found:
 
 def _unwrapped(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """{"constitution": {"name": …, "principles": […]}} without its outer object."""
-    inner = [k for k, v in data.items() if rank(k) and isinstance(v, Mapping) and any(rank(name) for name in v)]
-    if len(inner) != 1 or any(rank(k) and isinstance(v, list) for k, v in data.items()):
+    inner = [k for k, v in data.items() if isinstance(v, Mapping) and bare(k) in ("constitution", "data", "content")]
+    if len(inner) != 1 or not any(rank(k) and isinstance(v, list | Mapping) for k, v in data[inner[0]].items()):
+        return data
+    if any(rank(k) and isinstance(v, list) for k, v in data.items()):
         return data
     return {**{k: v for k, v in data.items() if k != inner[0]}, **data[inner[0]]}
 
@@ -123,11 +140,11 @@ def _unfit(key: object, value: Any, listed: bool) -> str:
     if value in (None, "", [], {}):
         return "is empty"
     if ASIDE & set(words_of(str(key))) and not rank(key):
-        return "is about the document, not a principle"
+        return ABOUT
     if not isinstance(value, list | Mapping) and not (rank(key) and isinstance(value, str)):
-        return "is not part of a constitution"
+        return NO_PART
     if not rank(key) and (listed or not _is_plain(value)):
-        return "its name does not tell of principles"
+        return UNTOLD
     return ""
 
 
@@ -149,7 +166,14 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, Mapping) and any(rank(k) and isinstance(v, list) for k, v in value.items()):
         return True
     inner = list(value.values()) if isinstance(value, Mapping) else value
-    return all(isinstance(v, str) or (isinstance(v, list) and all(isinstance(t, str) for t in v)) for v in inner)
+    return all(_is_text(v) or (isinstance(v, list) and all(_is_text(t) for t in v)) for v in inner)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text, or one under a name ("- Privacy: do not …" in YAML)."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        value = next(iter(value.values()))
+    return isinstance(value, str)
 
 
 def _is_head(key: object, value: Any) -> bool:

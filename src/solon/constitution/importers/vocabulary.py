@@ -50,20 +50,21 @@ SURE = _set("constitution constitutions constitutional principle principles tene
 LIKELY = SURE | _set(
     """rule rules value values criteria criterion guideline guidelines norm norms directive directives policy policies
     constraint constraints commitment commitments lines prohibitions boundaries standards virtues duties obligations
-    commandments ethics beliefs requirements articles clauses harmlessness helpfulness honesty"""
+    commandments ethics beliefs requirements articles clauses safety conduct behavior behaviour
+    harmlessness helpfulness honesty"""
 )
 ASIDE = _set(
     """governance metadata meta extension extensions module modules changelog change log history license licence
     provenance author authors contact reference references bibliography glossary definitions example examples config
-    settings schema ownership amendment amendments approval version versions versioning maintenance appendix voices partner metrics
-    tests test notes comments system chat few shot demonstrations exemplars samples"""
+    settings schema ownership amendment amendments approval version versions versioning maintenance appendix
+    voices partner metrics tests test notes comments system chat few shot demonstrations exemplars samples"""
 )
 HEAD = _set(
     """name title id document version description summary purpose overview license licence provenance source author
     authors url schema schemaversion date"""
 )
 GROUP = _set("items list entries points statements")
-HEADINGS = LIKELY | _set("safety conduct behavior behaviour red")
+HEADINGS = LIKELY | _set("red never always prohibited")
 
 # --- columns of data sets --------------------------------------------------------------------------------
 PROMPT = _set("prompt question instruction query goal turns userprompt objective request")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 from solon.constitution.importers.model import MAX_CHARS, Entry, shown
 
+BELOW = " › "  # between the names of a section and of a section in it
+
 _REPLY = r"(?:response|answer|reply|repl(?:y|ies)|output|completion|option)s?"
 _CHOOSE = r"\b(?:choose|select|pick|prefer|favou?r)\s+(?:the|whichever|which|a|an|assistant)\b"
 _COMPARE = re.compile(
@@ -21,9 +23,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _NORM = re.compile(
-    r"\b(?:responses?|assistants?|AI|chatbots?|users?|should|must|shall|ought|may (?:not|only)|cannot|never|always|avoid\w*|refus(?:e|es|al)|"
-    r"declines?|respect\w*|honest\w*|truth\w*|accurate\w*|accuracy|harm\w*|helpful\w*|ensure\w*|prioriti[sz]\w*|"
-    r"protect\w*|promot(?:e|es)|prohibit\w*|ethic\w*|unethical|moral\w*|dignity|minimi[sz]\w*|maximi[sz]\w*|"
+    r"\b(?:responses?|repl(?:y|ies)|assistants?|AI|chatbots?|users?|should|must|shall|ought|may (?:not|only)|cannot|"
+    r"never|always|avoid\w*|refus(?:e|es|al)|declines?|respect\w*|honest\w*|truth\w*|accurate\w*|accuracy|harm\w*|"
+    r"helpful\w*|ensure\w*|prioriti[sz]\w*|protect\w*|promot(?:e|es)|prohibit\w*|ethic\w*|unethical|moral\w*|dignity|minimi[sz]\w*|maximi[sz]\w*|"
     r"acknowledg\w*|concise\w*|polite\w*|uncertain\w*|when (?:asked|unsure|in doubt|you|the)|humanity)\b"
     r"|^\W*(?:do not|don['’]t|do no|be|no|only|not|assume|admit|prefer|stay|keep|treat|give|provide|explain|seek|offer|"
     r"cite|defer|maintain|use|default|express|consider|support|encourage|help|tell the|act)\b"
@@ -46,6 +48,12 @@ _PLACEHOLDER = re.compile(
 )
 _GAP = re.compile(r"\.\.\.\s*(?:\(|\W*$)")
 _ASKS_ABOUT_REPLY = re.compile(rf"\b(?:{_REPLY}|assistant|model|AI)\b", re.IGNORECASE)
+_NO = re.compile(
+    r"\b(?:no|not|never|nor|none|avoid\w*|refus\w+|declin\w+|without|prohibit\w*|forbid\w*|cannot|reject\w*|"
+    r"disallow\w*|banned|dont|donts|red.lines?|off.limits)\b|n['’]ts?\b|\bdon['’]ts\b",
+    re.IGNORECASE,
+)
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -66,6 +74,15 @@ def without_label(text: str) -> tuple[str, str]:
         return "", text
     rest = text[match.end() :]
     return match.group().rstrip(" :.)–—-"), rest[:1].upper() + rest[1:]
+
+
+def turned(heading: str, text: str) -> str:
+    """`text` with its heading before it where that turns its meaning ("Never: …"), and `text` says no "no" itself."""
+    for part in reversed(heading.split(BELOW)):
+        named = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", part).strip().rstrip(":")
+        if _NO.search(named) and not _NO.search(text):
+            return f"{named[:1].upper()}{named[1:]}: {text}"
+    return text
 
 
 def compares(text: str) -> bool:
@@ -91,6 +108,12 @@ def is_norm(text: str) -> bool:
     return not is_prompt(text) and bool(_NORM.search(text) or compares(text))
 
 
+def bad_character(text: str) -> str:
+    """Why a file of ours could not hold `text`, "" when it could."""
+    found = _UNPRINTABLE.search(text)
+    return f"holds the control character U+{ord(found.group()):04X}; delete it" if found else ""
+
+
 def word_count(text: str) -> int:
     """Words; scripts that write no spaces count two characters as a word."""
     return len(text.split()) + len(_CJK.findall(text)) // 2
@@ -102,6 +125,8 @@ def unfit(text: str) -> str | None:
         return "is empty"
     if len(text) < 200 and _PLACEHOLDER.match(text):
         return "is a placeholder; write it first"
+    if bad := bad_character(text):
+        return bad
     if is_dialogue(text):
         return "is a conversation, not a principle"
     if _GAP.search(text):

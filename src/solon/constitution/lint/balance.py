@@ -70,7 +70,10 @@ def check(target: Target) -> Iterator[Finding]:
         return
     for rule, message in _of_whole(law):
         yield target.found(rule, _place(target), message)
-    for rule, verb, drawn in ((DRAWN_OFTEN, "lower its weight", _often(law)), (DRAWN_RARELY, "raise it", _rarely(law))):
+    for rule, verb, drawn in (
+        (DRAWN_OFTEN, "lower its weight", _often(law)),
+        (DRAWN_RARELY, "raise its weight", _rarely(law)),
+    ):
         for name, said in drawn.items():
             loc = target.place(name)
             told = f"'{name}' is drawn for {' and '.join(said)}; {verb}"
@@ -86,8 +89,11 @@ def _place(target: Target) -> Loc:
 def _of_whole(law: Constitution) -> Iterator[tuple[Rule, str]]:
     aims = {p.aim for p in law.principles}
     lacking = set[Aim]()
-    for phase in get_args(Phase):
-        yield from _of_phase(law, phase, lacking)
+    if law.for_phase("revise") == law.for_phase("compare"):
+        yield from _of_phase(law, "revise", "revise and compare", lacking)
+    else:
+        for phase in get_args(Phase):
+            yield from _of_phase(law, phase, phase, lacking)
     if aims == {"own"}:
         yield NO_AIMS, "all principles have the aim 'own'; say which are harmless, helpful or honest"
     else:
@@ -104,14 +110,15 @@ def _of_whole(law: Constitution) -> Iterator[tuple[Rule, str]]:
         yield NO_EXEMPLARS, "has no exemplars, so the shipped ones are shown; add some from your own field"
 
 
-def _of_phase(law: Constitution, phase: Phase, lacking: set[Aim]) -> Iterator[tuple[Rule, str]]:
+def _of_phase(law: Constitution, phase: Phase, label: str, lacking: set[Aim]) -> Iterator[tuple[Rule, str]]:
     count = len(law.for_phase(phase))
     if count == 0:
         step = {"revise": "sl_cai", "compare": "rl_cai"}[phase]
-        yield EMPTY_PHASE, f"no principle has the phase {phase}, so {step} cannot run; set phases: both on some"
+        yield EMPTY_PHASE, f"{label}: no principle has this phase, so {step} cannot run; set phases: both on some"
         return
     if count < FEW:
-        yield THIN_PHASE, f"{phase} has {count} principle{'s' * (count > 1)}; add some, at least {FEW} in all"
+        said = "principle to draw" if count == 1 else "principles to draw"
+        yield THIN_PHASE, f"{label}: only {count} {said}; add some, at least {FEW} in all"
     of_aim: dict[Aim, float] = {}
     for name, share in shares(law, phase).items():
         aim = law[name].aim
@@ -119,11 +126,14 @@ def _of_phase(law: Constitution, phase: Phase, lacking: set[Aim]) -> Iterator[tu
     if "harmless" in of_aim and "helpful" not in of_aim:
         lacking.add("helpful")
         share = of_aim["harmless"]
-        yield NO_HELP, f"{phase} draws harmless principles {share:.0%} of the time and never a helpful one; add one"
+        yield (
+            NO_HELP,
+            f"{label}: harmless principles are drawn {share:.0%} of the time and never a helpful one; add one",
+        )
         return
     for aim, share in of_aim.items():
         if share > LOPSIDED and aim != "own":
-            yield LOPSIDED_AIM, f"{phase} draws {aim} principles {share:.0%} of the time; raise the weight of others"
+            yield LOPSIDED_AIM, f"{label}: {aim} principles are drawn {share:.0%} of the time; raise others' weight"
 
 
 def _often(law: Constitution) -> dict[str, list[str]]:

@@ -17,7 +17,11 @@ import re
 from solon.constitution.lint.vocabulary import CONDUCT
 from solon.constitution.lint.words import base_form, content, demand, opening, sentences, words
 
-_ITEM = re.compile(r"(?:^|\n)\s*(?:[-*•]|\d+[.)]|\([a-z0-9]\))\s|(?<=\s)\(?(?:[1-9]|[a-e]|i{1,3})\)\s", re.IGNORECASE)
+MOST = 20  # sentences looked at
+
+_ITEM = re.compile(
+    r"(?:^|\n)[ \t]*(?:[-*•]|\d+[.)]|\([a-z0-9]\))\s|(?<=\s)\(?(?:[1-9]|[a-e]|i{1,3})\)\s", re.IGNORECASE
+)
 _ADDS = re.compile(
     r"^(?:and\s+)?(?:also|additionally|in addition|furthermore|moreover|besides|likewise|finally|second(?:ly)?|"
     r"above all|at the same time)\b|^(?:[\w'’]+,?\s+){0,4}also\b",
@@ -59,7 +63,7 @@ def several_demands(text: str) -> str | None:
 
 
 def _further_sentence(text: str) -> str | None:
-    parts = sentences(text)
+    parts = sentences(text)[:MOST]
     for index, part in enumerate(parts[1:], 1):
         before = {stem for earlier in parts[:index] for stem in content(demand(earlier))}
         if _ADDS.match(part):

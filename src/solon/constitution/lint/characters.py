@@ -29,17 +29,19 @@ def check(target: Target) -> Iterator[Finding]:
         if unseen := hidden(passage.text):
             names = ", ".join(dict.fromkeys(f"U+{ord(c):04X} {name(c)}" for c in unseen[:3]))
             count = f"{len(unseen)} character{'s' * (len(unseen) > 1)}"
-            said = f"{passage.called} holds {count} nobody sees ({names}); --fix deletes them"
-            yield target.found(INVISIBLE, passage.loc, said, about=about, fixable=True)
+            said = f"{passage.called} holds {count} nobody sees ({names}); "
+            fixable = bool(clean(passage))
+            said += "--fix deletes them" if fixable else "there is nothing else in it"
+            yield target.found(INVISIBLE, passage.loc, said, about=about, fixable=fixable)
         if _is_odd(passage):
             said = f"{passage.called} holds {odd_spaces(passage.text)}; --fix makes them single plain spaces"
-            yield target.found(ODD_SPACES, passage.loc, said, about=about, fixable=True)
+            yield target.found(ODD_SPACES, passage.loc, said, about=about, fixable=bool(clean(passage)))
 
 
 def clean(passage: Passage) -> str:
     """The passage's text as `--fix` leaves it. Demonstrations keep their spaces: they may be code or tables."""
     seen = visible(passage.text)
-    return seen if passage.in_exemplar else spaced(seen)
+    return (seen if passage.in_exemplar else spaced(seen)).strip()
 
 
 def _is_odd(passage: Passage) -> bool:

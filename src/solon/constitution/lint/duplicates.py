@@ -18,6 +18,7 @@ from solon.constitution.model import Principle
 
 ALIKE = 75
 COVERED = 0.9
+_MANY = 20  # words missing, beyond which forms of one word are not looked for
 _TRIED = 20  # the most alike earlier principles that each is checked against
 
 DUPLICATE = Rule(
@@ -77,6 +78,8 @@ def _covered(one: frozenset[str], other: frozenset[str]) -> float:
     """The share of the smaller set's stems that the other has, too, in this or another form; 0 for no stems."""
     small, large = sorted((one, other), key=len)
     missing = small - large
+    if len(missing) > _MANY:
+        return 1 - len(missing) / len(small)
     forms = sum(any(_forms_of_one_word(a, b) for b in large - small) for a in missing)
     return (len(small) - len(missing) + forms) / len(small) if small else 0.0
 

@@ -18,7 +18,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from solon.constitution import markdown
-from solon.constitution.lint.characters import clean
+from solon.constitution.lint.characters import check, clean
+from solon.constitution.lint.comments import silenced
 from solon.constitution.lint.target import Passage, target
 from solon.constitution.lint.unseen import spaced, visible
 from solon.constitution.load import WHAT, Document, read_document
@@ -41,12 +42,14 @@ def mendable(path: Path, error: ConfigError) -> bool:
 
 def mend(path: Path) -> list[str]:
     """Mend the file in place, whole or not at all, and say what was done. Raises StorageError."""
-    try:
-        if path.stat().st_size > MAX_BYTES * 4:  # UTF-32 takes four times as much
-            return []
-        return [*_encoding(path), *_version(path), *_characters(path)]
-    except (ConfigError, OSError, UnicodeError):
-        return []  # a person has to look at it; linting says why
+    done: list[str] = []
+    for repair in (_encoding, _version, _characters):
+        try:
+            if path.stat().st_size <= MAX_BYTES * 4:  # UTF-32 takes four times as much
+                done += repair(path)
+        except (ConfigError, OSError, UnicodeError):
+            break  # a person has to look at it; linting says why
+    return done
 
 
 def _encoding(path: Path) -> Iterator[str]:
@@ -80,14 +83,17 @@ def _version(path: Path) -> Iterator[str]:
 def _characters(path: Path) -> Iterator[str]:
     text = _text(path)
     before = _document(text, path)
-    changes = {p.loc: clean(p) for p in target(before, None).passages if clean(p) != p.text}
+    looked_at = target(before, None)
+    found = silenced(before, check(looked_at))
+    left = {f.loc for f in found if f.silenced or not f.fixable}
+    wrong = {p.loc: p for p in looked_at.passages if p.loc not in left and clean(p) != p.text}
+    changes = {loc: clean(passage) for loc, passage in wrong.items()}
     if not changes:
         return
     wanted = before.written.model_dump(mode="json")
     for loc, value in changes.items():
         _set(wanted, loc, value)
-    passages = {p.loc: p for p in target(before, None).passages if p.loc in changes}
-    candidates = _in_markdown(text) if _is_markdown(path) else _in_yaml(text, passages, changes)
+    candidates = _in_markdown(text) if _is_markdown(path) else _in_yaml(text, wrong, changes)
     for candidate in candidates:
         if _says(candidate, path) == wanted:
             _write(path, candidate)

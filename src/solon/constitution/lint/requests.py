@@ -45,23 +45,23 @@ RULES = (PLACEHOLDER, UNBALANCED, ROLE_MARKER, CHAT_TOKEN, ANSWER_FORMAT, INJECT
 
 _BLANKS = (
     r"responses?|prompt|reply|answer|user(?: name)?|assistant|question|query|input|output|context|conversation|text|"
-    r"principle|critique|revision|completion|name|company|brand|topic|insert\b.*?|your\b.*?|fill\b.*?|placeholder"
+    r"principle|critique|revision|completion|name|company|brand|topic|insert\b[^<>\[\]]{0,80}|your\b[^<>\[\]]{0,80}|fill\b[^<>\[\]]{0,80}|placeholder"
 )
 _PLACEHOLDER = re.compile(
-    rf"\{{\{{[^{{}}]*\}}\}}|\{{%.*?%\}}|\$?\{{[\w .:-]*\}}|(?i:<(?:{_BLANKS})>)|(?i:\[(?:{_BLANKS})\])"
+    rf"\{{\{{[^{{}}]*\}}\}}|\{{%[^%]{{0,200}}%\}}|\$?\{{[\w .:-]*\}}|(?i:<(?:{_BLANKS})>)|(?i:\[(?:{_BLANKS})\])"
     r"|\[(?!INST)[A-Z][A-Z _-]{2,}\]|(?<![\w%])%(?:\(\w+\))?[sd]\b|\b(?:TODO|TBD|FIXME|XXX)\b|_{3,}|(?i:lorem ipsum)"
     r"|lint:\s*ignore"
 )
 _MARKERS = re.compile(
     r"\b(?:Critique|Revision|Edit)Request\s*:"
-    r"|(?:^|[\n.?!]\s*)(?:Human|Assistant|User|System|AI|H|A|Critique|Revision)\s*:(?=\s|$)"
+    r"|(?:^|[\n.?!]\s{0,4})(?:Human|Assistant|User|System|AI|H|A|Critique|Revision)\s*:(?=\s|$)"
     r"|\b(?:Critique|Revision|Assistant|Human)\s*:\s*$"
 )
 _CHAT = re.compile(
     r"<[|｜][^<>|｜]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn|end_of_utterance)>"
     r"|</?think>|\[/?(?:SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS)\]"
 )
-_OPTIONS = re.compile(r"\bOptions\s*:|\(A\)(?=.*\(B\))|\(B\)", re.DOTALL)
+_OPTIONS = re.compile(r"\bOptions:|\(A\)|\(B\)")
 _FORMAT = re.compile(
     r"\b(?i:answer|reply|respond|choose|write|say|output|return|print|state)\b[^.?!\n]{0,40}"
     r"\b(?:yes or no|Yes or No|yes/no|['\"]yes['\"]|true or false|A or B|A/B|1 or 2"
@@ -140,7 +140,8 @@ def _format(passage: Passage) -> str | None:
 
 def _injection(passage: Passage) -> str | None:
     for match in _ORDER.finditer(passage.text):
-        sentence = re.split(r"[.!?\n]", passage.text[: match.start()])[-1]
+        before = passage.text[max(0, match.start() - 300) : match.start()]
+        sentence = re.split(r"[.!?\n]", before)[-1]
         if not _ABOUT_ORDERS.search(sentence):
             return f'reads like an order to the model ("{match.group()}"); say what a good reply does'
     return None

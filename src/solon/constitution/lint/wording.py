@@ -63,7 +63,7 @@ _INSTEAD = re.compile(
     r"shows?|is|are|should|must|will|aims?|informs?)\b(?!\s+(?:not?|never)\b)",
     re.IGNORECASE,
 )
-_ASKS = re.compile(r"^\W*[^.?!]*\?|^\W*what(?:['’]s| is)\b", re.IGNORECASE)
+_ASKS = re.compile(r"^[^.?!]*\?|^\W*what(?:['’]s| is)\b", re.IGNORECASE)
 _REWRITES = re.compile(r"^\W*(?:please\s+)?(?:re-?write|revise|amend|write|edit)\b", re.IGNORECASE)
 _REPLY = r"(?:(?:the|this|these|each|its|that)\s+)?(?:[\w'’-]+\s+){0,2}(?:response|reply|answer|human|request|query)"
 _COMPARES = re.compile(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
-from solon.constitution.lint.vocabulary import ENGLISH, IRREGULAR, TYING, VERBS
+from solon.constitution.lint.vocabulary import EMPTY, ENGLISH, IRREGULAR, TYING, VAGUE, VERBS
 
 OPENING_WORDS = 8  # the longest run of words that counts as a common opening or closing
 
@@ -18,7 +18,7 @@ _MODAL = r"(?:should|must|shall|will|would|can|ought to|needs? to|has to|have to
 # "A good reply", "The assistant's response should", "Please choose the response that is", "I": conventions
 # which say nothing about what is demanded.
 _OPENING = re.compile(
-    rf"^\W*(?:please\s+)?"
+    rf"^\W{{0,9}}(?:please\s+)?"
     rf"(?:(?:choose|select|pick|prefer)\s+(?:the|a)\s+(?:\w+\s+)?{_SPEAKER}\s+(?:that(?:'s|’s)?|which)\s*(?:is|are|was)?\s*"
     rf"|(?:an?|the|every|each|any|all|your|our|its)?\s*(?:(?:good|ideal|great|best|better|excellent|proper)\s+)?"
     rf"(?:ai\s+)?{_SPEAKER}(?:['’]s?\s+{_SPEAKER})?\b\s*(?:always\s+)?(?:{_MODAL}\s+)?(?:always\s+)?(?:be\s+)?"
@@ -66,9 +66,12 @@ def opening(text: str) -> str:
 
 
 def english(text: str) -> bool:
-    """Whether the English word lists can judge `text`: one word in twelve, at least one, is a common English one."""
+    """Whether the English word lists can judge `text`: a twelfth of it are words that tie English sentences
+    together, or two fifths are words of the vocabulary."""
     found = words(text)
-    return sum(word in ENGLISH for word in found) * 12 >= max(len(found), 1)
+    tying = sum(word in ENGLISH for word in found)
+    known = sum(word in EMPTY or word in VAGUE or base_form(word) is not None for word in found)
+    return tying * 12 >= max(len(found), 1) or known * 5 >= max(len(found), 1) * 2
 
 
 def stem(word: str) -> str:

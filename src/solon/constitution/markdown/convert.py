@@ -38,7 +38,10 @@ def to_yaml(text: str, path: Path) -> str:
     source = read(text, path)
     written = Written.model_validate(source.parsed.data)
     rest = below(written, source.comments)
-    made = source.front.strip("\n") + "\n" + rest
+    front = source.front.strip("\n")
+    # A comment that ends the front matter is not one on what comes below it.
+    apart = "\n" if front.rpartition("\n")[2].startswith("#") and not rest.startswith("\n") else ""
+    made = f"{front}\n{apart}{rest}"
     if _says(made, path, written, markdown=False):
         return made
     return to_hashes(blocks(remarks(source.front))) + front_matter(written) + rest

@@ -54,8 +54,8 @@ def key(words: str) -> str:
 
 
 def nearest(given: str, known: Iterable[str]) -> str:
-    """What to say after an unknown name."""
-    names = list(known)
-    near = difflib.get_close_matches(given.lower(), [name.lower() for name in names], 1)
-    hint = f"did you mean '{next(n for n in names if n.lower() == near[0])}'? " if near else ""
-    return f"{hint}({', '.join(names)})"
+    """What to say after an unknown name: the one that was probably meant, and all that there are."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(given.lower(), list(by_lower), 1)
+    listed = ", ".join(by_lower.values())
+    return f"did you mean '{by_lower[near[0]]}'? ({listed})" if near else f"use one of {listed}"

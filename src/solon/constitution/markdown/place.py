@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from solon.constitution.markdown.comments import Comments, Remark, blocks, to_hashes
 from solon.constitution.model import Written
@@ -16,22 +17,29 @@ _PROSE = ("description", "principles")
 def owners(parsed: Parsed, remarks: Sequence[Remark]) -> list[str]:
     """For each line of the file, whose it is: "description", "principles", "end", or "" for the front matter.
 
-    Empty lines and comments at the margin belong to what follows them: a key, or the end of the file.
+    Comments at the margin belong to what follows them, a key or the end of the file; those right below a key's
+    lines, with an empty line after them, to that key.
     """
-    rows = parsed.text.split("\n")
+    rows = parsed.text.rstrip("\n").split("\n")
     keys = {line: str(loc[0]) for loc, line in parsed.lines.items() if len(loc) == 1}
     margin = {remark.line for remark in remarks if remark.alone and remark.column == 0}
-    found, owner = [], ""
+    found, owner = ["end"] * (parsed.text.count("\n") + 1), ""
+    waiting: list[int] = []  # lines that belong to whatever follows
     for number, row in enumerate(rows, 1):
+        free = number in margin or not row.strip()
+        if free and number > min(keys, default=1):
+            if not row.strip() and waiting and waiting[0] in margin:  # the comments stood right below a key
+                found[waiting[0] - 1 : number - 1] = [owner] * len(waiting)
+                waiting = []
+            waiting.append(number)
+            continue
         key = keys.get(number)
         owner = owner if key is None else key if key in _PROSE else ""
-        found.append("end" if row.rstrip() == "---" else owner)
-    follows = "end"
-    for number in range(len(rows), min(keys, default=1), -1):
-        if number in margin or not rows[number - 1].strip():
-            found[number - 1] = follows
-        else:
-            follows = found[number - 1]
+        for line in (*waiting, number):
+            found[line - 1] = owner
+        waiting = []
+        if row.rstrip() == "---":
+            found[number - 1] = "end"
     return found
 
 
@@ -39,10 +47,11 @@ def placed(parsed: Parsed, whose: Sequence[str], remarks: Sequence[Remark]) -> C
     """The comments outside the front matter, each where it belongs."""
     head, end = [], []
     above: dict[int, list[Remark]] = {}
+    items = _items(parsed)
     for remark in remarks:
         owner = whose[remark.line - 1]
-        index = _principle(parsed, remark) if owner == "principles" else None
-        if index is not None:
+        index = _principle(items, remark) if owner == "principles" else len(items)
+        if index < len(items):
             above.setdefault(index, []).append(remark)
         elif owner == "description":
             head.append(remark)
@@ -51,27 +60,40 @@ def placed(parsed: Parsed, whose: Sequence[str], remarks: Sequence[Remark]) -> C
     return Comments(blocks(head), {index: blocks(found) for index, found in above.items()}, blocks(end))
 
 
-def _principle(parsed: Parsed, remark: Remark) -> int | None:
-    """The index of the principle that a comment under `principles:` belongs to; None when it comes after the last."""
-    starts = [parsed.lines["principles", n] for n in range(len(parsed.data["principles"] or ()))]
-    index = bisect(starts, remark.line) - 1
-    if index >= 0 and (not remark.alone or remark.column > _indent(parsed, starts[index])):
-        return index
-    inside = ("principles", index)
-    if index >= 0 and any(loc[:2] == inside and line > remark.line for loc, line in parsed.lines.items()):
-        return index
-    return index + 1 if index + 1 < len(starts) else None
+@dataclass(slots=True)
+class _Item:
+    """Where a principle stands: its first line, the first line of its last value, the indent of its dash."""
+
+    first: int
+    last: int
+    indent: int
 
 
-def _indent(parsed: Parsed, line: int) -> int:
-    row = parsed.text.split("\n")[line - 1]
-    return len(row) - len(row.lstrip(" "))
+def _items(parsed: Parsed) -> list[_Item]:
+    rows = parsed.text.split("\n")
+    items: list[_Item] = []
+    for n in range(len(parsed.data.get("principles") or ())):
+        line = parsed.lines["principles", n]
+        items.append(_Item(line, line, len(rows[line - 1]) - len(rows[line - 1].lstrip(" "))))
+    for loc, line in parsed.lines.items():
+        if loc[0:1] == ("principles",) and len(loc) > 1 and isinstance(loc[1], int):
+            items[loc[1]].last = max(items[loc[1]].last, line)
+    return items
+
+
+def _principle(items: Sequence[_Item], remark: Remark) -> int:
+    """The index of the principle that a comment belongs to; one more than there are when it comes after the last."""
+    index = bisect(items, remark.line, key=lambda item: item.first) - 1
+    if index < 0:
+        return 0
+    inside = not remark.alone or remark.column > items[index].indent or remark.line < items[index].last
+    return index if inside else index + 1
 
 
 def below(written: Written, comments: Comments) -> str:
     """The YAML of the description and the principles."""
     data = as_data(written)
-    text = to_hashes(comments.head)
+    text = "\n" + to_hashes(comments.head) if comments.head else ""
     if written.description:
         text += dump_yaml({"description": written.description})
     if written.principles:

@@ -59,6 +59,7 @@ class _Body:
     lines: dict[Loc, int]
     comments: Comments = field(default_factory=Comments)
     principles: list[dict[str, Any]] = field(default_factory=list)
+    ids: dict[str, int] = field(default_factory=dict)  # the line of each
 
     def refuse(self, line: int, why: str) -> NoReturn:
         raise ConfigError(f"{WHAT}: {self.path}:{line}: {why}")
@@ -108,10 +109,10 @@ class _Body:
         identifier = names.identifier(title)
         if not identifier:
             self.refuse(heading.line, f"'## {title}' gives no id (a-z, 0-9, hyphens); write the id: ## `its-id`")
-        for index, principle in enumerate(self.principles):
-            if principle["id"] == identifier:
-                other = f"the heading on line {self.lines['principles', index]}"
-                self.refuse(heading.line, f"'{title}' gives the id '{identifier}', as does {other}; reword one")
+        if identifier in self.ids:
+            first = f"the heading on line {self.ids[identifier]}"
+            self.refuse(heading.line, f"'{title}' gives the id '{identifier}', as does {first}; reword one")
+        self.ids[identifier] = heading.line
         self.principles.append({"id": identifier})
         self.lines[self.here()] = self.lines[*self.here(), "id"] = heading.line
 

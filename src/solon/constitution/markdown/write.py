@@ -24,13 +24,15 @@ def to_markdown(
     `front` is YAML to stand as front matter instead of what would be written.
     """
     data = as_data(constitution)
-    above = "\n".join(map(to_html, comments.head))
-    pieces = [f"---\n{(front_matter(constitution) if front is None else front).strip(chr(10))}\n---", above]
+    front = front_matter(constitution) if front is None else front
+    pieces = ["---\n" + front.strip("\n") + "\n---", *map(to_html, comments.head)]
     if constitution.description:
         pieces.append("\n".join(lines_of(constitution.description)))
     for index, principle in enumerate(data.get("principles", ())):
-        pieces += map(to_html, comments.above.get(index, ()))
-        pieces += _principle(principle)
+        # The last comment stands right above its heading, where lint looks for what to ignore.
+        heading, *rest = _principle(principle)
+        above = [to_html(block) for block in comments.above.get(index, ())]
+        pieces += [*above[:-1], "\n".join([*above[-1:], heading]), *rest]
     pieces += map(to_html, comments.end)
     return "\n\n".join(piece for piece in pieces if piece) + "\n"
 
