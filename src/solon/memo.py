@@ -8,6 +8,7 @@ loses at most the calls of the last `COMMIT_SECONDS`; WAL keeps the file sound.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -23,20 +24,21 @@ COMMIT_SECONDS = 0.25
 COMMIT_ROWS = 256
 SHARED_CHARS = 200  # messages this long are stored once, however many calls hold them
 REMEMBERED = 4096  # shared messages known to be stored
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
-_SCHEMA = """
-create table if not exists engines (key text primary key, fingerprint text not null);
-create table if not exists calls (
-  key text primary key, engine text not null, role text not null,
-  request text not null, answer text not null, seconds real not null
-) without rowid;
-create table if not exists texts (key text primary key, text text not null) without rowid;
-create table if not exists costs (
-  engine text not null, role text not null, calls integer not null, characters integer not null,
-  prompt_tokens integer not null, completion_tokens integer not null, seconds real not null,
-  primary key (engine, role)
-) without rowid;
-"""
+_TABLES = {
+    "engines": "key text primary key, fingerprint text not null",
+    "calls": "key text primary key, engine text not null, role text not null, "
+    "request text not null, answer text not null, seconds real not null",
+    "texts": "key text primary key, text text not null",
+    "costs": "engine text not null, role text not null, calls integer not null, characters integer not null, "
+    "prompt_tokens integer not null, completion_tokens integer not null, seconds real not null, "
+    "primary key (engine, role)",
+}
+_SCHEMA = "".join(
+    f"create table if not exists {name} ({columns}){'' if name == 'engines' else ' without rowid'};\n"
+    for name, columns in _TABLES.items()
+)
 
 
 def call_key(fingerprint: Fingerprint, request: Request) -> str:
@@ -47,7 +49,17 @@ def call_key(fingerprint: Fingerprint, request: Request) -> str:
 def pack(answer: Answer) -> str:
     kind = "completion" if isinstance(answer, Completion) else "choice"
     fields = {name: getattr(answer, name) for name in answer.__dataclass_fields__}
-    return json.dumps({"kind": kind, **{k: v for k, v in fields.items() if v is not None}}, ensure_ascii=False)
+    return _json({"kind": kind, **{k: v for k, v in fields.items() if v is not None}})
+
+
+def _json(value: dict[str, Any]) -> str:
+    """Readable where it can be: halves of surrogate pairs, which servers send, are no text to SQLite."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if _storable(text) else json.dumps(value)
+
+
+def _storable(text: str) -> bool:
+    return not _SURROGATES.search(text)
 
 
 def unpack(text: str) -> Answer:
@@ -90,7 +102,8 @@ class Memo:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._pending: dict[str, tuple[str, str, str, str, float]] = {}
-        self._engines: set[str] = set()  # those written
+        self._engines: dict[str, str] = {}  # to be written with the pending calls
+        self._stored_engines: set[str] = set()  # those written, or to be
         self._texts: dict[str, str] = {}  # to be written with the pending calls
         self._stored_texts: dict[str, str] = {}  # message → key, the last ones written
         self._timer: threading.Timer | None = None
@@ -98,17 +111,45 @@ class Memo:
             self._db = self._opened(read_only)
 
     def _opened(self, read_only: bool) -> sqlite3.Connection:
-        if read_only and not self.path.exists():
-            db = sqlite3.connect(":memory:", check_same_thread=False)
-        elif read_only:
-            db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-            db.execute("select 1 from calls limit 1")
-            return db
-        else:
-            db = sqlite3.connect(self.path, check_same_thread=False)
+        if read_only and self.path.exists():
+            return self._readable()
+        db = sqlite3.connect(":memory:" if read_only else self.path, check_same_thread=False)
+        try:
             db.execute("pragma journal_mode=wal")
             db.execute("pragma synchronous=normal")
-        db.executescript(_SCHEMA)
+            db.executescript(_SCHEMA)
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+    def _readable(self) -> sqlite3.Connection:
+        """The file as it is, tables that an older version did not write being empty.
+
+        Opened for writing where that can be, though nothing is written: a reader alone leaves the files of the
+        log behind. In a folder that cannot be written nobody writes the file either.
+        """
+        address = self.path.resolve().as_uri()
+        try:
+            db = sqlite3.connect(f"{address}?mode=rw", uri=True, check_same_thread=False)
+            try:
+                db.execute("select 1 from sqlite_master").fetchone()
+            except sqlite3.Error:
+                db.close()
+                raise
+        except sqlite3.OperationalError as error:
+            if "open" not in str(error) and "readonly" not in str(error):
+                raise
+            db = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        try:
+            there = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
+            for name, columns in _TABLES.items():
+                if name not in there:
+                    db.execute(f"create temp table {name} ({columns})")
+            db.execute("pragma query_only=1")
+        except sqlite3.Error:
+            db.close()
+            raise
         return db
 
     @contextmanager
@@ -116,9 +157,7 @@ class Memo:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise StorageError(
-                f"{self.path}: cannot write the memo ({error}); free space or fix permissions"
-            ) from error
+            raise StorageError(f"{self.path}: cannot use the memo ({error}); free space or fix permissions") from error
         except sqlite3.DatabaseError as error:
             raise DataError(f"{self.path}: not a memo ({error}); move it away to start afresh") from error
 
@@ -145,11 +184,10 @@ class Memo:
         """
         key = key or call_key(fingerprint, request)
         with self._lock, self._translated():
-            if fingerprint.key not in self._engines:
-                row = (fingerprint.key, json.dumps(asdict(fingerprint)))
-                self._db.execute("insert or ignore into engines values (?, ?)", row)
-                self._engines.add(fingerprint.key)
-            text = json.dumps(self._interned(request.payload()), ensure_ascii=False)
+            if fingerprint.key not in self._stored_engines:
+                self._engines[fingerprint.key] = json.dumps(asdict(fingerprint))
+                self._stored_engines.add(fingerprint.key)
+            text = _json(self._interned(request.payload()))
             self._pending[key] = (fingerprint.key, role, text, pack(answer), seconds)
             if len(self._pending) >= COMMIT_ROWS:
                 self._commit()
@@ -164,7 +202,7 @@ class Memo:
 
     def _intern(self, message: dict[str, str]) -> dict[str, str]:
         content = message["content"]
-        if len(content) < SHARED_CHARS:
+        if len(content) < SHARED_CHARS or not _storable(content):
             return message
         key = self._stored_texts.get(content)
         if key is None:
@@ -209,11 +247,12 @@ class Memo:
 
     def _commit(self) -> None:
         rows = [(key, *rest) for key, rest in self._pending.items()]
+        self._db.executemany("insert or ignore into engines values (?, ?)", list(self._engines.items()))
         self._db.executemany("insert or ignore into texts values (?, ?)", list(self._texts.items()))
         self._db.executemany("insert or replace into calls values (?, ?, ?, ?, ?, ?)", rows)
         self._db.commit()
-        self._pending.clear()
-        self._texts.clear()
+        for written in (self._pending, self._texts, self._engines):
+            written.clear()
 
     def flush(self) -> None:
         """Commit what is pending."""

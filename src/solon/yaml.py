@@ -53,12 +53,13 @@ class Parsed:
 def read_source(path: Path, what: str) -> str:
     """The text of a file that a person wrote. Raises ConfigError: missing, too big, not plain UTF-8."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
+        with path.open("rb") as handle:
+            raw = handle.read(MAX_BYTES + 1)  # no more of what never ends
+        if len(raw) > MAX_BYTES:
+            size = max(path.stat().st_size, len(raw))
             raise ConfigError(
                 f"{what}: {path}:1: has {size:,} bytes, the limit is {MAX_BYTES:,}; split it with extends"
             )
-        raw = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(f"{what}: no such file: {path}") from None
     except IsADirectoryError:

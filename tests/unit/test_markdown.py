@@ -172,6 +172,21 @@ def test_any_constitution_comes_back_through_both_forms(law: Written) -> None:
     assert Written.model_validate(parse_yaml(to_yaml(text, FILE), FILE, "f").data) == same
 
 
+@settings(max_examples=100, deadline=None)
+@given(written)
+def test_readers_on_github_see_the_headings_that_are_meant_and_all_of_the_text(law: Written) -> None:
+    markdown_it = pytest.importorskip("markdown_it")
+    tokens = markdown_it.MarkdownIt("commonmark").parse(to_markdown(law).split("\n---\n", 1)[1])
+    meant = []
+    for p in law.principles:
+        asked = (p.critique_request, p.revision_request, p.comparison_question)
+        sections = sum(request is not None for request in asked)
+        meant += ["h2"] + ["h3"] * (sections + len(p.exemplars.revision) + len(p.exemplars.comparison))
+    assert [token.tag for token in tokens if token.type == "heading_open"] == meant
+    inline = {child.type for token in tokens for child in token.children or ()}
+    assert not {"hr", "html_block", "html_inline"} & (inline | {token.type for token in tokens})
+
+
 # --- what people type -------------------------------------------------------------------------------
 
 
@@ -283,6 +298,8 @@ def test_headings_read_well_where_they_can() -> None:
         (FRONT + "## A\nt\n<!-- c\n", 8, "never closed"),
         (FRONT + "## A\nt\n\n<!-- c --> more\n", 9, "text follows the comment"),
         (FRONT + "## A\nt\n---\n", 8, "is no prose"),
+        (FRONT + "## A\nt\n\n[a]: unseen\n", 9, "no reader sees"),
+        (FRONT + "## A\nt\n- a\n- ```\n", 9, "a code fence in a list item"),
         (FRONT + "## A\nt\n\n> aim: own\n> sorce: s\n", 10, "did you mean 'source'?"),
         (FRONT + "## A\nt\n\n> aim: own\n\n> aim: own\n", 11, "a second 'aim'"),
         (FRONT + "## A\nt\n\n> quoted\n", 9, "in text write \\>"),

@@ -37,7 +37,9 @@ def only(constitution: Constitution, principle_id: str) -> Constitution:
     if principle is None or "revise" not in principle.phases:
         ids = ", ".join(p.id for p in constitution.for_phase("revise"))
         raise ConfigError(f"--principle: {constitution.name} revises by no principle '{principle_id}' (it has: {ids})")
-    return constitution.model_copy(update={"principles": (principle,), "priorities": None})
+    alone = {"principles": [principle.model_dump()], "priorities": None}
+    # Not model_copy, which would take along what the constitution has worked out for all its principles.
+    return Constitution.model_validate({**constitution.model_dump(), **alone})
 
 
 async def preview(

@@ -84,7 +84,8 @@ def _headline(step: StepPlan) -> str:
     if step.rows and not step.calls:
         parts.append(f"{'≤ ' if step.rows_at_most else ''}{step.rows:,} rows")
     if not step.calls:
-        parts.append(_time(step.seconds) if step.seconds is not None else "time not measured yet")
+        if step.seconds != 0:
+            parts.append("time not measured yet" if step.seconds is None else _time(step.seconds))
     return f"[yellow]+[/] [bold]{step.name}[/] [dim]{', '.join(parts)}[/]"
 
 
@@ -106,8 +107,12 @@ def _cells(role: str, calls: Calls) -> tuple[str, ...]:
         f"~{calls.tokens_in:,.0f}",
         out,
         "?" if calls.seconds is None else _time(calls.seconds),
-        "" if calls.money is None else f"{calls.money:,.2f}",
+        "" if calls.money is None else _money(calls.money),
     )
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.2g}"
 
 
 def _time(seconds: float) -> str:
@@ -121,22 +126,19 @@ def _summary(made: Plan) -> list[str]:
     if not to_run:
         return ["[green]Nothing to do:[/] every step is unchanged."]
     calls = made.total("to_make") + made.total("at_most")
-    known = [s.seconds for s in to_run if s.seconds is not None]
-    unknown = [s.name for s in to_run if s.seconds is None]
+    known, unknown = made.seconds()
     money = [c.money for s in to_run for c in s.calls.values() if c.money]
     said = [
         f"{len(to_run)} {'step' if len(to_run) == 1 else 'steps'} to run, {len(made.steps) - len(to_run)} unchanged",
         f"{'at most ' if made.total('at_most') else ''}{calls:,} calls to make, {made.total('stored'):,} stored",
     ]
-    said += [f"about {_time(sum(known))}"] if any(known) else []
-    said += [f"cost about {sum(money):,.2f}"] if money else []
+    said += [f"about {_time(known)}{' for what was measured' if unknown else ''}"] if known else []
+    said += [f"cost about {_money(sum(money))}"] if money else []
     lines = [f"[bold]Plan:[/] {'; '.join(said)}."]
     if made.total("at_most"):
         lines.append("[dim]≤ upper bound: these calls depend on text that is not made yet.[/]")
     if unknown:
-        lines.append(
-            f"[dim]No time for {', '.join(unknown)}: nothing like it was measured in this folder or beside it.[/]"
-        )
+        lines.append(f"[dim]No time for {', '.join(unknown)}: not measured in this folder or one beside it.[/]")
     if made.total("unanswered"):
         lines.append(
             f"[red]{made.total('unanswered'):,} of these calls have no answer in the recording:[/] the run would stop "

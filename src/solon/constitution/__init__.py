@@ -1,8 +1,11 @@
-"""The constitution: principles in plain language, loaded, checked, compared and drawn from.
+"""The constitution: principles in plain language, written, checked, compared and drawn from.
 
-model.py     what a constitution is                 assign.py    which principle a record draws
-load.py      from YAML or Markdown; extends         markdown.py  the prose form, lossless
-library/     the ones we ship                       write.py     back to YAML, for people
+model.py    what a constitution is                load.py     from YAML or Markdown; extends
+assign.py   which principle a record draws        write.py    back to YAML, for people
+diff.py     what changed, and what it reaches     (changes.py, marks.py, moves.py, versions.py: its parts)
+schema.py   JSON Schema for editors               starter.py  what `new` writes
+markdown/   the prose form, lossless              importers/  other people's formats
+lint/       what to mend, by rule                 library/    the ones we ship
 """
 
 from solon.constitution.assign import draw

@@ -76,7 +76,7 @@ def shared(exemplars: Exemplars | None, phase: Phase, shown: int | None = None) 
     """The first `shown` >= 0 shared demonstrations; None means the shipped ones, which no constitution holds."""
     if shown == 0:
         return ()
-    return of_phase(exemplars, phase)[:shown] if exemplars else None
+    return (of_phase(exemplars, phase)[:shown] or None) if exemplars else None
 
 
 def of_phase(exemplars: Exemplars, phase: Phase) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def load_constitution(reference: str | Path) -> Constitution:
     Raises ConfigError (one line, with file and line) for whatever is wrong with it.
     """
     path = Path(reference)
-    if str(reference) not in library() and path.is_dir():
+    if str(reference) not in library() and os.path.isdir(path):  # noqa: PTH112 (raises nothing for a name too long)
         return _of_run(path)
     return resolve(read_document(reference))
 
@@ -74,10 +75,13 @@ def resolve(document: Document) -> Constitution:
     if base is None and not written.principles:
         raise ConfigError(f"{WHAT}: {document.path}:1: has no principles; add at least one under 'principles:'")
     inherited = _inherited(document, base) if base else ()
-    known = {p.id for p in inherited}
+    known, own = {p.id for p in inherited}, set[str]()
     for index, principle in enumerate(written.principles):
+        where = f"{WHAT}: {document.path}:{document.line(('principles', index, 'id'))}"
+        if principle.id in own:
+            raise ConfigError(f"{where}: two principles have the id '{principle.id}'; ids must be unique")
+        own.add(principle.id)
         if principle.id in known:
-            where = f"{WHAT}: {document.path}:{document.line(('principles', index, 'id'))}"
             raise ConfigError(
                 f"{where}: '{principle.id}' is a principle of {written.extends}; "
                 "change it under 'override:' or give the new one another id"
@@ -115,7 +119,7 @@ def _inherited(document: Document, base: Constitution) -> tuple[Principle, ...]:
 
 def _find(reference: str | Path) -> Path:
     path = library().get(str(reference), Path(reference))
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 (raises nothing for a name too long)
         near = _nearest(str(reference), library())
         raise ConfigError(f"{WHAT}: no such file: {reference}{near} (in the library: {', '.join(library())})")
     return path
@@ -148,7 +152,7 @@ def _extended(parsed: Parsed, name: str, chain: tuple[Path, ...]) -> Path:
         target = (folder / name).resolve()
         if not target.is_relative_to(folder):
             raise ConfigError(f"{where}: {name!r} leaves the folder of {parsed.path.name}; move the file beside it")
-        if not target.is_file():
+        if not os.path.isfile(target):  # noqa: PTH113 (raises nothing for a name too long)
             near = _nearest(name, shipped)
             raise ConfigError(f"{where}: no such file: {name}{near} (in the library: {', '.join(shipped)})")
     if target.resolve() in chain:
@@ -195,5 +199,5 @@ def _of_run(folder: Path) -> Constitution:
         return Constitution.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigError(f"{WHAT}: {folder} holds no run (no constitution.json)") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{WHAT}: {path}: cannot be read: {str(error).splitlines()[0]}") from None

@@ -214,7 +214,7 @@ class Constitution(Frozen):
         """What a stage depends on: all that can reach a model's eyes or a draw in `phase`, and nothing else."""
         other = {"revise": {"comparison_question"}, "compare": {"critique_request", "revision_request"}}[phase]
         kept = {"revise": "revision", "compare": "comparison"}[phase]
-        shared = self.exemplars.model_dump(mode="json")[kept] if self.exemplars else None
+        shared = self.exemplars.model_dump(mode="json")[kept] or None if self.exemplars else None
         principles = []
         for p in sorted(self.for_phase(phase), key=lambda p: p.id):  # their order matters to nothing
             row = p.model_dump(mode="json", exclude={"source", "phases", "exemplars", *other})

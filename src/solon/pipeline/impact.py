@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,16 @@ from solon.constitution.assign import Redraw, draw
 from solon.constitution.diff import Difference
 from solon.constitution.model import Phase
 from solon.data.tables import batches
-from solon.pipeline.recipe import load_recipe
+from solon.errors import DataError, SolonError
+from solon.pipeline.recipe import Recipe, load_recipe
+from solon.runs import Run
+from solon.types import digest
 
 # Models by the step that trains them, and what they learn from.
 MODELS = {"sft": "sl_cai/model", "reward_model": "rl_cai/reward_model", "policy": "rl_cai/policy"}
+# The steps that draw principles, and in which phase.
+PHASES: dict[str, Phase] = {"revisions": "revise", "preferences": "compare"}
+NONE = "none"
 
 
 @dataclass(slots=True)
@@ -27,7 +34,7 @@ class Touched:
     """Records of one kind: `total` there are, of which `direct` touch a changed principle and `through` follow.
 
     `reworded` counts the direct ones by the principle whose words changed, `moved` those that draw another,
-    by (old, new) as "old → new".
+    as "old → new"; of several principles drawn for one label the ones that differ, with "none" for one more or less.
     """
 
     total: int = 0
@@ -57,20 +64,37 @@ class Impact:
 
 
 def impact(folder: Path, difference: Difference) -> Impact:
-    """What `difference` touches in the run in `folder`, made under its old constitution. Raises DataError."""
+    """What `difference` touches in the run in `folder`, made under its old constitution.
+
+    Raises DataError for files that cannot be read or were made otherwise, as where a later run stopped half-way or
+    before them, and ConfigError for a folder without a readable recipe.
+    """
     recipe = load_recipe(str(folder / "recipe.yaml"))
+    for step, phase in PHASES.items():
+        _check_made_under(folder, step, difference.old.used_in(phase), recipe.seed)
     found = Impact()
-    touched = _revisions(folder, difference, recipe.seed, recipe.sl_cai.revision.exemplars, found)
-    _labels(folder, difference, recipe.seed, recipe.rl_cai.exemplars, touched, found)
+    touched = _revisions(folder, difference, recipe, found)
+    _labels(folder, difference, recipe, touched, found)
     upstream = {"sft": found.revisions.share > 0, "reward_model": found.labels.share > 0}
     upstream["policy"] = upstream["sft"] or upstream["reward_model"]
     found.models = tuple(path for step, path in MODELS.items() if upstream[step] and (folder / path).is_dir())
     return found
 
 
-def _revisions(folder: Path, difference: Difference, seed: int, shown: int, found: Impact) -> set[str]:
+def _check_made_under(folder: Path, step: str, principles: dict[str, Any], seed: int) -> None:
+    made = Run(folder, read_only=True).finished(step)
+    wanted = {"constitution": digest(principles), "seed": digest(seed)}
+    if made and any(made.inputs.get(name, value) != value for name, value in wanted.items()):
+        raise DataError(
+            f"{folder}: its {step} were made under another constitution or seed than those of the last run there; "
+            "bring them up to date with solon run"
+        )
+
+
+def _revisions(folder: Path, difference: Difference, recipe: Recipe, found: Impact) -> set[str]:
     """Fill in the revisions; returns the prompts whose chains are touched."""
-    path, look = folder / "sl_cai/revisions.parquet", _Look(difference, "revise", seed, shown)
+    path = folder / "sl_cai/revisions.parquet"
+    look = _Look(difference, "revise", recipe.seed, recipe.sl_cai.revision.exemplars)
     touched: set[str] = set()
     prompts = 0
     if not path.is_file():
@@ -89,23 +113,27 @@ def _revisions(folder: Path, difference: Difference, seed: int, shown: int, foun
     return touched
 
 
-def _labels(folder: Path, difference: Difference, seed: int, shown: int, touched: set[str], found: Impact) -> None:
-    path, look = folder / "rl_cai/preferences.parquet", _Look(difference, "compare", seed, shown)
+def _labels(folder: Path, difference: Difference, recipe: Recipe, touched: set[str], found: Impact) -> None:
+    path = folder / "rl_cai/preferences.parquet"
+    look = _Look(difference, "compare", recipe.seed, recipe.rl_cai.exemplars, recipe.rl_cai.principles)
     if not path.is_file():
         return
+    # Pairs change with the revision in them; answers of the SL-CAI policy with the model, which learns from all.
+    retrained = bool(touched) and recipe.roles.responder is None
     for row in batches(path, ["id", "prompt_id", "source", "verdicts"]):
         found.labels.total += 1
         names = tuple(dict.fromkeys(verdict["principle"] for verdict in row["verdicts"]))
-        if not look.changes(found.labels, names, row["id"], "compare") and row["prompt_id"] in touched:
-            # Answers of the SL-CAI policy change with the model, (draft, revision) pairs with the revision.
+        through = retrained if row["source"] == "policy" else row["prompt_id"] in touched
+        if not look.changes(found.labels, names, row["id"], "compare") and through:
             found.labels.through += 1
 
 
 class _Look:
     """Whether a record is touched by itself, and by which principle."""
 
-    def __init__(self, difference: Difference, phase: Phase, seed: int, shown: int) -> None:
+    def __init__(self, difference: Difference, phase: Phase, seed: int, shown: int, count: int = 1) -> None:
         self._difference, self._phase, self._seed = difference, phase, seed
+        self._count = min(count, len(difference.new.for_phase(phase)))
         self._reworded = difference.reworded(phase, shown)
         self._redrawn = difference.redrawn(phase)
         self._redraw = Redraw(difference.old, difference.new, phase)
@@ -115,38 +143,49 @@ class _Look:
         if not names:
             return False
         after = self._after(names, record, step) if self._redrawn else names
-        moved = [(old, new) for old, new in zip(names, after, strict=False) if old != new]
+        lost, won = [n for n in names if n not in after], [n for n in after if n not in names]
         words = [name for name in names if name in self._reworded and name in after]
-        for old, new in moved:
+        for old, new in zip_longest(lost, won, fillvalue=NONE):
             touched.moved[f"{old} → {new}"] += 1
         for name in words:
             touched.reworded[name] += 1
-        touched.direct += bool(moved or words)
-        return bool(moved or words)
+        changed = bool(lost or won or words)
+        touched.direct += changed
+        return changed
 
     def _after(self, names: tuple[str, ...], record: str, step: int | str) -> tuple[str, ...]:
-        if len(names) == 1:
+        if len(names) == self._count == 1:
             return (self._redraw(names[0], seed=self._seed, record=record, step=step).id,)
+        if not self._count:
+            return ()
         new = self._difference.new
-        return tuple(p.id for p in draw(new, self._phase, seed=self._seed, record=record, step=step, count=len(names)))
+        return tuple(p.id for p in draw(new, self._phase, seed=self._seed, record=record, step=step, count=self._count))
 
 
 def changes_said(folder: Path, difference: Difference) -> list[str]:
-    """One line for each principle that changed, with the revisions and labels of the run that hold it."""
+    """One line for each principle that changed, with the revisions and labels of the run that hold it.
+
+    Without those where the folder does not tell: a file is damaged, or a run stopped half-way.
+    """
     if not difference:
         return []
-    found = impact(folder, difference)
+    try:
+        found = impact(folder, difference)
+    except SolonError:
+        found = None
     lines = []
     named = {**dict.fromkeys(difference.removed, "removed"), **dict.fromkeys(difference.added, "added")}
     named |= {c.id: " and ".join(_said(f.field) for f in c.fields) for c in difference.changed}
     for name, what in named.items():
-        counts = [
-            (_holding(part, name), noun) for part, noun in ((found.revisions, "revisions"), (found.labels, "labels"))
-        ]
-        touched = " and ".join(f"{count:,} {noun}" for count, noun in counts if count)
-        lines.append(f"{name} {what}: {'touches ' + touched if touched else 'touches nothing that was made'}")
+        lines.append(f"{name} {what}{_touches(found, name) if found else ''}")
     lines += [f"{f.field} changed" for f in difference.whole if f.reaches]
     return lines
+
+
+def _touches(found: Impact, name: str) -> str:
+    counts = [(_holding(part, name), noun) for part, noun in ((found.revisions, "revisions"), (found.labels, "labels"))]
+    touched = " and ".join(f"{count:,} {noun}" for count, noun in counts if count)
+    return f": touches {touched or 'nothing that was made'}"
 
 
 def _said(name: str) -> str:

@@ -9,7 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+from solon.constitution import Phase
 from solon.data.prompts import BadRow
+from solon.errors import ConfigError
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
 from solon.runs import Finished
@@ -58,6 +60,14 @@ class Step(ABC):
         facts["seconds"] = round(time.monotonic() - started, 2)
         facts["set_aside"] = [asdict(row) for row in context.quarantine[known:]]
         return context.run.finish(self.name, key, parts, outputs, facts), False
+
+
+def principles_of(context: Context, phase: Phase) -> dict[str, Any]:
+    """What the draws and requests of `phase` depend on. Raises ConfigError where no principle can be drawn in it."""
+    law = context.constitution
+    if not law.for_phase(phase):
+        raise ConfigError(f"constitution: {law.name} has no principle with the phase '{phase}'; give one phases: both")
+    return law.used_in(phase)
 
 
 def listed(prompts: Iterable[Prompt]) -> list[list[str]]:

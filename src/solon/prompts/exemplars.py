@@ -29,5 +29,6 @@ def load_exemplars(path: Path | None = None) -> Exemplars:
 
 
 def shared_exemplars(constitution: Constitution) -> Exemplars:
-    """The demonstrations that every call of a run shares: the constitution's own, or the shipped ones."""
-    return constitution.exemplars or load_exemplars()
+    """The demonstrations that every call of a run shares: of each kind the constitution's own, or the shipped ones."""
+    own, shipped = constitution.exemplars or Exemplars(), load_exemplars()
+    return Exemplars(revision=own.revision or shipped.revision, comparison=own.comparison or shipped.comparison)

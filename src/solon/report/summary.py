@@ -30,10 +30,18 @@ def summarise(folder: Path, report: Path) -> None:
         console.print(_table(m, console.is_terminal))
         console.print(Text("[95% interval]; ± against the base, in points; declined = refuses or redirects", "dim"))
         console.print()
-    for line in (_judge(m), _calls(m), _cost(m), f"report: {report}", f"try it:  solon serve {folder}"):
+    for line in (_judge(m), _calls(m), _cost(m), f"report: {report}", _next(folder)):
         if line:
             # Paths are printed whole, so that they can be copied.
             console.print(line, markup=False, soft_wrap=True)
+
+
+def _next(folder: Path) -> str:
+    """What to do with what is there: a model to talk to, or data to train on elsewhere."""
+    if (folder / "rl_cai/policy").is_dir():
+        return f"try it:  solon serve {folder}"
+    made = [name for name in ("sl_cai/sft.parquet", "rl_cai/preferences.parquet") if (folder / name).is_file()]
+    return f"data:    {', '.join(str(folder / name) for name in made)} (TRL's columns)" if made else ""
 
 
 def _table(m: Material, terminal: bool) -> Table:

@@ -59,7 +59,7 @@ def _impact(a: str, run: Path | None, difference: Difference) -> Impact | None:
     folder = run or (Path(a) if (Path(a) / "recipe.yaml").is_file() else None)
     if folder is None:
         return None
-    made_under = load_constitution(folder)
+    made_under = load_constitution(folder.resolve())  # a folder may be named as one of the library
     if made_under.hash != difference.old.hash:
         raise ConfigError(
             f"--run: {folder} was made under another constitution than {a} ({made_under.name} {made_under.version}); "

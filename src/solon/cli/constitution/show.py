@@ -17,17 +17,16 @@ Reference = Annotated[str, typer.Argument(help="A name from the library, a YAML 
 def list_() -> None:
     """The constitutions that ship with Solon."""
     from rich.console import Console
-    from rich.table import Table
 
     from solon.constitution import library, load_constitution
 
-    table = Table("name", "version", "principles", "aims", "description", box=None, header_style="bold", pad_edge=False)
+    console = Console(highlight=False)
     for name in library():
         law = load_constitution(name)
         aims = [p.aim for p in law.principles]
         counted = ", ".join(f"{aims.count(aim)} {aim}" for aim in dict.fromkeys(aims))
-        table.add_row(name, law.version, str(len(aims)), counted, law.description)
-    Console().print(table)
+        console.print(f"[bold]{name}[/] {law.version}  {len(aims)} principles: {counted}")
+        _wrapped(console, "", law.description)
 
 
 def show(
@@ -35,8 +34,11 @@ def show(
     format: Annotated[
         Literal["text", "yaml", "markdown", "json"], typer.Option("--format", "-f", help="How to print it.")
     ] = "text",
+    requests: Annotated[
+        bool, typer.Option("--requests", help="Write out the requests that are derived from the texts, too.")
+    ] = False,
 ) -> None:
-    """A constitution as it works: what it extends is resolved, every request written out."""
+    """A constitution as it works: what it extends is resolved, and how often each principle is drawn."""
     import json
 
     from rich.console import Console
@@ -52,26 +54,40 @@ def show(
     elif format == "markdown":
         print(markdown.to_markdown(law), end="")
     else:
-        _print(Console(highlight=False), law)
+        _print(Console(highlight=False), law, requests)
 
 
-def _print(console: Console, law: Constitution) -> None:
-    from rich.markup import escape
+def _print(console: Console, law: Constitution, requests: bool) -> None:
+    from rich.text import Text
 
     from solon.constitution.assign import shares
-    from solon.prompts.chain import critique_request
+    from solon.prompts.chain import critique_request, revision_request
     from solon.prompts.compare import comparison_question
 
-    console.print(f"[bold]{escape(law.name)}[/] {law.version}  {len(law.principles)} principles")
-    console.print(escape(law.description), end="\n\n")
+    console.print(Text.assemble((law.name, "bold"), f" {law.version}  {len(law.principles)} principles"))
+    console.print(Text(law.description))
+    if law.priorities:
+        console.print(Text(f"priorities: {', '.join(f'{aim} {share:g}' for aim, share in law.priorities.items())}"))
     for p in law.principles:
         drawn = ", ".join(f"{phase} {shares(law, phase)[p.id]:.1%}" for phase in p.phases)
-        console.print(f"[bold]{p.id}[/]  {p.aim}, drawn: {drawn}")
-        console.print(f"  {escape(p.text)}")
+        shown = len(p.exemplars.revision) + len(p.exemplars.comparison)
+        own = f", {shown} exemplar{'s' * (shown != 1)} of its own" if shown else ""
+        console.print(Text.assemble("\n", (p.id, "bold"), f"  {p.aim}, weight {p.weight:g}; drawn: {drawn}{own}"))
+        _wrapped(console, "", p.text)
         if p.source:
-            console.print(f"  [dim]source: {escape(p.source)}[/]")
-        if p.critique_request and "revise" in p.phases:
-            console.print(f"  [dim]critique request: {escape(critique_request(p))}[/]")
-        if p.comparison_question and "compare" in p.phases:
-            console.print(f"  [dim]comparison question: {escape(comparison_question(p))}[/]")
-        console.print()
+            _wrapped(console, "source: ", p.source)
+        if "revise" in p.phases and (requests or p.critique_request):
+            _wrapped(console, "critique request: ", critique_request(p))
+        if "revise" in p.phases and (requests or p.revision_request):
+            _wrapped(console, "revision request: ", revision_request(p))
+        if "compare" in p.phases and (requests or p.comparison_question):
+            _wrapped(console, "comparison question: ", comparison_question(p))
+
+
+def _wrapped(console: Console, label: str, text: str) -> None:
+    """`label` and `text`, indented on every line."""
+    from rich.text import Text
+
+    for line in Text.assemble((label, "dim"), text).wrap(console, max(console.width - 2, 20)):
+        line.rstrip()
+        console.print(Text("  ") + line, soft_wrap=True)

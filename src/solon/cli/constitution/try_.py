@@ -70,13 +70,16 @@ def try_(
     console = Console(highlight=False)
     for one in previews:
         _print(console, one)
-    console.print(f"{live:,} calls made, {stored:,} stored. Side by side: {out / 'try.html'}", markup=False)
+    said = f"{live:,} calls made, {stored:,} stored. Side by side: {out / 'try.html'}"
+    console.print(said, markup=False, soft_wrap=True)
 
 
 def _prompts(name: str, limit: int) -> list[Prompt]:
     """A prompt, or the first ones of a file."""
+    import sys
+
     from solon.data.prompts import load_prompts
-    from solon.errors import ConfigError
+    from solon.errors import ConfigError, DataError
     from solon.types import Prompt, digest
     from solon.yaml import read_source
 
@@ -84,11 +87,20 @@ def _prompts(name: str, limit: int) -> list[Prompt]:
     if path.suffix in (".jsonl", ".json", ".txt") and len(name) < 1000:
         if path.suffix == ".txt":
             lines = [line.strip() for line in read_source(path, "prompts").splitlines() if line.strip()]
+            if not lines:
+                raise DataError(f"try: {path} has no prompts; write one a line")
             return [Prompt(digest(line)[:12], line) for line in lines[:limit]]
-        return load_prompts(name, "try")[0][:limit]
-    if not name.strip():
+        read, bad = load_prompts(name, "try")
+        if bad:
+            first = f"{bad[0].file}:{bad[0].line}: {bad[0].reason}"
+            print(f"warning: {len(bad)} rows set aside; first: {first}", file=sys.stderr)
+        return read[:limit]
+    text = name.strip()
+    if not text:
         raise ConfigError("try: a prompt is empty")
-    return [Prompt(digest(name)[:12], name.strip())]
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise ConfigError("try: a prompt is not UTF-8; save it in a file, encoded so")
+    return [Prompt(digest(text)[:12], text)]
 
 
 def _as_dict(one: Preview) -> dict[str, object]:
@@ -111,7 +123,7 @@ def _print(console: Console, one: Preview) -> None:
     console.rule(style="dim")
     console.print(Text(excerpt(one.prompt.text), style="bold"))
     console.print(Padding(Text.assemble(("draft  ", "dim"), excerpt(one.draft)), (0, 0, 1, 2)))
-    width = (console.width - 2) // min(len(one.tried), max(1, console.width // 38))
+    width = max(4, (console.width - 2) // min(len(one.tried), max(1, console.width // 38)))
     console.print(Padding(Columns([_column(t) for t in one.tried], width=width - 3, padding=(0, 3)), (0, 0, 1, 2)))
 
 
@@ -122,7 +134,7 @@ def _column(tried: Tried) -> Group:
     from solon.report.words import excerpt
 
     law = tried.constitution
-    parts: list[Text] = [Text(f"{law.name} {law.version}", style="bold underline")]
+    parts: list[Text] = [Text(excerpt(f"{law.name} {law.version}"), style="bold underline")]
     for step in tried.steps:
         parts.append(Text.assemble(("by ", "dim"), (step.principle, "cyan")))
         parts.append(Text.assemble(("critique  ", "dim"), excerpt(step.critique)))

@@ -49,7 +49,7 @@ def noted(found: Found, written: Written, entries: Sequence[Entry]) -> tuple[str
     if written.exemplars:
         count = len(written.exemplars.revision)
         notes.append(
-            f"demonstrations of critique and revision: {count}; they replace the shipped ones, of comparisons too"
+            f"demonstrations of critique and revision: {count}; they replace the shipped ones of that kind"
         )
     return (*notes, *dict.fromkeys(found.notes))
 

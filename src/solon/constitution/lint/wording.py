@@ -60,7 +60,7 @@ _TURN = re.compile(r"[;:,—–]|\.\s|\b(?:but|and|instead|rather|only|except|wh
 _INSTEAD = re.compile(
     r"\b(?:but|instead|rather|except|offers?|suggests?|gives?|explains?|points?|says?|states?|answers?|names?|"
     r"recommends?|redirects?|asks?|provides?|helps?|warns?|uses?|declines?|turns? down|refuses?|directs?|refers?|"
-    r"shows?|is|are|should|must|will|aims?|informs?)\b(?!\s+(?:not?|never)\b)",
+    r"shows?|sends?|passes|hands?|leads?|tells?|keeps?|treats?|is|are|should|must|will|aims?|informs?)\b(?!\s+(?:not?|never)\b)",
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"^[^.?!]*\?|^\W*what(?:['’]s| is)\b", re.IGNORECASE)

@@ -39,9 +39,16 @@ def kind(line: str) -> Kind:
 
 
 def is_item(line: str, *, opening: bool, after_item: bool) -> bool:
-    """Whether a line of prose begins a list item: a numbered one only breaks into a paragraph as number 1."""
+    """Whether a line of prose begins a list item.
+
+    Only after another item may it be indented by more than three spaces, and only there or at the opening of a
+    paragraph be numbered other than 1.
+    """
     found = ITEM.match(line)
-    return found is not None and (opening or after_item or found[1] is None or int(found[1]) == 1)
+    if found is None or after_item:
+        return found is not None
+    number = found[1]
+    return len(line) - len(line.lstrip(" ")) <= 3 and (opening or number is None or int(number) == 1)
 
 
 def fence_end(lines: Sequence[str], start: int) -> int | None:

@@ -14,7 +14,8 @@ from solon.constitution.markdown.lines import BLANK, ITEM, Block, fence_end, is_
 from solon.yaml import FOLD
 
 LABEL = re.compile(r"\*\*([A-Za-z][A-Za-z _]*):\*\*[ \t]*")
-_REFERENCE = re.compile(r"\[[^\]]*\]:")  # GitHub shows nothing of such a line
+NESTED = 8  # list items in list items
+_REFERENCE = re.compile(r" {0,3}\[[^\]]*\]:")  # at the opening of a paragraph GitHub shows nothing of such a line
 _UNFENCED = re.compile("[\u2028\u2029\ufeff\ufffe\uffff]")
 # Spaces at which a line may be broken: what comes next must not look like the start of anything.
 _BREAK = re.compile(r"(?<=[^ \t\\]) (?=[^ \t#>=+*_~`<\[\\|-])(?!\d{1,9}[.)])")
@@ -36,6 +37,8 @@ def _paragraph(block: Block, refuse: Refuse) -> Iterator[str]:
     """The lines of text in a paragraph: broken lines are joined, up to a list item or a hard break."""
     parts: list[str] = []
     item, broken, first = False, True, block.line
+    if _REFERENCE.match(block.lines[0]):
+        refuse(first, "is a link definition, which no reader sees; begin it with \\[ if it is text")
     for number, line in enumerate(block.lines, block.line):
         begins = is_item(line, opening=number == block.line, after_item=item)
         if parts and (begins or broken):
@@ -43,6 +46,8 @@ def _paragraph(block: Block, refuse: Refuse) -> Iterator[str]:
             parts = []
         if not parts:
             item, first = begins, number
+        if begins and (inside := ITEM.match(line)) and kind(line[inside.end() - 1 :]) == "fence":
+            refuse(number, "a code fence in a list item; begin it on a line of its own, at the margin")
         body, broken = _hard_break(line) if number < block.line + len(block.lines) - 1 else (line.rstrip(BLANK), False)
         parts.append(body if begins else body.lstrip(BLANK))
     yield _plain(parts, first, refuse)
@@ -105,8 +110,19 @@ def _safe(row: str, labelled: bool) -> str:
     line = escaped(row)
     if len(line) > 1 and line[-1] in BLANK:
         line = line[:-1] + entity(line[-1])
-    if not line or line[0] in BLANK:
-        return _start(line) if line and kind(line) != "prose" else line
+    if not line or (line[0] in BLANK and kind(line) != "prose"):
+        return _start(line)
+    begin = 0
+    for _ in range(NESTED):  # to GitHub a list item may hold a heading, a quote, another list
+        found = None if kind(line[begin:]) != "prose" else ITEM.match(line, begin)
+        if not found:
+            break
+        begin = found.end() - 1
+    return line[:begin] + _no_start(line[begin:], labelled and not begin)
+
+
+def _no_start(line: str, labelled: bool) -> str:
+    """The line with a backslash where it would be taken for the start of something other than prose."""
     found = kind(line)
     if found == "fence":
         marks = len(line) - len(line.lstrip(line[0]))

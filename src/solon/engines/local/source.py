@@ -63,14 +63,15 @@ def _identified(name: str, path: Path) -> ModelSource:
 
 
 def _fetched(name: str) -> Path | None:
-    """The hub's cached copy of `name`, if it was fetched before."""
+    """The hub's cached copy of `name`, if it was fetched before; a part of it (a tokenizer, say) is none."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
+        path = Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
     except (LocalEntryNotFoundError, OSError, ValueError):
         return None
+    return path if (path / "config.json").is_file() and any(path.glob("*.safetensors")) else None
 
 
 def _path_of(name: str) -> Path | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from solon.constitution import Constitution
 from solon.constitution.assign import Redraw
 from solon.constitution.diff import compare
 from solon.data.tables import batches
@@ -20,17 +21,19 @@ from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnkno
 from solon.pipeline.steps.revisions import chain_settings
 from solon.revision import ChainSettings, draft, revise
 from solon.runs import Finished
-from solon.types import Prompt, Revision
+from solon.types import Prompt, Revision, fraction
 
 COLUMNS = ["prompt_id", "prompt", "step", "principle", "before"]
+PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure"]
 REUSABLE = {"constitution", "prompts"}  # changes that leave most stored chains as they are
 
 
 @dataclass(slots=True)
 class Start:
-    """Where a stored chain must be taken up again: at `step`, which revises `before`."""
+    """Where a stored chain, which began with `draft`, must be taken up again: at `step`, which revises `before`."""
 
     step: int
+    draft: str
     before: str
 
 
@@ -38,12 +41,17 @@ class Start:
 class Chains:
     """What the counting found: prompts whose texts are not all made yet, and chains made of stored answers only.
 
-    Chains of the last run that stay as they are appear in neither; `kept` says how many they are.
+    `known` has by prompt id what `draft_pairs` needs of the latter: PAIR_COLUMNS. Chains of the last run that
+    stay as they are appear in neither; `kept` says how many they are.
     """
 
     unknown: set[str] = field(default_factory=set)
-    known: list[list[Revision]] = field(default_factory=list)
+    known: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     kept: int = 0
+
+    def touched(self, prompt_id: str) -> bool:
+        """Whether its texts may be others than in the last run."""
+        return prompt_id in self.unknown or prompt_id in self.known
 
 
 def stored_chains(path: Path, columns: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -64,8 +72,8 @@ async def count_chains(context: PlanContext, old: Finished | None, changed: set[
     """Count drafts, critiques, revisions and sampled answers. `changed` names the parts of the key that differ."""
     counter = _Counter(context)
     done: set[str] = set()
-    if old is not None and changed <= REUSABLE and context.previous is not None:
-        done = await _reuse(context, counter)
+    if old is not None and changed <= REUSABLE and (law := context.made_under(old, "revise")):
+        done = await _reuse(context, counter, law)
     for prompt in context.prompts_of("red_team", "train"):
         if prompt.id not in done:
             await counter.chain(prompt, None)
@@ -75,15 +83,14 @@ async def count_chains(context: PlanContext, old: Finished | None, changed: set[
     return counter.chains
 
 
-async def _reuse(context: PlanContext, counter: _Counter) -> set[str]:
-    """Take stored chains as they are, or up to where a principle changed; returns the prompts dealt with."""
-    assert context.previous is not None
-    difference = compare(context.previous, context.constitution)
+async def _reuse(context: PlanContext, counter: _Counter, law: Constitution) -> set[str]:
+    """Take chains made under `law` as they are, or up to where a principle changed; returns the prompts dealt with."""
+    difference = compare(law, context.constitution)
     reworded, redrawn = (
         difference.reworded("revise", context.recipe.sl_cai.revision.exemplars),
         difference.redrawn("revise"),
     )
-    redraw, seed = Redraw(context.previous, context.constitution, "revise"), context.recipe.seed
+    redraw, seed = Redraw(law, context.constitution, "revise"), context.recipe.seed
     texts = {p.id: p for p in context.prompts_of("red_team", "train")}
     done: set[str] = set()
     for prompt_id, rows in stored_chains(context.path("sl_cai/revisions.parquet"), COLUMNS):
@@ -94,7 +101,7 @@ async def _reuse(context: PlanContext, counter: _Counter) -> set[str]:
         for row in rows:
             winner, step = row["principle"], row["step"]
             if winner in reworded or (redrawn and redraw(winner, seed=seed, record=prompt_id, step=step).id != winner):
-                await counter.chain(prompt, Start(step, row["before"]))
+                await counter.chain(prompt, Start(step, rows[0]["before"], row["before"]))
                 break
         else:
             counter.keep(len(rows))
@@ -119,11 +126,16 @@ class _Counter:
 
     async def answer(self, prompt: Prompt) -> None:
         s, seed = self.context.recipe.sl_cai.helpful, self.context.recipe.seed
+        self._doubt(prompt)
         with suppress(TextUnknown):
             await draft(self.drafter, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=seed)
 
+    def _doubt(self, prompt: Prompt) -> None:
+        self.drafter.doubtful = self.reviser.doubtful = self.context.doubtful(prompt)
+
     async def chain(self, prompt: Prompt, start: Start | None) -> None:
         """One chain, from its draft or from where it must be taken up again."""
+        self._doubt(prompt)
         first = start.step if start else 0
         asked = self.reviser.asked
         if start:
@@ -134,7 +146,7 @@ class _Counter:
             if before is None:
                 before = await self._draft(self.drafter, prompt)
             steps = await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first)
-            self.chains.known.append(steps)
+            self.chains.known[prompt.id] = [*_before(prompt, start), *(_pair_row(step) for step in steps)]
         except TextUnknown:
             self.chains.unknown.add(prompt.id)
             left = 2 * (self.settings.rounds - first) - (self.reviser.asked - asked)
@@ -157,9 +169,29 @@ class _Counter:
         return mean_size(self._sizes)
 
 
+def _before(prompt: Prompt, start: Start | None) -> list[dict[str, Any]]:
+    """The steps before `start`, as one from the draft to the revision they ended with."""
+    if start is None or start.step == 0:
+        return []
+    return [
+        {
+            "prompt_id": prompt.id,
+            "prompt": prompt.text,
+            "before": start.draft,
+            "revision": start.before,
+            "failure": None,
+        }
+    ]
+
+
+def _pair_row(step: Revision) -> dict[str, Any]:
+    return {name: getattr(step, name) for name in PAIR_COLUMNS}
+
+
 def most_rows(context: PlanContext) -> int:
     """The most rows the SFT mix can have: every revision, every sampled answer, the critique rows."""
-    red_team = len(context.prompts_of("red_team", "train"))
+    red_team = context.prompts_of("red_team", "train")
     others = sum(len(context.prompts_of(kind, "train")) for kind in ("helpful", "lookalike"))
     s = context.recipe.sl_cai
-    return red_team * s.revision.rounds + others + round(2 * red_team * s.critique_share)
+    taught = sum(fraction(p.id) < s.critique_share for p in red_team)
+    return len(red_team) * s.revision.rounds + others + 2 * taught

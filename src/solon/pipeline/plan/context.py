@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from solon.constitution import Constitution, load_constitution
+from solon.constitution import Constitution, Phase, load_constitution
 from solon.engines.fingerprints import local_fingerprint, server_fingerprint
 from solon.engines.local.source import identify
-from solon.engines.recorded import RecordedEngine, load_recording, recording_path
+from solon.engines.recorded import RecordedEngine, Recording, load_recording, recording_path
 from solon.engines.scripted import ScriptedEngine
-from solon.errors import ConfigError
+from solon.errors import ConfigError, SolonError
 from solon.files import sha256_file
 from solon.memo import Memo
 from solon.pipeline.context import ADAPTERS, Context
@@ -19,8 +19,8 @@ from solon.pipeline.plan.model import Calls
 from solon.pipeline.plan.rates import Rates
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, Role, RoleName
-from solon.runs import Run
-from solon.types import Fingerprint
+from solon.runs import Finished, Run
+from solon.types import Fingerprint, Prompt, digest
 
 ABSENT = "not here"  # weights that were not fetched or not trained yet
 
@@ -30,10 +30,17 @@ class PlanContext(Context):
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         memo = Memo(folder / "memo.sqlite", read_only=True)
-        super().__init__(recipe, Run(folder, read_only=True), Progress(quiet=True), memo)
+        try:
+            super().__init__(recipe, Run(folder, read_only=True), Progress(quiet=True), memo)
+        except SolonError:
+            memo.close()
+            raise
         self.rates = Rates(folder, memo)
         self.calls: dict[str, Calls] = {}
         self.asked: dict[str, Fingerprint] = {}
+        self._models_here: dict[str, tuple[str, str]] = {}
+        self._counted: set[int] = set()
+        self._records: dict[str, Finished | None] = {}
         self.stale: set[str] = set()  # steps that will run, whose files are therefore not what they will be
 
     def take_calls(self) -> dict[str, Calls]:
@@ -43,10 +50,31 @@ class PlanContext(Context):
     @cached_property
     def previous(self) -> Constitution | None:
         """The constitution that the folder's last run used; None before the first."""
+        folder = self.run.folder.resolve()  # whole, or a folder `balanced` would mean the one of the library
         try:
-            return load_constitution(self.run.folder) if (self.run.folder / "constitution.json").is_file() else None
+            return load_constitution(folder) if (folder / "constitution.json").is_file() else None
         except ConfigError:
             return None
+
+    def made_under(self, old: Finished, phase: Phase) -> Constitution | None:
+        """The constitution a finished step was made under; None where a later run, stopped half-way, left its own."""
+        law = self.previous
+        return law if law and old.inputs.get("constitution") == digest(law.used_in(phase)) else None
+
+    def here(self, step: str) -> Finished | None:
+        """The record of a step whose files lie here whole, stale or not; read once, for it hashes the files."""
+        if step not in self._records:
+            self._records[step] = self.run.finished(step)
+        return self._records[step]
+
+    def doubtful(self, prompt: Prompt) -> bool:
+        """Whether the prompt was set aside the last time: it may be so again, at any of its calls."""
+        return f"{getattr(self.recipe.prompts, prompt.kind)}#{prompt.id}" in self._aside
+
+    @cached_property
+    def _aside(self) -> set[str]:
+        records = [record for step in ("revisions", "preferences", "evaluate") if (record := self.here(step))]
+        return {row["file"] for record in records for row in record.facts.get("set_aside", [])}
 
     def counting(self, name: RoleName) -> CountingEngine:
         """The counting stand-in for a role's engine."""
@@ -62,16 +90,22 @@ class PlanContext(Context):
         """The stand-in for the policy's base with one of its adapters, trained or not."""
         made_by = {"sl_cai": "sft", "policy": "policy"}
         path = self.path(ADAPTERS[adapter]) / "adapter_model.safetensors" if adapter else None
-        here = adapter is not None and made_by[adapter] not in self.stale and path is not None and path.is_file()
-        weights = sha256_file(path) if here and path else ABSENT
+        there = path is not None and path.is_file()
+        stale = adapter is not None and made_by[adapter] in self.stale
+        weights = sha256_file(path) if path and there and not stale else ABSENT
         name, base = self._base
         precision = self.recipe.roles.policy.precision
-        return self._counting(local_fingerprint(name, base, precision, adapter, weights), role)
+        # One that is trained again may come out as it was, and then its answers are stored.
+        return self._counting(
+            local_fingerprint(name, base, precision, adapter, weights), role, doubtful=there and stale
+        )
 
-    def _counting(self, fingerprint: Fingerprint, role: str, recording: object = None) -> CountingEngine:
+    def _counting(
+        self, fingerprint: Fingerprint, role: str, recording: Recording | None = None, doubtful: bool = False
+    ) -> CountingEngine:
         calls = self.calls.setdefault(role, Calls(model=fingerprint.model))
         self.asked[role] = fingerprint
-        return CountingEngine(fingerprint, self.memo, self.rates, role, calls, recording)  # type: ignore[arg-type]
+        return CountingEngine(fingerprint, self.memo, self.rates, role, calls, self._counted, recording, doubtful)
 
     def _fingerprint(self, name: RoleName, role: Role) -> Fingerprint:
         if role.engine == "recorded":
@@ -87,11 +121,12 @@ class PlanContext(Context):
     def _base(self) -> tuple[str, str]:
         return self._identified(self.recipe.roles.policy.model)
 
-    @staticmethod
-    def _identified(model: str) -> tuple[str, str]:
-        """Name and weights of a model as it lies here."""
-        source = identify(model)
-        return (source.name, source.weights) if source else (model, ABSENT)
+    def _identified(self, model: str) -> tuple[str, str]:
+        """Name and weights of a model as it lies here; hashed once, for weights are long."""
+        if model not in self._models_here:
+            source = identify(model)
+            self._models_here[model] = (source.name, source.weights) if source else (model, ABSENT)
+        return self._models_here[model]
 
     @cached_property
     def policy_weights(self) -> str:

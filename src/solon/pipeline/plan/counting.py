@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solon.engines.base import Origin
 from solon.engines.recorded import Recording
@@ -15,6 +15,7 @@ from solon.pipeline.plan.rates import TOKENS_PER_CHARACTER, Rates
 from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
 
 SAMPLE = 200  # records imagined in full for the size of the calls that depend on unknown text
+LONGEST = 100_000  # characters of an imagined answer, whatever the limit of tokens
 
 
 class TextUnknown(Exception):
@@ -35,7 +36,8 @@ class CountingEngine:
     """Stands in for the engine with `fingerprint` in `role`; `recording` is set where only it may answer.
 
     `generate` raises TextUnknown at a missing answer; inside `imagining()` it makes up a text of the usual
-    length instead, looks nothing up and keeps the sizes in `imagined`.
+    length instead, looks nothing up and keeps the sizes in `imagined`. `counted` is shared by all engines of a
+    plan: equal calls are made once, whoever asks. While `doubtful`, missing calls are only counted as possible.
     """
 
     fingerprint: Fingerprint
@@ -43,7 +45,9 @@ class CountingEngine:
     rates: Rates
     role: str
     calls: Calls
+    counted: set[int]
     recording: Recording | None = None
+    doubtful: bool = False
     imagined: list[Size] = field(default_factory=list)
     asked: int = 0
     _imagining: bool = False
@@ -54,17 +58,16 @@ class CountingEngine:
         return "recorded" if self.recording else "live"
 
     async def generate(self, request: GenerateRequest) -> Completion:
-        size = None
-        if not self._imagining:
-            self.asked += 1
-            stored = self._stored(request)
-            if isinstance(stored, Completion):
-                return stored
-            self._miss(self._size(request))
-            raise TextUnknown
-        size = self._size(request)
-        self.imagined.append(size)
-        return Completion("x" * max(1, round(size.tokens_out / self._per_character())), "stop")
+        if self._imagining:
+            size = self._size(request)
+            self.imagined.append(size)
+            return Completion("x" * self._length(size.tokens_out), "stop")
+        self.asked += 1
+        stored = self._stored(request)
+        if isinstance(stored, Completion):
+            return stored
+        self._miss(request)
+        raise TextUnknown
 
     async def choose(self, request: ChooseRequest) -> Choice:
         even = Choice(tuple(-math.log(len(request.choices)) for _ in request.choices))
@@ -75,7 +78,7 @@ class CountingEngine:
         stored = self._stored(request)
         if isinstance(stored, Choice):
             return stored
-        self._miss(self._size(request))
+        self._miss(request)
         return even
 
     async def close(self) -> None:
@@ -107,11 +110,18 @@ class CountingEngine:
         self.calls.stored += answer is not None
         return answer
 
-    def _miss(self, size: Size) -> None:
-        if self.recording is not None:
-            self.calls.unanswered += 1
+    def _miss(self, request: Request) -> None:
+        if self.doubtful:
+            self.follow(1, self._size(request))
+            return
+        mark = hash((self.fingerprint.key, _content(request)))
+        if mark in self.counted:  # its answer is stored by then
+            self.calls.stored += 1
+            return
+        self.counted.add(mark)
+        self.calls.unanswered += self.recording is not None
         self.calls.to_make += 1
-        self._add(size, 1)
+        self._add(self._size(request), 1)
 
     def _add(self, size: Size, count: int) -> None:
         self.calls.tokens_in += count * size.tokens_in
@@ -120,7 +130,12 @@ class CountingEngine:
 
     def _per_character(self) -> float:
         cost = self.rates.cost(self.fingerprint, self.role)
-        return cost.prompt_tokens / cost.characters if cost and cost.characters else TOKENS_PER_CHARACTER
+        measured = cost.prompt_tokens / cost.characters if cost and cost.characters else 0.0
+        return measured or TOKENS_PER_CHARACTER  # some servers count no tokens
+
+    def _length(self, tokens: float) -> int:
+        """Characters of a text of about so many tokens, 1 to LONGEST."""
+        return round(min(max(1.0, tokens / self._per_character()), LONGEST))
 
     def _size(self, request: Request) -> Size:
         read = sum(len(m.content) for m in request.messages) * self._per_character()
@@ -130,6 +145,13 @@ class CountingEngine:
         measured = cost.completion_tokens / cost.calls if cost and cost.calls and cost.completion_tokens else None
         usual = request.max_tokens if measured is None else min(measured, request.max_tokens)
         return Size(read, usual, request.max_tokens)
+
+
+def _content(request: Request) -> Request:
+    """The request without what its answer does not depend on, as in its payload."""
+    if isinstance(request, GenerateRequest) and request.temperature == 0:
+        return replace(request, seed=0, index=0)
+    return request
 
 
 def mean_size(sizes: list[Size]) -> Size:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from solon.constitution import Constitution
 from solon.constitution.assign import Redraw
 from solon.constitution.diff import compare
 from solon.data.pairs import load_labelled_pairs
@@ -11,16 +10,16 @@ from solon.data.preferences import comparison_of, draft_pairs
 from solon.data.tables import batches
 from solon.feedback import Judge, build_judge, label
 from solon.feedback.judges import Ask
-from solon.pipeline.plan.chains import Chains, stored_chains
+from solon.pipeline.plan.chains import PAIR_COLUMNS, Chains, stored_chains
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size
 from solon.pipeline.steps.judge import JudgeCard
 from solon.runs import Finished
-from solon.types import Comparison, GenerateRequest, Prompt, user
+from solon.types import Comparison, GenerateRequest, Prompt, digest, user
 
 COLUMNS = ["id", "prompt_id", "source", "prompt", "chosen", "rejected", "chosen_is_a", "verdicts"]
-REUSABLE = {"constitution", "after revisions", "prompts"}
-PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure"]
+# Changes that leave most stored labels of (draft, revision) pairs as they are.
+REUSABLE = {"constitution", "after revisions", "after sft", "prompts", "roles.responder"}
 GUESS = 400  # characters of a reply that is not made yet
 
 
@@ -43,13 +42,20 @@ async def count_preferences(
     `chains` is what counting the revisions found; None where they are unchanged.
     """
     counter = _Labels(context, context.recipe.rl_cai.ask)
-    if old is not None and changed <= REUSABLE and context.previous is not None:
-        await _reuse(context, counter, chains)
+    if (
+        old is not None
+        and changed <= REUSABLE
+        and _of_these_chains(context, old)
+        and (law := context.made_under(old, "compare"))
+    ):
+        labelled = await _reuse(context, counter, chains, law)
+        if old.facts.get("failed"):  # which leave no row
+            await _afresh(context, counter, chains, labelled)
     else:
-        await _afresh(context, counter, chains)
+        await _afresh(context, counter, chains, set())
     if chains:
-        for rows in chains.known:
-            for comparison in draft_pairs([_row(r) for r in rows]):
+        for rows in chains.known.values():
+            for comparison in draft_pairs(rows):
                 await counter.known(comparison)
         for prompt in context.prompts_of("red_team", "train"):
             if prompt.id in chains.unknown:
@@ -58,23 +64,28 @@ async def count_preferences(
     return counter.labels
 
 
-def _row(revision: Any) -> dict[str, Any]:
-    return {name: getattr(revision, name) for name in PAIR_COLUMNS}
+def _of_these_chains(context: PlanContext, old: Finished) -> bool:
+    """Whether the labels are of the chains that lie here: not where a run stopped between the two."""
+    chains = context.here("revisions")
+    return chains is not None and old.inputs.get("after revisions") == digest(chains.outputs)
 
 
-async def _reuse(context: PlanContext, counter: _Labels, chains: Chains | None) -> None:
-    """Labels of (draft, revision) pairs from the last run: stored, unless a principle of theirs changed."""
-    assert context.previous is not None
-    difference = compare(context.previous, context.constitution)
+async def _reuse(context: PlanContext, counter: _Labels, chains: Chains | None, law: Constitution) -> set[str]:
+    """Labels of (draft, revision) pairs made under `law`: stored, unless a principle of theirs changed.
+
+    Returns the prompts dealt with.
+    """
+    difference = compare(law, context.constitution)
     reworded, redrawn = difference.reworded("compare", context.recipe.rl_cai.exemplars), difference.redrawn("compare")
-    redraw, seed = Redraw(context.previous, context.constitution, "compare"), context.recipe.seed
-    known = {r[0].prompt_id for r in chains.known if r} if chains else set()
+    redraw, seed = Redraw(law, context.constitution, "compare"), context.recipe.seed
+    labelled: set[str] = set()
     prompts = {p.id: p.text for p in context.prompts_of("red_team", "train")}
     for row in batches(context.path("rl_cai/preferences.parquet"), COLUMNS):
-        if row["source"] != "revision" or row["prompt_id"] in known or (chains and row["prompt_id"] in chains.unknown):
+        if row["source"] != "revision" or (chains and chains.touched(row["prompt_id"])):
             continue
         if prompts.get(row["prompt_id"]) != row["prompt"][0]["content"]:
             continue
+        labelled.add(row["prompt_id"])
         names = [v["principle"] for v in row["verdicts"]]
         moved = (
             redrawn
@@ -88,17 +99,17 @@ async def _reuse(context: PlanContext, counter: _Labels, chains: Chains | None) 
             await counter.known(comparison_of(row))
         else:
             counter.keep(len(names) * counter.calls_per_verdict)
+    return labelled
 
 
-async def _afresh(context: PlanContext, counter: _Labels, chains: Chains | None) -> None:
-    """Every (draft, revision) pair that stays as it is, looked up."""
+async def _afresh(context: PlanContext, counter: _Labels, chains: Chains | None, done: set[str]) -> None:
+    """Every (draft, revision) pair that stays as it is, less those of prompts in `done`, looked up."""
     path = context.path("sl_cai/revisions.parquet")
     if not path.is_file() or (chains and not chains.kept):
         return
-    touched = chains.unknown | {r[0].prompt_id for r in chains.known if r} if chains else set()
-    wanted = {p.id for p in context.prompts_of("red_team", "train")} - touched
+    wanted = {p.id for p in context.prompts_of("red_team", "train")} - done
     for prompt_id, rows in stored_chains(path, PAIR_COLUMNS):
-        if prompt_id in wanted:
+        if prompt_id in wanted and not (chains and chains.touched(prompt_id)):
             for comparison in draft_pairs(rows):
                 await counter.known(comparison)
 
@@ -111,7 +122,9 @@ async def _policy_pairs(context: PlanContext, counter: _Labels) -> None:
     if not prompts:
         return
     engine = context.counting("responder")
+    untrained = engine.doubtful
     for prompt in prompts:
+        engine.doubtful = untrained or context.doubtful(prompt)
         texts = []
         for index in (0, 1):
             try:

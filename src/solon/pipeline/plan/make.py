@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,22 +55,30 @@ class _Planner:
 
     def _step(self, step: Step) -> StepPlan:
         context = self.context
-        old = context.run.finished(step.name)
+        old = context.here(step.name)
         waits = [name for name in step.after(context.recipe) if name in context.stale]
         changed = self._changed(step, old, waits)
         if old is not None and not waits and not changed:
             context.finished[step.name] = old
             return StepPlan(step.name, step.title, "unchanged", rows=old.facts.get("size"))
         context.stale.add(step.name)
-        why = _reasons(self._existed(step), old, changed, waits)
+        why = _reasons(changed, waits) if old else (self._lost(step),)
         planned = StepPlan(step.name, step.title, "to run", why)
         self._count(step, old, changed | {f"after {name}" for name in waits}, planned)
         planned.calls = context.take_calls()
         self._cost(step, planned)
         return planned
 
-    def _existed(self, step: Step) -> bool:
-        return (self.context.run.folder / "steps" / f"{step.name}.json").is_file()
+    def _lost(self, step: Step) -> str:
+        """Why there is no record of the step that can be used."""
+        try:
+            record = json.loads((self.context.run.folder / "steps" / f"{step.name}.json").read_text())
+        except FileNotFoundError:
+            return "not made yet"
+        except (OSError, ValueError):
+            return "its record is damaged"
+        whole = isinstance(record, dict) and record.keys() == set(Finished.__dataclass_fields__)
+        return "its files are missing or damaged" if whole else "made by another version of Solon"
 
     def _changed(self, step: Step, old: Finished | None, waits: list[str]) -> set[str]:
         """The named parts of the step's key that differ from the last run's; those of waiting steps are unknown."""
@@ -123,7 +132,9 @@ class _Planner:
         async def ask() -> None:
             for model, adapter in MODELS.items():
                 engine = context.counting_adapter(adapter, f"policy ({model})")
+                untrained = engine.doubtful
                 for prompt in prompts:
+                    engine.doubtful = untrained or context.doubtful(prompt)
                     request = GenerateRequest(
                         (user(prompt.text),), max_tokens=context.recipe.evaluate.max_tokens, temperature=0.0
                     )
@@ -152,8 +163,10 @@ class _Planner:
             return 0.0
         fingerprint = self.context.asked[role]
         cost = self.context.rates.cost(fingerprint, role)
-        if cost is None or not cost.prompt_tokens + cost.completion_tokens:
+        if cost is None:
             return None
+        if not cost.prompt_tokens + cost.completion_tokens:  # some servers count no tokens
+            return calls.open * cost.seconds / cost.calls
         return (calls.tokens_in + calls.tokens_out) * cost.seconds / (cost.prompt_tokens + cost.completion_tokens)
 
     def _money(self, calls: Calls) -> float | None:
@@ -170,9 +183,7 @@ class _Planner:
         return float(facts["seconds"]) * rows / float(facts["size"])
 
 
-def _reasons(existed: bool, old: Finished | None, changed: set[str], waits: list[str]) -> tuple[str, ...]:
-    if old is None:
-        return ("its files are missing or damaged" if existed else "not made yet",)
+def _reasons(changed: set[str], waits: list[str]) -> tuple[str, ...]:
     named = sorted(name for name in changed if not name.startswith("after "))
     made = sorted(name.removeprefix("after ") for name in changed if name.startswith("after "))
     said = [f"{name} changed" for name in named] + [f"{name} came out differently" for name in made]

@@ -12,9 +12,10 @@ State = Literal["unchanged", "to run"]
 class Calls:
     """The calls of one role in one step.
 
-    `stored` have an answer already (in the memo or a recording). `to_make` are certain. `at_most` may
-    follow, depending on text that is not made yet: an upper bound. `unanswered` would stop the run: a
-    recording has no answer to them. Tokens are those of `to_make` + `at_most` and are estimates:
+    `stored` have an answer already (in the memo or a recording), or will have it from an equal call that is
+    counted before. `to_make` are certain, as long as prompts fit the model and verdicts can be read. `at_most`
+    may follow, depending on text or weights that are not made yet: an upper bound. `unanswered` would stop the
+    run: a recording has no answer to them. Tokens are those of `to_make` + `at_most` and are estimates:
     `tokens_out` as measured so far, or the limit where nothing was measured; `tokens_out_most` is the limit.
     `seconds` and `money` are None where no rate or price is known.
     """
@@ -77,15 +78,19 @@ class Plan:
         """`stored`, `to_make`, `at_most` or `unanswered` calls of all steps."""
         return sum(getattr(c, what) for s in self.steps for c in s.calls.values())
 
+    def seconds(self) -> tuple[float, list[str]]:
+        """The time of all that was measured, and the steps or roles for which nothing was."""
+        known, unknown = 0.0, []
+        for step in self.to_run:
+            known += step.seconds if step.seconds is not None else sum(c.seconds or 0.0 for c in step.calls.values())
+            roles = [f"{step.name} ({role})" for role, c in step.calls.items() if c.seconds is None]
+            unknown += roles if roles or step.seconds is not None else [step.name]
+        return known, unknown
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data: what `--json` prints."""
         keys = ("stored", "to_make", "at_most", "unanswered", "tokens_in", "tokens_out", "tokens_out_most")
         totals: dict[str, Any] = {key: self.total(key) for key in keys}
-        totals["seconds"] = _sum([s.seconds for s in self.to_run])
-        totals["money"] = _sum([s.money for s in self.to_run if s.calls])
+        totals["seconds"], totals["not_measured"] = self.seconds()
+        totals["money"] = sum(c.money or 0.0 for s in self.to_run for c in s.calls.values())
         return {**asdict(self), "totals": totals, "work_to_do": bool(self.to_run)}
-
-
-def _sum(values: list[float | None]) -> float | None:
-    """None when something in it is unknown."""
-    return None if any(v is None for v in values) else sum(v for v in values if v is not None)

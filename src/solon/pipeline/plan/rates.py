@@ -19,11 +19,8 @@ class Rates:
 
     def __init__(self, folder: Path, memo: Memo) -> None:
         self._memo, self._folder = memo, folder
-        self._beside = sorted(
-            (p.parent for p in folder.parent.glob("*/memo.sqlite") if p.parent != folder),
-            key=lambda p: p.stat().st_mtime,
-            reverse=True,
-        )
+        beside = {p.parent: _changed(p.parent) for p in folder.parent.glob("*/memo.sqlite") if p.parent != folder}
+        self._beside = sorted(beside, key=lambda p: beside[p], reverse=True)
         self._known: dict[tuple[str, str], Cost | None] = {}
 
     def cost(self, fingerprint: Fingerprint, role: str) -> Cost | None:
@@ -35,11 +32,12 @@ class Rates:
 
     def _from_beside(self, fingerprint: Fingerprint, role: str) -> Cost | None:
         for folder in self._beside:
-            with contextlib.suppress(SolonError):  # a broken memo next door is not this plan's business
-                memo = Memo(folder / "memo.sqlite", read_only=True)
-                found = memo.cost(fingerprint, role)
-                memo.close()
-                if found:
+            # A broken memo next door is not this plan's business.
+            with (
+                contextlib.suppress(SolonError),
+                contextlib.closing(Memo(folder / "memo.sqlite", read_only=True)) as memo,
+            ):
+                if found := memo.cost(fingerprint, role):
                     return found
         return None
 
@@ -48,9 +46,17 @@ class Rates:
         for folder in (self._folder, *self._beside):
             try:
                 record = json.loads((folder / "steps" / f"{step}.json").read_text(encoding="utf-8"))
-                if record["facts"].get("weights") == weights:
-                    facts: dict[str, Any] = record["facts"]
+                facts: dict[str, Any] = record["facts"]
+                if facts.get("weights") == weights and float(facts["seconds"]) >= 0:
                     return facts
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue
         return None
+
+
+def _changed(folder: Path) -> float:
+    """When a folder changed, in seconds; 0 when it has just gone."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0

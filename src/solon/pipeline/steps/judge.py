@@ -11,7 +11,7 @@ from solon.feedback.judges import Ask
 from solon.files import write_json
 from solon.pipeline.context import Context
 from solon.pipeline.labelling import label_all
-from solon.pipeline.step import Step
+from solon.pipeline.step import Step, principles_of
 from solon.types import Preference
 
 
@@ -20,10 +20,10 @@ class JudgeCard(Step):
     title = "judge agreement with human labels"
 
     def inputs(self, context: Context) -> dict[str, Any]:
-        recipe = context.recipe
+        recipe, pairs = context.recipe, self._pairs(context)
         return {
-            "constitution": context.constitution.used_in("compare"),
-            "evaluate.labelled_pairs": [p.key for p in self._pairs(context)],
+            "constitution": principles_of(context, "compare") if pairs else context.constitution.used_in("compare"),
+            "evaluate.labelled_pairs": [p.key for p in pairs],
             "roles.judge": context.role("judge").identity,
             "evaluate.ask": self.asks(context),
             "rl_cai.exemplars": recipe.rl_cai.exemplars,

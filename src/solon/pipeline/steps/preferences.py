@@ -7,12 +7,12 @@ from typing import Any
 
 from solon.data.preferences import draft_pairs, preference_row
 from solon.data.tables import read_rows, write_rows
-from solon.errors import DataError
+from solon.errors import DataError, PromptTooLong
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.labelling import label_all
 from solon.pipeline.recipe import Recipe
-from solon.pipeline.step import Step, listed
+from solon.pipeline.step import Step, listed, principles_of
 from solon.types import Comparison, GenerateRequest, Preference, Prompt, Verdict, user
 
 
@@ -29,7 +29,7 @@ class Preferences(Step):
         recipe = context.recipe
         asked = {"ask", "exemplars", "principles", "answers", "policy_pairs"}
         return {
-            "constitution": context.constitution.used_in("compare"),
+            "constitution": principles_of(context, "compare"),
             "prompts": listed(self._prompts(context)),
             "roles.responder": recipe.roles.responder.identity if recipe.roles.responder else None,
             "roles.judge": context.role("judge").identity,
@@ -55,26 +55,30 @@ class Preferences(Step):
         return [path], _facts(labelled, failed)
 
     async def _policy_pairs(self, context: Context) -> list[Comparison]:
-        """Two answers of the SL-CAI policy to each prompt; equal ones become labels of 0.5 and are counted."""
+        """Two answers of the responder to each prompt; equal ones become labels of 0.5 and are counted."""
+        prompts = self._prompts(context)
+        if not prompts:  # the SL-CAI policy, which may answer, need not be there
+            return []
         engine, s = context.engine("responder"), context.recipe.rl_cai.answers
 
-        async def pair(prompt: Prompt) -> Comparison:
-            texts = [
-                (
-                    await engine.generate(
-                        GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, context.recipe.seed, i)
-                    )
-                ).text
+        async def pair(prompt: Prompt) -> Comparison | None:
+            asked = [
+                GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, context.recipe.seed, i)
                 for i in (0, 1)
             ]
-            return Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, texts[0], texts[1], "policy")
+            try:
+                a, b = [(await engine.generate(request)).text for request in asked]
+            except PromptTooLong as error:
+                context.set_aside(prompt, str(error))
+                return None
+            return Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, a, b, "policy")
 
-        prompts = self._prompts(context)
         try:
             with context.progress.bar("pairs of policy answers", len(prompts)) as bar:
-                return await gather_window(prompts, pair, done=bar.step)
+                pairs = await gather_window(prompts, pair, done=bar.step)
         finally:
             await engine.close()
+        return [p for p in pairs if p is not None]
 
 
 def _facts(labelled: list[Preference], failed: list[Verdict]) -> dict[str, Any]:

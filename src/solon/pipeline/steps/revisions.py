@@ -14,7 +14,7 @@ from solon.errors import DataError, PromptTooLong
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
-from solon.pipeline.step import Step, listed
+from solon.pipeline.step import Step, listed, principles_of
 from solon.prompts.exemplars import shared_exemplars
 from solon.revision import ChainSettings, draft, revise
 from solon.types import Completion, Prompt, Revision
@@ -40,7 +40,7 @@ class Revisions(Step):
         recipe = context.recipe
         settings = chain_settings(recipe, context.constitution)
         return {
-            "constitution": context.constitution.used_in("revise"),
+            "constitution": principles_of(context, "revise"),
             "prompts": listed(p for prompts in context.prompts.values() for p in prompts if p.split == "train"),
             "roles.drafter": context.role("drafter").identity,
             "roles.reviser": context.role("reviser").identity,
