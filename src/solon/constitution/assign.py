@@ -17,21 +17,21 @@ from collections.abc import Sequence
 from solon.constitution.model import Aim, Constitution, Phase, Principle
 
 
-def _uniform(*parts: object) -> float:
-    """A number in (0, 1) that depends on `parts` only."""
-    text = "\x1f".join(str(part) for part in parts).encode("utf-8", "surrogatepass")
-    return (int.from_bytes(hashlib.sha256(text).digest()[:8], "big") + 0.5) / 2**64
+def _place(seed: int, record: str, step: int | str) -> bytes:
+    """What the scores of one draw have in common."""
+    return f"{seed}\x1f{record}\x1f{step}\x1f".encode("utf-8", "surrogatepass")
 
 
-def score(name: str, weight: float, *, seed: int, record: str, step: int | str) -> float:
-    """How strongly `name` claims (record, step): positive; the highest score wins the draw."""
-    u = _uniform(seed, record, step, name)
+def _score(place: bytes, name: bytes, weight: float) -> float:
+    """How strongly `name` claims the draw at `place`: positive. Called millions of times: kept short."""
+    u = (int.from_bytes(hashlib.sha256(place + name).digest()[:8], "big") + 0.5) / 2**64  # in (0, 1)
     return -weight / math.log(min(u, 1 - 2**-53))
 
 
 def _best(principles: Sequence[Principle], *, seed: int, record: str, step: int | str) -> Principle:
     """The principle with the highest score; of equal scores the greatest id."""
-    return max(principles, key=lambda p: (score(p.id, p.weight, seed=seed, record=record, step=step), p.id))
+    place = _place(seed, record, step)
+    return max(principles, key=lambda p: (_score(place, p.id.encode(), p.weight), p.id))
 
 
 def draw(
@@ -61,7 +61,8 @@ def _of_one_aim(
     if priorities is None:
         return principles
     present = sorted({p.aim for p in principles})
-    aim = max(present, key=lambda a: score(f"aim {a}", priorities[a], seed=seed, record=record, step=step))
+    place = _place(seed, record, step)
+    aim = max(present, key=lambda a: _score(place, f"aim {a}".encode(), priorities[a]))
     return [p for p in principles if p.aim == aim]
 
 
@@ -89,7 +90,7 @@ class Redraw:
         self._new, self._phase = new, phase
         before = {p.id: p.weight for p in old.for_phase(phase)}
         self._kept = {p.id: p for p in new.for_phase(phase) if before.get(p.id) == p.weight}
-        self._contenders = [p for p in new.for_phase(phase) if p.id not in self._kept]
+        self._contenders = [(p, p.id.encode()) for p in new.for_phase(phase) if p.id not in self._kept]
         self._whole = old.priorities is not None or new.priorities is not None
 
     def __call__(self, winner: str, *, seed: int, record: str, step: int | str) -> Principle:
@@ -97,4 +98,12 @@ class Redraw:
         kept = self._kept.get(winner)
         if self._whole or kept is None:
             return draw(self._new, self._phase, seed=seed, record=record, step=step)[0]
-        return _best([kept, *self._contenders], seed=seed, record=record, step=step) if self._contenders else kept
+        if not self._contenders:
+            return kept
+        place = _place(seed, record, step)
+        best, highest = kept, _score(place, kept.id.encode(), kept.weight)
+        for p, name in self._contenders:
+            claim = _score(place, name, p.weight)
+            if claim > highest or (claim == highest and p.id > best.id):
+                best, highest = p, claim
+        return best

@@ -1,6 +1,6 @@
 """How many draws stay between two constitutions: exactly, without drawing.
 
-A draw goes to the principle whose exponential clock, of rate its weight, rings first (`assign.score` is one
+A draw goes to the principle whose exponential clock, of rate its weight, rings first (the score of `assign` is one
 over that time), and both constitutions use the same clocks. So the chance that i wins under both weights v
 and w is 1 / sum_j max(v_j/v_i, w_j/w_i), the probability Jaccard index of Moulton and Jiang (2018, "Maximally
 consistent sampling and the Jaccard index of probability distributions"). With priorities an aim is drawn in

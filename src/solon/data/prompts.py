@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,6 +15,7 @@ from solon.files import numbered_lines
 from solon.types import Prompt, digest
 
 MAX_CHARS = 100_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELDS = ("prompt", "text", "instruction", "question", "turns")
 
 
@@ -82,10 +84,10 @@ def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
         return f"no prompt text (looked for {', '.join(_FIELDS)})"
     if len(text) > MAX_CHARS:
         return f"the prompt has {len(text):,} characters, the limit is {MAX_CHARS:,}"
-    if any("\ud800" <= c <= "\udfff" for c in text):
+    if _SURROGATE.search(text):
         return "holds a lone surrogate"
-    identity = str(row.get("id", f"{kind}-{digest(text)[:12]}"))
-    split = str(row.get("split", "heldout" if int(digest(identity)[:8], 16) % 3 == 0 else "train"))
+    identity = str(row["id"]) if "id" in row else f"{kind}-{digest(text)[:12]}"
+    split = str(row["split"]) if "split" in row else "heldout" if int(digest(identity)[:8], 16) % 3 == 0 else "train"
     if split not in ("train", "heldout"):
         return f"split is '{split}', expected train or heldout"
     return Prompt(identity, text.strip(), kind, str(row.get(area, "")), split)

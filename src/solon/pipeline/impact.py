@@ -17,7 +17,7 @@ from solon.constitution.assign import Redraw, draw
 from solon.constitution.diff import Difference
 from solon.constitution.model import Phase
 from solon.data.tables import batches
-from solon.errors import DataError, SolonError
+from solon.errors import DataError
 from solon.pipeline.recipe import Recipe, load_recipe
 from solon.runs import Run
 from solon.types import digest
@@ -94,7 +94,7 @@ def _check_made_under(folder: Path, step: str, principles: dict[str, Any], seed:
 def _revisions(folder: Path, difference: Difference, recipe: Recipe, found: Impact) -> set[str]:
     """Fill in the revisions; returns the prompts whose chains are touched."""
     path = folder / "sl_cai/revisions.parquet"
-    look = _Look(difference, "revise", recipe.seed, recipe.sl_cai.revision.exemplars)
+    look = Look(difference, "revise", recipe.seed, recipe.sl_cai.revision.exemplars)
     touched: set[str] = set()
     prompts = 0
     if not path.is_file():
@@ -115,7 +115,7 @@ def _revisions(folder: Path, difference: Difference, recipe: Recipe, found: Impa
 
 def _labels(folder: Path, difference: Difference, recipe: Recipe, touched: set[str], found: Impact) -> None:
     path = folder / "rl_cai/preferences.parquet"
-    look = _Look(difference, "compare", recipe.seed, recipe.rl_cai.exemplars, recipe.rl_cai.principles)
+    look = Look(difference, "compare", recipe.seed, recipe.rl_cai.exemplars, recipe.rl_cai.principles)
     if not path.is_file():
         return
     # Pairs change with the revision in them; answers of the SL-CAI policy with the model, which learns from all.
@@ -128,7 +128,7 @@ def _labels(folder: Path, difference: Difference, recipe: Recipe, touched: set[s
             found.labels.through += 1
 
 
-class _Look:
+class Look:
     """Whether a record is touched by itself, and by which principle."""
 
     def __init__(self, difference: Difference, phase: Phase, seed: int, shown: int, count: int = 1) -> None:
@@ -142,6 +142,8 @@ class _Look:
         """Count the record that drew `names`; True when it is touched."""
         if not names:
             return False
+        if len(names) == self._count == 1 and names[0] not in self._reworded and self._stays(names[0], record, step):
+            return False  # as nearly all records do
         after = self._after(names, record, step) if self._redrawn else names
         lost, won = [n for n in names if n not in after], [n for n in after if n not in names]
         words = [name for name in names if name in self._reworded and name in after]
@@ -153,6 +155,9 @@ class _Look:
         touched.direct += changed
         return changed
 
+    def _stays(self, name: str, record: str, step: int | str) -> bool:
+        return not self._redrawn or self._redraw(name, seed=self._seed, record=record, step=step).id == name
+
     def _after(self, names: tuple[str, ...], record: str, step: int | str) -> tuple[str, ...]:
         if len(names) == self._count == 1:
             return (self._redraw(names[0], seed=self._seed, record=record, step=step).id,)
@@ -162,17 +167,8 @@ class _Look:
         return tuple(p.id for p in draw(new, self._phase, seed=self._seed, record=record, step=step, count=self._count))
 
 
-def changes_said(folder: Path, difference: Difference) -> list[str]:
-    """One line for each principle that changed, with the revisions and labels of the run that hold it.
-
-    Without those where the folder does not tell: a file is damaged, or a run stopped half-way.
-    """
-    if not difference:
-        return []
-    try:
-        found = impact(folder, difference)
-    except SolonError:
-        found = None
+def changes_said(difference: Difference, found: Impact | None) -> list[str]:
+    """One line for each principle that changed, with the revisions and labels that hold it where `found` has them."""
     lines = []
     named = {**dict.fromkeys(difference.removed, "removed"), **dict.fromkeys(difference.added, "added")}
     named |= {c.id: " and ".join(_said(f.field) for f in c.fields) for c in difference.changed}
@@ -183,8 +179,8 @@ def changes_said(folder: Path, difference: Difference) -> list[str]:
 
 
 def _touches(found: Impact, name: str) -> str:
-    counts = [(_holding(part, name), noun) for part, noun in ((found.revisions, "revisions"), (found.labels, "labels"))]
-    touched = " and ".join(f"{count:,} {noun}" for count, noun in counts if count)
+    counts = ((_holding(found.revisions, name), "revision"), (_holding(found.labels, name), "label"))
+    touched = " and ".join(f"{count:,} {noun}{'s' * (count != 1)}" for count, noun in counts if count)
     return f": touches {touched or 'nothing that was made'}"
 
 

@@ -6,24 +6,23 @@ looking each of them up, so a plan for a hundred thousand prompts takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from solon.constitution import Constitution
-from solon.constitution.assign import Redraw
 from solon.constitution.diff import compare
 from solon.data.tables import batches
+from solon.pipeline.impact import Look
 from solon.pipeline.plan.context import PlanContext
-from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size
+from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size, some, standing_for
 from solon.pipeline.steps.revisions import chain_settings
 from solon.revision import ChainSettings, draft, revise
 from solon.runs import Finished
 from solon.types import Prompt, Revision, fraction
 
-COLUMNS = ["prompt_id", "prompt", "step", "principle", "before"]
 PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure"]
 REUSABLE = {"constitution", "prompts"}  # changes that leave most stored chains as they are
 
@@ -42,23 +41,28 @@ class Chains:
     """What the counting found: prompts whose texts are not all made yet, and chains made of stored answers only.
 
     `known` has by prompt id what `draft_pairs` needs of the latter: PAIR_COLUMNS. Chains of the last run that
-    stay as they are appear in neither; `kept` says how many they are.
+    stay as they are appear in neither; `kept` says how many they are. Of very many chains only some are
+    counted: each stands for `factor` >= 1, and `passed_over` has the others.
     """
 
     unknown: set[str] = field(default_factory=set)
     known: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     kept: int = 0
+    factor: float = 1.0
+    passed_over: set[str] = field(default_factory=set)
 
     def touched(self, prompt_id: str) -> bool:
         """Whether its texts may be others than in the last run."""
-        return prompt_id in self.unknown or prompt_id in self.known
+        return prompt_id in self.unknown or prompt_id in self.known or prompt_id in self.passed_over
 
 
-def stored_chains(path: Path, columns: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """(prompt id, its steps in order) of a revisions file, read in batches."""
+def stored_chains(
+    path: Path, columns: list[str], prompts: Collection[str] | None = None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """(prompt id, its steps in order) of a revisions file, of all prompts or some, read in batches."""
     current: str | None = None
     rows: list[dict[str, Any]] = []
-    for row in batches(path, columns):
+    for row in batches(path, columns, only=None if prompts is None else ("prompt_id", prompts)):
         if row["prompt_id"] != current and rows:
             yield rows[0]["prompt_id"], rows
             rows = []
@@ -71,41 +75,58 @@ def stored_chains(path: Path, columns: list[str]) -> Iterator[tuple[str, list[di
 async def count_chains(context: PlanContext, old: Finished | None, changed: set[str]) -> Chains:
     """Count drafts, critiques, revisions and sampled answers. `changed` names the parts of the key that differ."""
     counter = _Counter(context)
-    done: set[str] = set()
-    if old is not None and changed <= REUSABLE and (law := context.made_under(old, "revise")):
-        done = await _reuse(context, counter, law)
-    for prompt in context.prompts_of("red_team", "train"):
-        if prompt.id not in done:
-            await counter.chain(prompt, None)
-    for kind in ("helpful", "lookalike"):
-        for prompt in context.prompts_of(kind, "train"):
+    starts: dict[str, int | None] = {}
+    stored = counter.drafter.remembered() and counter.reviser.remembered()
+    if old is not None and stored and changed <= REUSABLE and (law := context.made_under(old, "revise")):
+        starts = _reuse(context, counter, law, "prompts" in changed)
+    todo = [p for p in context.prompts_of("red_team", "train") if starts.get(p.id, 0) is not None]
+    looked_at, factor = some(todo)
+    chains = counter.chains
+    chains.factor = factor
+    if factor > 1:
+        chains.passed_over = {p.id for p in todo} - {p.id for p in looked_at}
+    begun = _begun(context, {p.id: step for p in looked_at if (step := starts.get(p.id)) is not None})
+    with standing_for(factor, counter.drafter.calls, counter.reviser.calls):
+        for prompt in looked_at:
+            await counter.chain(prompt, begun.get(prompt.id))
+    others = [p for kind in ("helpful", "lookalike") for p in context.prompts_of(kind, "train")]
+    looked_at, factor = some(others)
+    with standing_for(factor, counter.drafter.calls):
+        for prompt in looked_at:
             await counter.answer(prompt)
-    return counter.chains
+    return chains
 
 
-async def _reuse(context: PlanContext, counter: _Counter, law: Constitution) -> set[str]:
-    """Take chains made under `law` as they are, or up to where a principle changed; returns the prompts dealt with."""
-    difference = compare(law, context.constitution)
-    reworded, redrawn = (
-        difference.reworded("revise", context.recipe.sl_cai.revision.exemplars),
-        difference.redrawn("revise"),
-    )
-    redraw, seed = Redraw(law, context.constitution, "revise"), context.recipe.seed
-    texts = {p.id: p for p in context.prompts_of("red_team", "train")}
-    done: set[str] = set()
-    for prompt_id, rows in stored_chains(context.path("sl_cai/revisions.parquet"), COLUMNS):
-        prompt = texts.get(prompt_id)
-        if prompt is None or prompt.text != rows[0]["prompt"]:
+def _reuse(context: PlanContext, counter: _Counter, law: Constitution, reworded_prompts: bool) -> dict[str, int | None]:
+    """Where the chains made under `law` must be taken up again, by prompt: at a step, or nowhere (None)."""
+    recipe = context.recipe
+    look = Look(compare(law, context.constitution), "revise", recipe.seed, recipe.sl_cai.revision.exemplars)
+    context.looked_at.add("revise")
+    texts = {p.id: p.text for p in context.prompts_of("red_team", "train")}
+    columns = ["prompt_id", "step", "principle", *(["prompt"] if reworded_prompts else [])]
+    starts: dict[str, int | None] = {}
+    for prompt_id, rows in stored_chains(context.path("sl_cai/revisions.parquet"), columns):
+        if prompt_id not in texts or (reworded_prompts and texts[prompt_id] != rows[0]["prompt"]):
             continue
-        done.add(prompt_id)
+        starts[prompt_id] = None
         for row in rows:
-            winner, step = row["principle"], row["step"]
-            if winner in reworded or (redrawn and redraw(winner, seed=seed, record=prompt_id, step=step).id != winner):
-                await counter.chain(prompt, Start(step, rows[0]["before"], row["before"]))
+            if look.changes(context.touched.revisions, (row["principle"],), prompt_id, row["step"]):
+                starts[prompt_id] = row["step"]
                 break
         else:
             counter.keep(len(rows))
-    return done
+    return starts
+
+
+def _begun(context: PlanContext, starts: dict[str, int]) -> dict[str, Start]:
+    """The texts with which some stored chains are taken up again."""
+    if not starts:
+        return {}
+    path = context.path("sl_cai/revisions.parquet")
+    return {
+        prompt_id: Start(starts[prompt_id], rows[0]["before"], rows[starts[prompt_id]]["before"])
+        for prompt_id, rows in stored_chains(path, ["prompt_id", "step", "before"], starts)
+    }
 
 
 class _Counter:

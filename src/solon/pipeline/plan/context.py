@@ -14,6 +14,7 @@ from solon.errors import ConfigError, SolonError
 from solon.files import sha256_file
 from solon.memo import Memo
 from solon.pipeline.context import ADAPTERS, Context
+from solon.pipeline.impact import Impact
 from solon.pipeline.plan.counting import CountingEngine
 from solon.pipeline.plan.model import Calls
 from solon.pipeline.plan.rates import Rates
@@ -39,6 +40,7 @@ class PlanContext(Context):
         self.calls: dict[str, Calls] = {}
         self.asked: dict[str, Fingerprint] = {}
         self._models_here: dict[str, tuple[str, str]] = {}
+        self.touched, self.looked_at = Impact(), set[Phase]()  # by the change of the constitution, in which phases
         self._counted: set[int] = set()
         self._records: dict[str, Finished | None] = {}
         self.stale: set[str] = set()  # steps that will run, whose files are therefore not what they will be

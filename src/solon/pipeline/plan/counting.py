@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from solon.engines.base import Origin
 from solon.engines.recorded import Recording
@@ -14,6 +15,8 @@ from solon.pipeline.plan.model import Calls
 from solon.pipeline.plan.rates import TOKENS_PER_CHARACTER, Rates
 from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
 
+EXACT = 3_000  # records of a step that are all looked up; of more, LOOKED_UP stand for the rest
+LOOKED_UP = 1_000
 SAMPLE = 200  # records imagined in full for the size of the calls that depend on unknown text
 LONGEST = 100_000  # characters of an imagined answer, whatever the limit of tokens
 
@@ -98,10 +101,14 @@ class CountingEngine:
         self.calls.at_most += count
         self._add(size, count)
 
-    def _stored(self, request: Request) -> Answer | None:
+    def remembered(self) -> bool:
+        """Whether any answer of this very engine is stored: not after its script or its weights changed."""
         if self._knows is None:
             self._knows = self.recording is not None or self.memo.knows(self.fingerprint)
-        if not self._knows:  # nothing of this engine is stored: no need to hash every request
+        return self._knows
+
+    def _stored(self, request: Request) -> Answer | None:
+        if not self.remembered():  # nothing of this engine is stored: no need to hash every request
             return None
         key = call_key(self.fingerprint, request)
         answer = self.memo.get(key)
@@ -152,6 +159,32 @@ def _content(request: Request) -> Request:
     if isinstance(request, GenerateRequest) and request.temperature == 0:
         return replace(request, seed=0, index=0)
     return request
+
+
+T = TypeVar("T")
+
+
+def some(records: Sequence[T]) -> tuple[Sequence[T], float]:
+    """All of the records, or of more than EXACT an even spread; and how many each of them stands for."""
+    if len(records) <= EXACT:
+        return records, 1.0
+    stride = len(records) / LOOKED_UP
+    return [records[int(n * stride)] for n in range(LOOKED_UP)], stride
+
+
+@contextmanager
+def standing_for(factor: float, *counts: Calls) -> Iterator[None]:
+    """What is counted inside counts `factor` times, and is marked as sampled when that is more than once."""
+    before = [replace(c) for c in counts]
+    yield
+    if factor == 1.0:
+        return
+    for now, then in zip(counts, before, strict=True):
+        for name in ("stored", "to_make", "at_most", "unanswered"):
+            setattr(now, name, getattr(then, name) + round(factor * (getattr(now, name) - getattr(then, name))))
+        for name in ("tokens_in", "tokens_out", "tokens_out_most"):
+            setattr(now, name, getattr(then, name) + factor * (getattr(now, name) - getattr(then, name)))
+        now.sampled = True
 
 
 def mean_size(sizes: list[Size]) -> Size:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
 from solon.constitution import Constitution
-from solon.constitution.assign import Redraw
 from solon.constitution.diff import compare
 from solon.data.pairs import load_labelled_pairs
 from solon.data.preferences import comparison_of, draft_pairs
 from solon.data.tables import batches
 from solon.feedback import Judge, build_judge, label
 from solon.feedback.judges import Ask
+from solon.pipeline.impact import Look
 from solon.pipeline.plan.chains import PAIR_COLUMNS, Chains, stored_chains
 from solon.pipeline.plan.context import PlanContext
-from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size
+from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size, some, standing_for
+from solon.pipeline.plan.model import Calls
 from solon.pipeline.steps.judge import JudgeCard
 from solon.runs import Finished
 from solon.types import Comparison, GenerateRequest, Prompt, digest, user
 
-COLUMNS = ["id", "prompt_id", "source", "prompt", "chosen", "rejected", "chosen_is_a", "verdicts"]
-# Changes that leave most stored labels of (draft, revision) pairs as they are.
-REUSABLE = {"constitution", "after revisions", "after sft", "prompts", "roles.responder"}
+DRAWN = ["id", "prompt_id", "source", "verdicts.list.element.principle"]
+TEXTS = ["id", "prompt_id", "source", "prompt", "chosen", "rejected", "chosen_is_a"]
+# Changes that leave most stored labels as they are; of those of policy answers the last three do not.
+REUSABLE = {"constitution", "after revisions", "prompts", "after sft", "roles.responder"}
+SAME_ANSWERS = {"constitution", "after revisions"}
 GUESS = 400  # characters of a reply that is not made yet
 
 
@@ -42,25 +49,23 @@ async def count_preferences(
     `chains` is what counting the revisions found; None where they are unchanged.
     """
     counter = _Labels(context, context.recipe.rl_cai.ask)
-    if (
-        old is not None
-        and changed <= REUSABLE
-        and _of_these_chains(context, old)
-        and (law := context.made_under(old, "compare"))
-    ):
-        labelled = await _reuse(context, counter, chains, law)
-        if old.facts.get("failed"):  # which leave no row
-            await _afresh(context, counter, chains, labelled)
-    else:
-        await _afresh(context, counter, chains, set())
+    reusable = old is not None and changed <= REUSABLE and _of_these_chains(context, old) and counter.remembered()
+    law = context.made_under(old, "compare") if old is not None and reusable else None
+    labelled: set[str] = set()
+    if law is not None:
+        labelled = await _reuse(context, counter, chains, law, changed)
+    failed = old.facts.get("failed") if old else 0  # which leave no row
+    if law is None or failed:
+        await _afresh(context, counter, chains, labelled)
     if chains:
-        for rows in chains.known.values():
-            for comparison in draft_pairs(rows):
-                await counter.known(comparison)
-        for prompt in context.prompts_of("red_team", "train"):
-            if prompt.id in chains.unknown:
-                await counter.unknown(prompt)
-    await _policy_pairs(context, counter)
+        with counter.standing_for(chains.factor):
+            for rows in chains.known.values():
+                for comparison in draft_pairs(rows):
+                    await counter.known(comparison)
+            for prompt in context.prompts_of("red_team", "train"):
+                if prompt.id in chains.unknown:
+                    await counter.unknown(prompt)
+    await _policy_pairs(context, counter, labelled)
     return counter.labels
 
 
@@ -70,72 +75,94 @@ def _of_these_chains(context: PlanContext, old: Finished) -> bool:
     return chains is not None and old.inputs.get("after revisions") == digest(chains.outputs)
 
 
-async def _reuse(context: PlanContext, counter: _Labels, chains: Chains | None, law: Constitution) -> set[str]:
-    """Labels of (draft, revision) pairs made under `law`: stored, unless a principle of theirs changed.
-
-    Returns the prompts dealt with.
-    """
+async def _reuse(
+    context: PlanContext, counter: _Labels, chains: Chains | None, law: Constitution, changed: set[str]
+) -> set[str]:
+    """Labels made under `law`: stored, unless a principle of theirs changed. Returns the ids dealt with."""
+    recipe = context.recipe
     difference = compare(law, context.constitution)
-    reworded, redrawn = difference.reworded("compare", context.recipe.rl_cai.exemplars), difference.redrawn("compare")
-    redraw, seed = Redraw(law, context.constitution, "compare"), context.recipe.seed
-    labelled: set[str] = set()
-    prompts = {p.id: p.text for p in context.prompts_of("red_team", "train")}
-    for row in batches(context.path("rl_cai/preferences.parquet"), COLUMNS):
-        if row["source"] != "revision" or (chains and chains.touched(row["prompt_id"])):
+    look = Look(difference, "compare", recipe.seed, recipe.rl_cai.exemplars, recipe.rl_cai.principles)
+    context.looked_at.add("compare")
+    stays = _staying(context, chains, changed)
+    path, dealt, again = context.path("rl_cai/preferences.parquet"), set(), []
+    responder = context.counting("responder") if _same_answers(context, changed) else None
+    for row in batches(path, DRAWN):
+        if not stays(row):
             continue
-        if prompts.get(row["prompt_id"]) != row["prompt"][0]["content"]:
-            continue
-        labelled.add(row["prompt_id"])
-        names = [v["principle"] for v in row["verdicts"]]
-        moved = (
-            redrawn
-            and names
-            and (
-                context.recipe.rl_cai.principles > 1
-                or redraw(names[0], seed=seed, record=row["id"], step="compare").id != names[0]
-            )
-        )
-        if moved or reworded.intersection(names):
-            await counter.known(comparison_of(row))
+        dealt.add(row["id"])
+        if row["source"] == "policy" and responder:
+            responder.calls.stored += 2
+        asked = [v["principle"] for v in row["verdicts"]]
+        if look.changes(context.touched.labels, tuple(dict.fromkeys(asked)), row["id"], "compare"):
+            again.append(row["id"])
         else:
-            counter.keep(len(names) * counter.calls_per_verdict)
-    return labelled
+            counter.keep(len(asked) * counter.calls_per_verdict)
+    looked_at, factor = some(again)
+    with counter.standing_for(factor):
+        for row in batches(path, TEXTS, only=("id", looked_at)) if looked_at else ():
+            await counter.known(comparison_of(row))
+    return dealt
+
+
+def _staying(context: PlanContext, chains: Chains | None, changed: set[str]) -> Callable[[dict[str, Any]], bool]:
+    """Whether the replies of a stored label are those that a run would compare."""
+    prompts = context.prompts_of("red_team", "train")
+    known = {p.id for p in prompts}
+    same = known if "prompts" not in changed else _same_texts(context, {p.id: p.text for p in prompts})
+    answered = {p.id for p in prompts[: context.recipe.rl_cai.policy_pairs]} if changed <= SAME_ANSWERS else set()
+
+    def stays(row: dict[str, Any]) -> bool:
+        if row["source"] == "policy":
+            return row["prompt_id"] in answered
+        return row["prompt_id"] in same and not (chains and chains.touched(row["prompt_id"]))
+
+    return stays
+
+
+def _same_texts(context: PlanContext, texts: dict[str, str]) -> set[str]:
+    """The prompts whose text is the one that was labelled."""
+    rows = batches(context.path("rl_cai/preferences.parquet"), ["prompt_id", "prompt.list.element.content"])
+    return {r["prompt_id"] for r in rows if texts.get(r["prompt_id"]) == r["prompt"][0]["content"]}
 
 
 async def _afresh(context: PlanContext, counter: _Labels, chains: Chains | None, done: set[str]) -> None:
-    """Every (draft, revision) pair that stays as it is, less those of prompts in `done`, looked up."""
+    """Every (draft, revision) pair that stays as it is, less those labelled in `done`, looked up."""
     path = context.path("sl_cai/revisions.parquet")
     if not path.is_file() or (chains and not chains.kept):
         return
-    wanted = {p.id for p in context.prompts_of("red_team", "train")} - done
-    for prompt_id, rows in stored_chains(path, PAIR_COLUMNS):
-        if prompt_id in wanted and not (chains and chains.touched(prompt_id)):
+    prompts = [p.id for p in context.prompts_of("red_team", "train") if f"{p.id}:revision" not in done]
+    looked_at, factor = some([name for name in prompts if not (chains and chains.touched(name))])
+    with counter.standing_for(factor):
+        for _, rows in stored_chains(path, PAIR_COLUMNS, looked_at) if looked_at else ():
             for comparison in draft_pairs(rows):
                 await counter.known(comparison)
 
 
-async def _policy_pairs(context: PlanContext, counter: _Labels) -> None:
-    """Two answers of the responder to each prompt, and their label."""
+async def _policy_pairs(context: PlanContext, counter: _Labels, done: set[str]) -> None:
+    """Two answers of the responder to each prompt, less those labelled in `done`, and their label."""
     recipe = context.recipe
     s = recipe.rl_cai.answers
     prompts = context.prompts_of("red_team", "train")[: recipe.rl_cai.policy_pairs]
+    prompts = [p for p in prompts if f"{p.id}:policy" not in done]
     if not prompts:
         return
     engine = context.counting("responder")
     untrained = engine.doubtful
-    for prompt in prompts:
-        engine.doubtful = untrained or context.doubtful(prompt)
-        texts = []
-        for index in (0, 1):
-            try:
-                request = GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, recipe.seed, index)
-                texts.append((await engine.generate(request)).text)
-            except TextUnknown:
-                continue
-        if len(texts) == 2:
-            await counter.known(Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, texts[0], texts[1], "policy"))
-        else:
-            await counter.unknown(prompt)
+    looked_at, factor = some(prompts)
+    with counter.standing_for(factor, engine.calls):
+        for prompt in looked_at:
+            engine.doubtful = untrained or context.doubtful(prompt)
+            texts = []
+            for index in (0, 1):
+                asked = GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, recipe.seed, index)
+                with suppress(TextUnknown):
+                    texts.append((await engine.generate(asked)).text)
+            if len(texts) == 2:
+                await counter.known(
+                    Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, texts[0], texts[1], "policy")
+                )
+            else:
+                await counter.unknown(prompt)
 
 
 class _Labels:
@@ -149,6 +176,17 @@ class _Labels:
         self._sizes: list[Size] = []
         self._sampled = 0
         self._per_label = 0
+
+    @contextmanager
+    def standing_for(self, factor: float, *others: Calls) -> Iterator[None]:
+        """Inside, each label and each call counts `factor` times."""
+        before = self.labels
+        with standing_for(factor, self.engine.calls, *others):
+            yield
+        self.labels = before + round(factor * (self.labels - before))
+
+    def remembered(self) -> bool:
+        return self.engine.remembered()
 
     def keep(self, calls: int) -> None:
         self.engine.calls.stored += calls

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from solon.constitution.changes import PHASES
 from solon.constitution.diff import compare
 from solon.pipeline.impact import changes_said
 from solon.pipeline.plan.chains import Chains, count_chains, most_rows
@@ -45,13 +46,16 @@ class _Planner:
 
     def plan(self, steps: tuple[Step, ...]) -> Plan:
         planned = [self._step(step) for step in steps]
+        return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes())
+
+    def _changes(self) -> list[str]:
+        """What changed in the constitution since the last run, and what of it that touches where this was counted."""
         context = self.context
-        changes = (
-            changes_said(context.run.folder, compare(context.previous, context.constitution))
-            if context.previous
-            else []
-        )
-        return Plan(context.recipe.name, str(context.run.folder), planned, changes)
+        if context.previous is None:
+            return []
+        difference = compare(context.previous, context.constitution)
+        counted = all(phase in context.looked_at for phase in PHASES if difference.reaches(phase))
+        return changes_said(difference, context.touched if counted else None)
 
     def _step(self, step: Step) -> StepPlan:
         context = self.context

@@ -17,7 +17,8 @@ class Calls:
     may follow, depending on text or weights that are not made yet: an upper bound. `unanswered` would stop the
     run: a recording has no answer to them. Tokens are those of `to_make` + `at_most` and are estimates:
     `tokens_out` as measured so far, or the limit where nothing was measured; `tokens_out_most` is the limit.
-    `seconds` and `money` are None where no rate or price is known.
+    `seconds` and `money` are None where no rate or price is known. `sampled`: of very many records some were
+    looked up and stand for the others, so counts are estimates.
     """
 
     model: str = ""
@@ -30,6 +31,7 @@ class Calls:
     tokens_out_most: float = 0.0
     seconds: float | None = None
     money: float | None = None
+    sampled: bool = False
 
     @property
     def open(self) -> int:
