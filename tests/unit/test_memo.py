@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from solon.engines import MemoisedEngine, Usage
 from solon.engines.recorded import RecordedEngine, load_recording, write_recording
 from solon.engines.scripted import Rule, Script, ScriptedEngine
-from solon.errors import DataError, RecordingMiss
-from solon.memo import Memo, call_key
+from solon.errors import DataError, RecordingMiss, StorageError
+from solon.memo import SHARED_CHARS, Cost, Memo, call_key
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, user
 
 ENGINE = ScriptedEngine(Script(rules=(Rule(match="hello", reply="world"), Rule(match="pick", probs=(0.9, 0.1)))))
@@ -121,3 +123,232 @@ def test_a_recording_replays_and_misses_loudly(tmp_path: Path) -> None:
     assert asyncio.run(recorded.choose(PICK)).probs == pytest.approx((0.9, 0.1))
     with pytest.raises(RecordingMiss, match=r"roles\.reviser\.engine=openai"):
         asyncio.run(recorded.generate(GenerateRequest((user("new"),))))
+
+
+# --- texts stored once ------------------------------------------------------------------------------------
+
+LONG = "a demonstration that every call shows again " * 20
+OTHER = Fingerprint("e", "m")
+
+
+def asking(n: int, shared: str = LONG) -> GenerateRequest:
+    return GenerateRequest((user(shared), user(f"question {n}"), user(shared * 2)))
+
+
+def test_long_messages_are_stored_once_and_come_back_in_full(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "m.sqlite")
+    for n in range(50):
+        memo.put(OTHER, asking(n), Completion(str(n)), 0)
+    requests = {call.key: call.request for call in memo.calls()}
+    assert requests == {call_key(OTHER, asking(n)): asking(n).payload() for n in range(50)}
+    memo.close()
+    with sqlite3.connect(tmp_path / "m.sqlite") as db:
+        assert db.execute("select count(*) from texts").fetchone() == (2,)
+        (longest,) = db.execute("select max(length(request)) from calls").fetchone()
+    db.close()
+    assert longest < len(LONG)
+
+
+def test_a_text_is_stored_again_when_it_was_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of texts is bounded; what is stored is not asked of it."""
+    monkeypatch.setattr("solon.memo.REMEMBERED", 2)
+    memo = Memo(tmp_path / "m.sqlite")
+    texts = [f"{n} " * SHARED_CHARS for n in range(5)]
+    for turn in range(3):
+        for text in texts:
+            memo.put(OTHER, asking(turn, text), Completion("x"), 0)
+        memo.flush()
+    assert sorted(c.request["messages"][0]["content"] for c in memo.calls()) == sorted(texts * 3)
+    memo.close()
+
+
+KILLED = """
+import os, sys
+from solon.memo import Memo
+from solon.types import Completion, Fingerprint, GenerateRequest, user
+
+class Killing:
+    "The database, until the statement that starts so."
+    def __init__(self, db): self.db = db
+    def __getattr__(self, name): return getattr(self.db, name)
+    def executemany(self, statement, rows):
+        if statement.startswith(sys.argv[2]): os.kill(os.getpid(), 9)
+        return self.db.executemany(statement, rows)
+    def commit(self):
+        if sys.argv[2] == "commit": os.kill(os.getpid(), 9)
+        self.db.commit()
+
+memo, engine = Memo(sys.argv[1]), Fingerprint("e", "m")
+def put(n): memo.put(engine, GenerateRequest((user("long " * 100 + str(n)),)), Completion(str(n)), 0)
+put(0); memo.flush()
+memo._db = Killing(memo._db)
+put(1); put(2); memo.flush()
+"""
+
+
+@pytest.mark.parametrize("at", ["insert or ignore into texts", "insert or replace into calls", "commit"])
+def test_a_process_killed_in_a_commit_leaves_all_of_it_or_nothing(tmp_path: Path, at: str) -> None:
+    path = tmp_path / "m.sqlite"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path), at], check=False).returncode == -9
+    for memo in (Memo(path, read_only=True), Memo(path)):
+        (call,) = memo.calls()
+        assert call.request["messages"][0]["content"] == "long " * 100 + "0"
+        memo.close()
+
+
+class Full:
+    """A database whose disk is full while calls are written: SQLite takes the whole transaction back."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db, self.full = db, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.db, name)
+
+    def executemany(self, statement: str, rows: list[Any]) -> object:
+        if self.full and "into calls" in statement:
+            self.db.rollback()
+            raise sqlite3.OperationalError("database or disk is full")
+        return self.db.executemany(statement, rows)
+
+
+def test_what_a_full_disk_refused_is_written_when_there_is_room(tmp_path: Path) -> None:
+    """Calls, their texts and their engine."""
+    memo = Memo(tmp_path / "m.sqlite")
+    memo._db = disk = Full(memo._db)  # type: ignore[assignment]
+    memo.put(OTHER, asking(1), Completion("one"), 0)
+    with pytest.raises(StorageError, match="disk is full"):
+        memo.flush()
+    assert memo.get(call_key(OTHER, asking(1))) == Completion("one")
+    disk.full = False
+    memo.put(OTHER, asking(2), Completion("two"), 0)
+    memo.close()
+    again = Memo(tmp_path / "m.sqlite", read_only=True)
+    assert again.knows(OTHER)
+    assert {call.key: call.request for call in again.calls()} == {
+        call_key(OTHER, asking(n)): asking(n).payload() for n in (1, 2)
+    }
+    again.close()
+
+
+def test_half_a_character_from_a_server_loses_nothing(tmp_path: Path) -> None:
+    """Servers send halves of surrogate pairs in JSON; SQLite takes no such text."""
+    half = "\ud83d"
+    memo = Memo(tmp_path / "m.sqlite")
+    for request in (asking(1), asking(2, LONG + half), GenerateRequest((user(half),))):
+        memo.put(OTHER, request, Completion(f"so {half}"), 0)
+    memo.close()
+    again = Memo(tmp_path / "m.sqlite", read_only=True)
+    assert again.get(call_key(OTHER, asking(2, LONG + half))) == Completion(f"so {half}")
+    assert LONG + half in [m["content"] for call in again.calls() for m in call.request["messages"]]
+    again.close()
+
+
+def test_two_processes_may_write_the_same_memo(tmp_path: Path) -> None:
+    """Two previews in one folder: each has its own calls and both have the shared texts."""
+    code = (
+        "import sys; from solon.memo import Memo, Cost; from solon.types import *;"
+        "m = Memo(sys.argv[1]); f = Fingerprint('e', 'm'); who = sys.argv[2];"
+        "[(m.put(f, GenerateRequest((user('shared ' * 99), user(f'{who} {i}'))), Completion(who), 0), m.flush())"
+        " for i in range(60)]; m.note_cost(f, 'judge', Cost(60, 1, 2, 3, 0.5)); m.close()"
+    )
+    path = str(tmp_path / "m.sqlite")
+    both = [subprocess.Popen([sys.executable, "-c", code, path, who]) for who in "ab"]
+    assert [process.wait() for process in both] == [0, 0]
+    memo = Memo(path, read_only=True)
+    assert len(memo) == len(list(memo.calls())) == 120
+    assert memo.cost(OTHER, "judge") == Cost(120, 2, 4, 6, 1.0)
+    memo.close()
+
+
+# --- what calls cost ----------------------------------------------------------------------------------------
+
+
+def test_costs_add_up_by_engine_and_role(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "m.sqlite")
+    for seconds in (1.5, 2.0):
+        memo.note_cost(OTHER, "judge", Cost(2, 400, 100, 10, seconds))
+    memo.note_cost(OTHER, "reviser", Cost(2**40, 2**50, 2**50, 2**50, 1e9))
+    assert memo.cost(OTHER, "judge") == Cost(4, 800, 200, 20, 3.5)
+    assert memo.cost(OTHER, "reviser") == Cost(2**40, 2**50, 2**50, 2**50, 1e9)
+    assert memo.cost(Fingerprint("e", "n"), "judge") is None
+    memo.close()
+
+
+def test_usage_notes_only_what_is_new_and_only_live_calls(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "m.sqlite")
+    engine, usage = counted(memo)
+    roles = {"reviser": ENGINE.fingerprint}
+    for request in (HELLO, HELLO, GenerateRequest((user("hello again"),))):
+        asyncio.run(engine.generate(request))
+        usage.note_in(memo, roles)
+        usage.note_in(memo, roles)
+    cost = memo.cost(ENGINE.fingerprint, "reviser")
+    assert cost is not None
+    assert (cost.calls, cost.characters, cost.prompt_tokens, cost.completion_tokens) == (2, 16, 3, 2)
+    assert cost.seconds == pytest.approx(usage.of("reviser").seconds)
+    memo.close()
+
+
+# --- reading only ---------------------------------------------------------------------------------------------
+
+
+def test_a_reader_changes_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    memo = Memo(path)
+    memo.put(OTHER, HELLO, Completion("x"), 0)
+    memo.close()
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    reader = Memo(path, read_only=True)
+    assert reader.knows(OTHER)
+    reader.put(OTHER, PICK, Choice((-0.1, -2.0)), 0)
+    for write in (reader.flush, lambda: reader.note_cost(OTHER, "judge", Cost(1, 1, 1, 1, 1.0))):
+        with pytest.raises(StorageError):
+            write()
+    reader._pending.clear()
+    reader.close()
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m.sqlite"]
+    Memo(tmp_path / "none.sqlite", read_only=True).close()
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_reader_sees_what_a_writer_commits(tmp_path: Path) -> None:
+    writer = Memo(tmp_path / "m.sqlite")
+    reader = Memo(tmp_path / "m.sqlite", read_only=True)
+    for n in range(3):
+        writer.put(OTHER, asking(n), Completion(str(n)), 0)
+        writer.flush()
+        assert reader.get(call_key(OTHER, asking(n))) == Completion(str(n))
+    reader.close()
+    writer.put(OTHER, asking(9), Completion("9"), 0)
+    writer.close()
+    assert len(Memo(tmp_path / "m.sqlite")) == 4
+
+
+@pytest.mark.parametrize("tables", [(), ("engines",), ("engines", "calls"), ("engines", "calls", "texts")])
+def test_a_file_of_an_older_version_or_without_tables_is_read(tmp_path: Path, tables: tuple[str, ...]) -> None:
+    path = tmp_path / "m.sqlite"
+    memo = Memo(path)
+    memo.put(OTHER, HELLO, Completion("x"), 0)
+    memo.close()
+    with sqlite3.connect(path) as db:
+        for name in {"engines", "calls", "texts", "costs"} - set(tables):
+            db.execute(f"drop table {name}")
+    db.close()
+    for read_only in (True, False):
+        memo = Memo(path, read_only=read_only)
+        assert memo.cost(OTHER, "judge") is None
+        assert memo.knows(OTHER) == ("engines" in tables)
+        assert (memo.get(call_key(OTHER, HELLO)) is not None) == ("calls" in tables)
+        assert len(memo) == len(list(memo.calls())) == ("calls" in tables)
+        memo.close()
+
+
+def test_a_file_that_is_no_memo_is_refused_by_readers_too(tmp_path: Path) -> None:
+    (tmp_path / "m.sqlite").write_text("these are not the bytes you are looking for" * 50)
+    with pytest.raises(DataError, match="not a memo"):
+        Memo(tmp_path / "m.sqlite", read_only=True)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StorageError, match="cannot use the memo"):
+        Memo(tmp_path / "folder", read_only=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import shutil
+import sqlite3
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +16,17 @@ import pytest
 from ruamel.yaml import YAML
 
 import solon.cli
+from histories import Asked, History, Stopped
 from recipes_for_tests import write_prompts
+from solon.engines.scripted import ScriptedEngine
+from solon.errors import ConfigError, DataError, PromptTooLong
+from solon.memo import Cost, Memo
 from solon.pipeline.plan import Plan, make_plan
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
+from solon.runs import Run
+from solon.types import Choice, ChooseRequest, Completion, GenerateRequest
 
 LAW = """
 name: small
@@ -195,3 +206,391 @@ def test_a_policy_without_weights_can_only_make_data(recipe: Path, monkeypatch: 
     assert "has no weights here to train" in capsys.readouterr().err
     assert cli(monkeypatch, "plan", recipe, "--until", "nowhere") == 2
     assert "choose one of revisions, sft" in capsys.readouterr().err
+
+
+# --- any history of edits and runs -----------------------------------------------------------------------
+
+
+def check(history: History, asked: Asked, until: str) -> None:
+    """Plan, run, and compare the two: steps, calls of each role, rows; then nothing is left to do."""
+    recipe = history.recipe()
+    made = make_plan(recipe, history.out, until)
+    before = asked.calls()
+    try:
+        manifest = run_recipe(recipe, history.out, Progress(quiet=True), until)
+    except DataError:  # no chain gave a revision, or no verdict could be read
+        return
+    after = asked.calls()
+    for role in {*after, *(role for step in made.steps for role in step.calls)}:
+        live = after.get(role, 0) - before.get(role, 0)
+        assert counted(made, role, "to_make") <= live <= counted(made, role, "open"), role
+    assert not asked.twice()
+    unchanged = {step["step"]: step["unchanged"] for step in manifest["steps"]}
+    for step in made.steps:
+        if step.state == "unchanged":
+            assert unchanged[step.name]
+            continue
+        # Only a step that waits for another may turn out to be as it was.
+        assert not unchanged[step.name] or all(why.startswith("waits for") for why in step.why)
+        facts = json.loads((history.out / f"steps/{step.name}.json").read_text())["facts"]
+        rows = sum(facts["mix"].values()) if "mix" in facts else facts.get("labelled", 0)
+        assert step.rows is not None
+        assert rows <= step.rows
+    assert not make_plan(recipe, history.out, until).to_run
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["whole", "stopped"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plan_foretells_the_run_after_any_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, stopped: bool
+) -> None:
+    """Edits of the constitution, the prompts, the settings and the roles; some runs are stopped half-way."""
+    asked, history = Asked(monkeypatch), History(tmp_path, seed)
+    chance = random.Random(1000 + seed)
+    for turn in range(7):
+        for _ in range(chance.randint(1, 2) if turn else 0):
+            history.edit()
+        if stopped and chance.random() < 0.4:
+            asked.stop_after = chance.randrange(30)
+            with suppress(Stopped, DataError):
+                run_recipe(history.recipe(), history.out, Progress(quiet=True), "preferences")
+            asked.stop_after = None
+            if chance.random() < 0.5:
+                history.edit()
+        check(history, asked, chance.choice(["preferences", "preferences", "revisions", "judge"]))
+
+
+def test_equal_calls_are_made_once_and_counted_once(recipe: Path) -> None:
+    """The same text under two ids; the same engine in two roles; greedy answers, of which both are the same."""
+    rows = [{"id": f"q{n}", "prompt": f"ask {n % 3}", "split": "train"} for n in range(12)]
+    (recipe.parent / "red_team.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for overrides in ((), ("rl_cai.answers.temperature=0", "sl_cai.draft.temperature=0"), ("rl_cai.ask=likelihood",)):
+        shutil.rmtree(recipe.parent / "out", ignore_errors=True)
+        made, done = plan(recipe, *overrides), live(run(recipe, *overrides))
+        for role in ("drafter", "responder"):
+            assert counted(made, role, "to_make") == done[role]
+    # Greedy: the responder's answers are the drafter's own.
+    overrides = ("rl_cai.answers.temperature=0", "sl_cai.draft.temperature=0")
+    shutil.rmtree(recipe.parent / "out")
+    assert counted(plan(recipe, *overrides), "responder", "to_make") == 0
+
+
+def test_an_edit_taken_back_leaves_nothing_to_make(recipe: Path) -> None:
+    """The chains of the edit are taken up again in their midst; the pair is still of the draft."""
+    overrides = ("sl_cai.revision.rounds=4", "roles.reviser={engine: scripted}")
+    run(recipe, *overrides)
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    run(recipe, *overrides)
+    edit(recipe, "A good reply is short.", "A good reply is brief.")
+    made = plan(recipe, *overrides)
+    assert [s.state for s in made.steps] == ["to run", "to run"]
+    assert (made.total("to_make"), made.total("at_most")) == (0, 0)
+    assert sum(live(run(recipe, *overrides)).values()) == 0
+
+
+@pytest.mark.parametrize("after", [0, 15, 300])
+def test_a_run_stopped_half_way_is_not_taken_for_a_finished_one(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Its constitution lies in the folder, beside files that were made under the one before."""
+    run(recipe)
+    asked = Asked(monkeypatch, failures=0)
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    total = plan(recipe).total("to_make")
+    edit(recipe, "harms nobody.", "hurts nobody.")
+    asked.stop_after = after
+    with suppress(Stopped):
+        run(recipe)
+    asked.stop_after, asked.keys = None, {}
+    made = plan(recipe)
+    assert after == 300 or made.total("to_make") >= total > 0
+    run(recipe)
+    assert made.total("to_make") <= sum(asked.calls().values()) <= made.total("to_make") + made.total("at_most")
+    assert not plan(recipe).to_run
+
+
+def test_labels_of_chains_that_have_been_made_anew_since_are_not_taken_for_stored(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run stopped between revisions and labels."""
+    babble = "roles.reviser={engine: scripted}"
+    run(recipe, babble)
+    edit(recipe, "principles:\n", "principles:\n  - {id: kind, text: A good reply is kind., phases: revise}\n")
+    run_recipe(load_recipe(str(recipe), (babble,)), recipe.parent / "out", Progress(quiet=True), "revisions")
+    made = plan(recipe, babble)
+    assert [s.state for s in made.steps] == ["unchanged", "to run"]
+    assert made.steps[1].why == ("revisions came out differently",)
+    assert counted(made, "judge", "to_make") == live(run(recipe, babble))["judge"] > 0
+
+
+def test_labels_that_failed_are_counted_when_their_principle_changes(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They leave no row, but are asked again."""
+    choose = ScriptedEngine.choose
+
+    async def unreadable(engine: ScriptedEngine, request: ChooseRequest) -> Choice:
+        half = "brief" in request.messages[-1].content
+        return Choice((), 3, "hm") if half else await choose(engine, request)
+
+    monkeypatch.setattr(ScriptedEngine, "choose", unreadable)
+    assert run(recipe)["steps"][1]["unchanged"] is False
+    assert json.loads((recipe.parent / "out/steps/preferences.json").read_text())["facts"]["failed"] > 5
+    edit(recipe, "A good reply is brief.,", "A good reply is brief., comparison_question: Which is the shorter one?,")
+    made = plan(recipe)
+    assert counted(made, "judge", "to_make") == live(run(recipe))["judge"] > 5
+
+
+@pytest.mark.parametrize("share", [0.02, 0.25, 0.9])
+def test_rows_to_learn_from_are_bounded_for_any_share_of_critiques(recipe: Path, share: float) -> None:
+    """Which chains teach critique is drawn by hash: it is not exactly that share."""
+    babble = ("roles.reviser={engine: scripted}", f"sl_cai.critique_share={share}", "sl_cai.revision.rounds=1")
+    made = plan(recipe, *babble)
+    run(recipe, *babble)
+    facts = json.loads((recipe.parent / "out/steps/revisions.json").read_text())["facts"]
+    assert made.steps[0].rows is not None
+    assert sum(facts["mix"].values()) <= made.steps[0].rows <= 20 + 4 + 40 * min(1, share + 0.3)
+
+
+# --- what a model may do to a plan --------------------------------------------------------------------------
+
+
+def test_prompts_that_do_not_fit_are_set_aside_and_then_only_perhaps_asked(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drafter reads them all, the reviser and the responder do not; no step fails for it."""
+    generate = ScriptedEngine.generate
+
+    async def short(engine: ScriptedEngine, request: GenerateRequest) -> Completion:
+        text = request.messages[-1].content
+        if any(f"red_team {n}?" in text for n in (3, 4)) and (text.startswith("<") or request.index == 1):
+            raise PromptTooLong("too long")
+        return await generate(engine, request)
+
+    monkeypatch.setattr(ScriptedEngine, "generate", short)
+    first = run(recipe)
+    assert first["quarantined"] == 2
+    facts = json.loads((recipe.parent / "out/steps/preferences.json").read_text())["facts"]
+    assert (facts["from_policy"], facts["from_revisions"]) == (18, 18)
+    assert not plan(recipe).to_run
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    made, again = plan(recipe), live(run(recipe))
+    for role in ("reviser", "responder", "judge"):
+        assert counted(made, role, "to_make") <= again[role] <= counted(made, role, "open")
+    assert counted(made, "responder", "at_most") >= 2
+
+
+def test_a_server_that_counts_no_tokens_gives_a_time_all_the_same(recipe: Path) -> None:
+    run(recipe)
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    with sqlite3.connect(recipe.parent / "out/memo.sqlite") as db:
+        db.execute("update costs set prompt_tokens = 0, completion_tokens = 0, calls = 10, seconds = 20")
+    db.close()
+    calls = plan(recipe).steps[0].calls["reviser"]
+    assert calls.seconds == pytest.approx(2.0 * calls.open)
+    assert calls.tokens_in > 0
+
+
+def test_a_limit_of_a_thousand_million_tokens_takes_no_such_memory(recipe: Path) -> None:
+    huge = 10**9
+    limits = [f"sl_cai.{part}.max_tokens={huge}" for part in ("draft", "revision", "helpful")]
+    made = plan(recipe, *limits, f"sl_cai.revision.critique_tokens={huge}", f"rl_cai.answers.max_tokens={huge}")
+    assert made.steps[0].calls["drafter"].tokens_out_most == 24 * huge
+
+
+# --- folders that are damaged, foreign or in use --------------------------------------------------------
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_plan_leaves_the_folder_and_those_beside_it_as_they_are(recipe: Path) -> None:
+    run(recipe)
+    beside = recipe.parent / "beside"
+    shutil.copytree(recipe.parent / "out", beside)
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    before = listing(recipe.parent)
+    plan(recipe)
+    make_plan(load_recipe(str(recipe), ("rl_cai.ask=pointwise",)), recipe.parent / "other", "preferences")
+    assert listing(recipe.parent) == before
+
+
+def test_a_folder_that_cannot_be_written_can_be_planned_in(recipe: Path) -> None:
+    run(recipe)
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    expected = plan(recipe).as_dict()["totals"]
+    out = recipe.parent / "out"
+    folders = [out, *(p for p in out.rglob("*") if p.is_dir())]
+    for path in out.rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    out.chmod(0o555)
+    above = [p for p in out.parents if p != Path("/") and p.stat().st_uid == os.getuid() and not p.stat().st_mode & 1]
+    was_root = os.geteuid() == 0
+    try:
+        for path in above:
+            path.chmod(path.stat().st_mode | 0o055)
+        if was_root:
+            os.seteuid(65534)  # nobody: root may write everywhere
+        found = plan(recipe).as_dict()["totals"]
+    finally:
+        if was_root:
+            os.seteuid(0)
+        for path in folders:
+            path.chmod(0o755)
+    assert found == expected
+
+
+def test_a_folder_in_use_can_be_planned_in(recipe: Path) -> None:
+    run(recipe)
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    expected = plan(recipe).as_dict()["totals"]
+    folder = Run(recipe.parent / "out")
+    memo = Memo(folder.folder / "memo.sqlite")
+    with folder.locked():
+        memo.note_cost(ScriptedEngine.load(None).fingerprint, "nobody", Cost(1, 1, 1, 1, 1.0))
+        assert plan(recipe).as_dict()["totals"] == expected
+    memo.close()
+
+
+def test_a_memo_of_an_older_version_is_read(recipe: Path) -> None:
+    run(recipe)
+    with sqlite3.connect(recipe.parent / "out/memo.sqlite") as db:
+        db.execute("drop table costs")
+        db.execute("drop table texts")
+    db.close()
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    made = plan(recipe)
+    assert made.steps[0].calls["reviser"].seconds is None  # nothing is known of what calls cost
+    assert counted(made, "drafter", "to_make") == 0
+
+
+@pytest.mark.parametrize("lost", ["gone", "empty"])
+def test_without_the_memo_every_call_is_made_again(recipe: Path, lost: str) -> None:
+    first = live(run(recipe))
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    memo = recipe.parent / "out/memo.sqlite"
+    memo.unlink() if lost == "gone" else memo.write_bytes(b"")
+    made = plan(recipe)
+    assert counted(made, "drafter", "stored") == counted(made, "reviser", "stored") == 0
+    assert counted(made, "drafter", "to_make") == live(run(recipe))["drafter"] == first["drafter"]
+
+
+def test_a_script_that_was_edited_has_nothing_stored(recipe: Path) -> None:
+    """The recipe names the same file; its answers are others."""
+    run(recipe)
+    (recipe.parent / "script.yaml").write_text("name: steady\nrules: [{match: Rewrite, reply: Sorry.}]\n")
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    made = plan(recipe)
+    assert counted(made, "reviser", "stored") == 0
+    assert counted(made, "reviser", "to_make") <= live(run(recipe))["reviser"] <= counted(made, "reviser", "open")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("recipe.yaml", None),
+        ("recipe.yaml", "name: [1"),
+        ("recipe.yaml", "name: x\nfrom: the future\n"),
+        ("manifest.json", "{"),
+        ("constitution.json", "[]"),
+        ("sl_cai/revisions.parquet", "torn"),
+        ("rl_cai/preferences.parquet", None),
+        ("steps/revisions.json", "{"),
+        ("steps/preferences.json", '{"key": "k"}'),
+    ],
+)
+def test_a_damaged_folder_is_planned_as_it_would_be_run(recipe: Path, name: str, content: str | None) -> None:
+    run(recipe)
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    path = recipe.parent / "out" / name
+    path.unlink() if content is None else path.write_text(content)
+    made, done = plan(recipe), live(run(recipe))
+    for role, calls in done.items():
+        assert counted(made, role, "to_make") <= calls <= counted(made, role, "open")
+    assert not plan(recipe).to_run
+
+
+def test_records_of_another_version_are_said_to_be(recipe: Path) -> None:
+    run(recipe)
+    path = recipe.parent / "out/steps/preferences.json"
+    record = json.loads(path.read_text())
+    del record["inputs"]
+    path.write_text(json.dumps(record))
+    assert plan(recipe).steps[1].why == ("made by another version of Solon",)
+    path.write_text("{")
+    assert plan(recipe).steps[1].why == ("its record is damaged",)
+
+
+def test_a_run_folder_may_be_named_as_a_constitution_of_the_library(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(recipe.parent)
+    loaded = load_recipe(str(recipe))
+    run_recipe(loaded, Path("balanced"), Progress(quiet=True), "preferences")
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    made = make_plan(loaded, Path("balanced"), "preferences")
+    assert [line.split()[:2] for line in made.changes] == [["brief", "reworded:"]]
+
+
+# --- recipes at the edge ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["revise", "compare"])
+def test_a_constitution_without_principles_for_a_phase_is_refused_in_one_line(recipe: Path, phase: str) -> None:
+    law = recipe.parent / "law.yaml"
+    law.write_text(law.read_text().replace("aim:", f"phases: {phase}, aim:"))
+    other = {"revise": "compare", "compare": "revise"}[phase]
+    for attempt in (plan, run):
+        with pytest.raises(ConfigError, match=f"small has no principle with the phase '{other}'") as stop:
+            attempt(recipe)
+        assert "\n" not in str(stop.value)
+    if phase == "revise":
+        assert make_plan(load_recipe(str(recipe)), recipe.parent / "out", "revisions").steps
+
+
+def test_without_policy_answers_no_responder_is_needed(recipe: Path) -> None:
+    """Nor its weights: the recipe names none."""
+    none = ("rl_cai.policy_pairs=0", "roles.responder=null")
+    assert [s.name for s in plan(recipe, *none).steps] == ["revisions", "preferences"]
+    assert "responder" not in run(recipe, *none)["calls"]
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    made = plan(recipe, *none)
+    assert counted(made, "judge", "stored") > 0
+
+
+def weights(folder: Path) -> Path:
+    """A folder that looks like a model; a plan never opens it."""
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def test_answers_of_a_model_to_be_trained_again_are_perhaps_stored(recipe: Path) -> None:
+    """Trained on the same rows it comes out the same; never trained, its answers are certain to be made."""
+    model = f"roles.policy={{engine: transformers, model: {weights(recipe.parent / 'model')}}}"
+    others = tuple(f"roles.{role}={{engine: scripted}}" for role in ("drafter", "judge"))
+    loaded, out = load_recipe(str(recipe), (model, *others)), recipe.parent / "out"
+    heldout = PROMPTS // 3 + 2
+    fresh = make_plan(loaded, out).steps[-1]
+    assert {role: (c.to_make, c.at_most) for role, c in fresh.calls.items()} == {
+        f"policy ({name})": (heldout, 0) for name in ("base", "sl_cai", "rl_cai")
+    }
+    adapter = out / "sl_cai/model/adapter_model.safetensors"
+    adapter.parent.mkdir(parents=True)
+    adapter.write_bytes(b"adapter")
+    Run(out).finish("sft", "key", {"seed": "another"}, [adapter.parent], {"size": 1, "seconds": 1.0})
+    again = make_plan(loaded, out).steps[-1]
+    assert {role: (c.to_make, c.at_most) for role, c in again.calls.items()} == {
+        "policy (base)": (heldout, 0),
+        "policy (sl_cai)": (0, heldout),
+        "policy (rl_cai)": (heldout, 0),
+    }
+
+
+def test_a_recipe_that_cannot_be_run_leaves_no_memo_open(recipe: Path) -> None:
+    run(recipe)
+    (recipe.parent / "red_team.jsonl").write_text("")
+    with pytest.raises(DataError, match="no usable row"):
+        plan(recipe)

@@ -29,8 +29,8 @@ from solon.pipeline.steps.evaluate import measure
 from solon.report import summarise, write_report
 from solon.report.material import read_material
 from solon.report.words import amount, amount_change, change, excerpt, points, share
-from solon.units import duration
 from solon.types import Preference, Revision, Verdict
+from solon.units import duration
 
 HOSTILE = (
     "<script>alert(1)</script></style></details><img src=x onerror=alert(2)> "
@@ -362,6 +362,9 @@ def test_same_run_gives_the_same_report(folder: Path, page: str) -> None:
 
 def test_summary_is_plain_and_says_where_to_go(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = folder / "report.html"
+    summarise(folder, report)
+    assert "solon serve" not in capsys.readouterr().out  # there is no policy to talk to
+    (folder / "rl_cai/policy").mkdir(parents=True)
     summarise(folder, report)
     out = capsys.readouterr().out
     assert f"\nreport: {report}\n" in out

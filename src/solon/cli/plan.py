@@ -83,9 +83,8 @@ def _headline(step: StepPlan) -> str:
     parts = ["; ".join(step.why)]
     if step.rows and not step.calls:
         parts.append(f"{'≤ ' if step.rows_at_most else ''}{step.rows:,} rows")
-    if not step.calls:
-        if step.seconds != 0:
-            parts.append("time not measured yet" if step.seconds is None else _time(step.seconds))
+    if not step.calls and step.seconds != 0:
+        parts.append("time not measured yet" if step.seconds is None else _time(step.seconds))
     return f"[yellow]+[/] [bold]{step.name}[/] [dim]{', '.join(parts)}[/]"
 
 
@@ -102,13 +101,21 @@ def _cells(role: str, calls: Calls) -> tuple[str, ...]:
     out = f"~{calls.tokens_out:,.0f}" if usual else f"≤ {calls.tokens_out_most:,.0f}" if calls.tokens_out_most else ""
     return (
         role,
-        f"{calls.stored:,}",
-        f"{'≤ ' if calls.at_most else ''}{calls.open:,}",
+        f"{'~' if calls.sampled else ''}{calls.stored:,}",
+        _to_make(calls),
         f"~{calls.tokens_in:,.0f}",
         out,
         "?" if calls.seconds is None else _time(calls.seconds),
         "" if calls.money is None else _money(calls.money),
     )
+
+
+def _to_make(calls: Calls) -> str:
+    """What is certain and what it may come to; with ~ where some records stand for the others."""
+    about = "~" if calls.sampled else ""
+    if not calls.at_most:
+        return f"{about}{calls.to_make:,}"
+    return f"{about}{calls.to_make:,}–{calls.open:,}" if calls.to_make else f"≤ {calls.open:,}"
 
 
 def _money(amount: float) -> str:
@@ -132,11 +139,14 @@ def _summary(made: Plan) -> list[str]:
         f"{len(to_run)} {'step' if len(to_run) == 1 else 'steps'} to run, {len(made.steps) - len(to_run)} unchanged",
         f"{'at most ' if made.total('at_most') else ''}{calls:,} calls to make, {made.total('stored'):,} stored",
     ]
-    said += [f"about {_time(known)}{' for what was measured' if unknown else ''}"] if known else []
+    said += ["under a second"] if 0 < known < 1 else []
+    said += [f"about {_time(known)}{' for what was measured' if unknown else ''}"] if known >= 1 else []
     said += [f"cost about {_money(sum(money))}"] if money else []
     lines = [f"[bold]Plan:[/] {'; '.join(said)}."]
     if made.total("at_most"):
-        lines.append("[dim]≤ upper bound: these calls depend on text that is not made yet.[/]")
+        lines.append("[dim]≤ and –: up to so many, for those calls depend on text that is not made yet.[/]")
+    if any(c.sampled for s in made.steps for c in s.calls.values()):
+        lines.append("[dim]~ counts: of very many records some were looked up and stand for the others.[/]")
     if unknown:
         lines.append(f"[dim]No time for {', '.join(unknown)}: not measured in this folder or one beside it.[/]")
     if made.total("unanswered"):

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from scipy.stats import binomtest, false_discovery_control, fisher_exact
-
 from solon.evaluation.rates import Rate
 
 LEVEL = 0.05
@@ -87,6 +85,8 @@ def against_others(family: Family, found: Sequence[Counted]) -> list[Oddity]:
 
     def p_value(c: Counted) -> float:
         rest = [hits - c.hits, n - c.n - hits + c.hits]
+        from scipy.stats import fisher_exact
+
         return float(fisher_exact([[c.hits, c.n - c.hits], rest]).pvalue)
 
     def odd(c: Counted) -> bool:
@@ -100,6 +100,8 @@ def against_expected(family: Family, found: Sequence[Counted]) -> list[Oddity]:
     found = [c for c in found if c.n]
 
     def p_value(c: Counted) -> float:
+        from scipy.stats import binomtest
+
         return float(binomtest(c.hits, c.n, c.expected).pvalue)
 
     def odd(c: Counted) -> bool:
@@ -117,6 +119,8 @@ def _significant(
 ) -> list[Oddity]:
     if not found:
         return []
+    from scipy.stats import false_discovery_control
+
     corrected: Any = false_discovery_control([p_value(c) for c in found])
     return [
         _oddity(family, c, others(c), float(p)) for c, p in zip(found, corrected, strict=True) if p < LEVEL and odd(c)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, bootstrap
+
+from solon.intervals import wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,13 @@ def rate(hits: Sequence[bool]) -> Rate:
     """Share of true items, Wilson interval. Raises ValueError when there is none."""
     if not hits:
         raise ValueError("no items to take a share of")
-    interval = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
-    return Rate(sum(hits) / len(hits), float(interval.low), float(interval.high), len(hits))
+    return Rate(sum(hits) / len(hits), *wilson(sum(hits), len(hits)), len(hits))
 
 
 def difference(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Rate:
     """Mean of after - before over the same items; bootstrap over items (percentile, 2,000 resamples)."""
+    from scipy.stats import bootstrap
+
     gaps = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
     mean = float(gaps.mean())
     if np.all(gaps == gaps[0]):

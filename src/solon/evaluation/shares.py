@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from solon.evaluation.rates import Rate
+from solon.intervals import wilson
 
 Floats = NDArray[np.float64]
 Z = 1.959963984540054  # 95% of a normal distribution lie within so many standard deviations
@@ -18,8 +18,7 @@ def share_of(hits: int, n: int) -> Rate | None:
     """`hits` of `n` with the Wilson interval; None of nothing."""
     if n == 0:
         return None
-    interval = binomtest(hits, n).proportion_ci(method="wilson")
-    return Rate(hits / n, float(interval.low), float(interval.high), n)
+    return Rate(hits / n, *wilson(hits, n), n)
 
 
 def mean_of(values: Floats) -> Rate | None:

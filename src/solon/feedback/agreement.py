@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy.stats import binomtest
-
+from solon.intervals import wilson
 from solon.types import Preference
 
 
@@ -38,10 +37,7 @@ class Agreement:
     @property
     def interval(self) -> tuple[float, float]:
         """95% Wilson interval of `rate`."""
-        if not self.pairs:
-            return 0.0, 1.0
-        ci = binomtest(self.right, self.pairs).proportion_ci(method="wilson")
-        return float(ci.low), float(ci.high)
+        return wilson(self.right, self.pairs)
 
     def as_dict(self) -> dict[str, Any]:
         low, high = self.interval

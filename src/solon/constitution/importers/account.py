@@ -48,9 +48,7 @@ def noted(found: Found, written: Written, entries: Sequence[Entry]) -> tuple[str
             notes.append(f"none serves {step}: a run needs some; add them, or widen `phases` where the text fits")
     if written.exemplars:
         count = len(written.exemplars.revision)
-        notes.append(
-            f"demonstrations of critique and revision: {count}; they replace the shipped ones of that kind"
-        )
+        notes.append(f"demonstrations of critique and revision: {count}; they replace the shipped ones of that kind")
     return (*notes, *dict.fromkeys(found.notes))
 
 

@@ -83,9 +83,9 @@ async def _reuse(
     difference = compare(law, context.constitution)
     look = Look(difference, "compare", recipe.seed, recipe.rl_cai.exemplars, recipe.rl_cai.principles)
     context.looked_at.add("compare")
-    stays = _staying(context, chains, changed)
+    responder = _unchanged_responder(context, changed)
+    stays = _staying(context, chains, changed, responder is not None)
     path, dealt, again = context.path("rl_cai/preferences.parquet"), set(), []
-    responder = context.counting("responder") if _same_answers(context, changed) else None
     for row in batches(path, DRAWN):
         if not stays(row):
             continue
@@ -104,12 +104,22 @@ async def _reuse(
     return dealt
 
 
-def _staying(context: PlanContext, chains: Chains | None, changed: set[str]) -> Callable[[dict[str, Any]], bool]:
-    """Whether the replies of a stored label are those that a run would compare."""
+def _unchanged_responder(context: PlanContext, changed: set[str]) -> CountingEngine | None:
+    """The responder where all that it answered stays as it is."""
+    if context.recipe.rl_cai.policy_pairs == 0 or not changed <= SAME_ANSWERS:
+        return None  # none is asked, and there may be none
+    engine = context.counting("responder")
+    return engine if engine.remembered() else None
+
+
+def _staying(
+    context: PlanContext, chains: Chains | None, changed: set[str], answers: bool
+) -> Callable[[dict[str, Any]], bool]:
+    """Whether the replies of a stored label are those that a run would compare; `answers`: the policy's are."""
     prompts = context.prompts_of("red_team", "train")
     known = {p.id for p in prompts}
     same = known if "prompts" not in changed else _same_texts(context, {p.id: p.text for p in prompts})
-    answered = {p.id for p in prompts[: context.recipe.rl_cai.policy_pairs]} if changed <= SAME_ANSWERS else set()
+    answered = {p.id for p in prompts[: context.recipe.rl_cai.policy_pairs]} if answers else set()
 
     def stays(row: dict[str, Any]) -> bool:
         if row["source"] == "policy":

@@ -19,7 +19,7 @@ class Rates:
 
     def __init__(self, folder: Path, memo: Memo) -> None:
         self._memo, self._folder = memo, folder
-        beside = {p.parent: _changed(p.parent) for p in folder.parent.glob("*/memo.sqlite") if p.parent != folder}
+        beside = {p.parent: _changed(p) for p in folder.parent.glob("*/memo.sqlite") if p.parent != folder}
         self._beside = sorted(beside, key=lambda p: beside[p], reverse=True)
         self._known: dict[tuple[str, str], Cost | None] = {}
 
@@ -54,9 +54,9 @@ class Rates:
         return None
 
 
-def _changed(folder: Path) -> float:
-    """When a folder changed, in seconds; 0 when it has just gone."""
+def _changed(memo: Path) -> float:
+    """When a memo changed, in seconds; 0 when it has just gone."""
     try:
-        return folder.stat().st_mtime
+        return memo.stat().st_mtime
     except OSError:
         return 0.0
