@@ -310,3 +310,30 @@ def test_requests_of_one_phase_are_no_business_of_the_other() -> None:
     assert law.used_in("compare") != asked.used_in("compare")
     sourced = law.model_copy(update={"description": "d", "version": "9.0.0"})
     assert (law.used_in("revise"), law.used_in("compare")) == (sourced.used_in("revise"), sourced.used_in("compare"))
+
+
+# --- names and files at the edge ------------------------------------------------------------------------
+
+
+def test_an_id_used_twice_is_refused_at_its_second_line(base: Path) -> None:
+    path = law(base, "name: x\nprinciples:\n  - {id: a, text: t}\n  - {id: b, text: t}\n  - {id: a, text: t}\n")
+    assert refused(path) == f"constitution: {path}:5: two principles have the id 'a'; ids must be unique"
+
+
+@pytest.mark.parametrize("size", [300, 5000])
+def test_names_too_long_for_a_file_name_no_file(base: Path, size: int) -> None:
+    name = "x" * size
+    assert "no such file" in refused(Path(name))
+    assert "no such file" in refused(Path(f"{name}.md"))
+    assert "extends: no such file" in refused(law(base, f"name: x\nextends: {name}\n"))
+
+
+def test_a_file_without_end_is_refused() -> None:
+    """A device says that it holds nothing."""
+    assert "the limit is 500,000" in refused(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("content", [b"[]", b"\xff", b"{", b"[" * 100_000, b'{"name": "x"}'])
+def test_a_damaged_constitution_of_a_run_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "constitution.json").write_bytes(content)
+    assert f"{tmp_path}/constitution.json: cannot be read" in refused(tmp_path)

@@ -8,7 +8,7 @@ changes. Nothing is asked: the run's files say what was drawn.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class Touched:
         """Share touched either way, in [0, 1]."""
         return (self.direct + self.through) / self.total if self.total else 0.0
 
+    def as_dict(self) -> dict[str, Any]:
+        named = {name: getattr(self, name) for name in ("total", "direct", "through")}
+        # Not by dataclasses.asdict, which counts the items of a Counter.
+        return {**named, "reworded": dict(self.reworded), "moved": dict(self.moved)}
+
 
 @dataclass(slots=True)
 class Impact:
@@ -60,7 +65,13 @@ class Impact:
     models: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "chains": self.chains,
+            "chains_total": self.chains_total,
+            "revisions": self.revisions.as_dict(),
+            "labels": self.labels.as_dict(),
+            "models": list(self.models),
+        }
 
 
 def impact(folder: Path, difference: Difference) -> Impact:
