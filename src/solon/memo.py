@@ -11,6 +11,7 @@ import json
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, dataclass
@@ -22,6 +23,7 @@ from solon.types import Answer, Choice, Completion, Fingerprint, Request, digest
 
 COMMIT_SECONDS = 0.25
 COMMIT_ROWS = 256
+LOCK_SECONDS = 5  # as long as sqlite3 waits for the other locks
 SHARED_CHARS = 200  # messages this long are stored once, however many calls hold them
 REMEMBERED = 4096  # shared messages known to be stored
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -39,6 +41,19 @@ _SCHEMA = "".join(
     f"create table if not exists {name} ({columns}){'' if name == 'engines' else ' without rowid'};\n"
     for name, columns in _TABLES.items()
 )
+
+
+def _log_ahead(db: sqlite3.Connection) -> None:
+    """Switch WAL on. Where two processes open a new file at once SQLite does not wait for the other, so we do."""
+    for _ in range(LOCK_SECONDS * 20):
+        try:
+            db.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        time.sleep(0.05)
+    db.execute("pragma journal_mode=wal")
 
 
 def call_key(fingerprint: Fingerprint, request: Request) -> str:
@@ -115,7 +130,7 @@ class Memo:
             return self._readable()
         db = sqlite3.connect(":memory:" if read_only else self.path, check_same_thread=False)
         try:
-            db.execute("pragma journal_mode=wal")
+            _log_ahead(db)
             db.execute("pragma synchronous=normal")
             db.executescript(_SCHEMA)
         except sqlite3.Error:

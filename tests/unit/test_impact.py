@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -151,6 +151,7 @@ def test_what_a_change_touches_is_what_draws_or_reads_otherwise(run: Path, ensem
         assert found.labels.total == 60
 
 
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["no-harm", "real-help", "no-lies"]), unique=True), st.floats(0.1, 9), st.booleans())
 def test_any_edit_is_counted_right(run: Path, words: list[str], weight: float, add: bool) -> None:
     principles = [{**p, "text": f"{p['text']} Indeed."} if p["id"] in words else p for p in changed(weight=weight)]

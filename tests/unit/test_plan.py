@@ -18,9 +18,12 @@ from ruamel.yaml import YAML
 import solon.cli
 from histories import Asked, History, Stopped
 from recipes_for_tests import write_prompts
+from solon.constitution import load_constitution
+from solon.constitution.diff import compare
 from solon.engines.scripted import ScriptedEngine
 from solon.errors import ConfigError, DataError, PromptTooLong
 from solon.memo import Cost, Memo
+from solon.pipeline.impact import changes_said, impact
 from solon.pipeline.plan import Plan, make_plan
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
@@ -350,6 +353,34 @@ def test_rows_to_learn_from_are_bounded_for_any_share_of_critiques(recipe: Path,
     facts = json.loads((recipe.parent / "out/steps/revisions.json").read_text())["facts"]
     assert made.steps[0].rows is not None
     assert sum(facts["mix"].values()) <= made.steps[0].rows <= 20 + 4 + 40 * min(1, share + 0.3)
+
+
+def test_a_plan_and_a_difference_say_the_same_of_what_a_change_touches(recipe: Path) -> None:
+    """Labels too whose chain is touched as well."""
+    run(recipe, "roles.reviser={engine: scripted}")
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    edit(recipe, "principles:\n", "principles:\n  - {id: kind, text: A good reply is kind., aim: helpful}\n")
+    difference = compare(load_constitution(recipe.parent / "out"), load_constitution(recipe.parent / "law.yaml"))
+    said = plan(recipe, "roles.reviser={engine: scripted}").changes
+    assert said == changes_said(difference, impact(recipe.parent / "out", difference))
+    assert len(said) == 2
+
+
+def test_of_very_many_records_some_stand_for_the_others(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("solon.pipeline.plan.counting.EXACT", 6)
+    monkeypatch.setattr("solon.pipeline.plan.counting.LOOKED_UP", 5)
+    babble = "roles.reviser={engine: scripted}"
+    made = plan(recipe, babble)
+    assert counted(made, "drafter", "to_make") == 20 + 4
+    assert made.steps[0].calls["drafter"].sampled
+    first = live(run(recipe, babble))
+    assert not plan(recipe, babble).to_run
+    edit(recipe, "A good reply is brief.", "A good reply is short.")
+    made = plan(recipe, babble)
+    for role in ("reviser", "judge"):
+        assert counted(made, role, "stored") + counted(made, role, "open") == pytest.approx(first[role], rel=0.1)
+    again = live(run(recipe, babble))
+    assert again["reviser"] / 2 < counted(made, "reviser", "open") < again["reviser"] * 2  # of 5 for 11
 
 
 # --- what a model may do to a plan --------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def _to_make(calls: Calls) -> str:
     about = "~" if calls.sampled else ""
     if not calls.at_most:
         return f"{about}{calls.to_make:,}"
-    return f"{about}{calls.to_make:,}–{calls.open:,}" if calls.to_make else f"≤ {calls.open:,}"
+    return f"{about}{calls.to_make:,}–{calls.open:,}" if calls.to_make else f"{about}≤ {calls.open:,}"
 
 
 def _money(amount: float) -> str:

@@ -87,13 +87,14 @@ async def _reuse(
     stays = _staying(context, chains, changed, responder is not None)
     path, dealt, again = context.path("rl_cai/preferences.parquet"), set(), []
     for row in batches(path, DRAWN):
+        asked = [v["principle"] for v in row["verdicts"]]
+        changes = look.changes(context.touched.labels, tuple(dict.fromkeys(asked)), row["id"], "compare")
         if not stays(row):
             continue
         dealt.add(row["id"])
         if row["source"] == "policy" and responder:
             responder.calls.stored += 2
-        asked = [v["principle"] for v in row["verdicts"]]
-        if look.changes(context.touched.labels, tuple(dict.fromkeys(asked)), row["id"], "compare"):
+        if changes:
             again.append(row["id"])
         else:
             counter.keep(len(asked) * counter.calls_per_verdict)
