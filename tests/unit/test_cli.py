@@ -152,7 +152,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(recipe: Path, t
         "import solon.cli; solon.cli.main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    one_line((done.returncode, done.stdout, done.stderr), "cannot write")
+    one_line((done.returncode, done.stdout, done.stderr), "free space")
     assert not (out / "manifest.json").exists()
     assert not (out / "sl_cai/model").exists()
 
