@@ -15,8 +15,8 @@ from solon.pipeline.plan.model import Calls
 from solon.pipeline.plan.rates import TOKENS_PER_CHARACTER, Rates
 from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
 
-EXACT = 3_000  # records of a step that are all looked up; of more, LOOKED_UP stand for the rest
-LOOKED_UP = 1_000
+EXACT = 2_000  # records of a step that are all looked up; of more, LOOKED_UP stand for the rest
+LOOKED_UP = 400  # a cold disk takes milliseconds for each of their calls
 SAMPLE = 200  # records imagined in full for the size of the calls that depend on unknown text
 LONGEST = 100_000  # characters of an imagined answer, whatever the limit of tokens
 
