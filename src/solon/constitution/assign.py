@@ -10,9 +10,9 @@ whatever is added to one of them.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 
 from solon.constitution.model import Aim, Constitution, Phase, Principle
 
@@ -24,7 +24,7 @@ def _place(seed: int, record: str, step: int | str) -> bytes:
 
 def _score(place: bytes, name: bytes, weight: float) -> float:
     """How strongly `name` claims the draw at `place`: positive. Called millions of times: kept short."""
-    u = (int.from_bytes(hashlib.sha256(place + name).digest()[:8], "big") + 0.5) / 2**64  # in (0, 1)
+    u = (int.from_bytes(sha256(place + name).digest()[:8], "big") + 0.5) / 2**64  # in (0, 1)
     return -weight / math.log(min(u, 1 - 2**-53))
 
 
@@ -91,6 +91,7 @@ class Redraw:
         before = {p.id: p.weight for p in old.for_phase(phase)}
         self._kept = {p.id: p for p in new.for_phase(phase) if before.get(p.id) == p.weight}
         self._contenders = [(p, p.id.encode()) for p in new.for_phase(phase) if p.id not in self._kept]
+        self._rival = self._contenders[0][0] if len(self._contenders) == 1 else None
         self._whole = old.priorities is not None or new.priorities is not None
 
     def __call__(self, winner: str, *, seed: int, record: str, step: int | str) -> Principle:
@@ -101,6 +102,12 @@ class Redraw:
         if not self._contenders:
             return kept
         place = _place(seed, record, step)
+        if self._rival and self._rival.weight == kept.weight:
+            # Of equal weights the greater hash wins: no logarithms. Millions of draws come this way.
+            name = self._contenders[0][1]
+            mine, theirs = sha256(place + kept.id.encode()).digest()[:8], sha256(place + name).digest()[:8]
+            if mine[:6] != theirs[:6]:  # nearer ones may round to equal scores, and then ids decide
+                return kept if mine > theirs else self._rival
         best, highest = kept, _score(place, kept.id.encode(), kept.weight)
         for p, name in self._contenders:
             claim = _score(place, name, p.weight)
