@@ -31,6 +31,7 @@ def plan(
     Asks and writes nothing. Numbers marked ≤ are upper bounds, where calls depend on text not made yet.
     With --json: recipe, folder, steps (name, state, why, calls by role, rows, seconds, money), changes, totals.
     """
+    import gc
     import json
     import sys
 
@@ -40,6 +41,7 @@ def plan(
     from solon.pipeline.plan import make_plan
     from solon.pipeline.recipe import load_recipe
 
+    gc.disable()  # millions of rows pass, none in a circle; the collector would visit every prompt over and over
     try:
         loaded = load_recipe(recipe, tuple(overrides or ()))
         made = make_plan(loaded, out or Path("runs") / loaded.name, until)
@@ -48,6 +50,8 @@ def plan(
             raise
         print(f"solon: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+    finally:
+        gc.enable()
     if json_:
         print(json.dumps(made.as_dict(), indent=1, ensure_ascii=False))
     else:
