@@ -5,6 +5,7 @@ SolonError                 exit code 2: the user can fix it; the message is one 
 ├── DataError              a data file as a whole cannot be used (one bad row is quarantined instead)
 ├── StorageError           the run folder cannot be written: read-only, full disk
 ├── RunLocked              another process works on this run folder
+├── Interrupted            exit code 130: a signal stopped a training, which is saved; run again to resume
 └── EngineError            a model could not be asked
     ├── ModelError         a model folder or file is refused (pickle weights, remote code, missing)
     ├── PromptTooLong      the prompt does not fit the model's context; the record is quarantined
@@ -35,6 +36,16 @@ class StorageError(SolonError):
 
 class RunLocked(SolonError):
     """The run folder is in use. The message names the holder."""
+
+
+class Interrupted(SolonError):
+    """A signal stopped a training at `step`, which is saved. 130 is what a shell gives for Ctrl-C."""
+
+    exit_code = 130
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"stopped at step {step}, which is saved; run the same command again to resume")
+        self.step = step
 
 
 class EngineError(SolonError):

@@ -356,3 +356,18 @@ class Memo:
         if found is None:
             raise DataError(f"{self.path}: not a whole memo (a text of a call is missing)")
         return {"role": message["role"], "content": found[0]}
+
+
+def copy_memo(source: Path, target: Path) -> None:
+    """Copy a memo while others may read it; nothing happens where there is none. Raises StorageError and DataError."""
+    if not source.is_file():
+        return
+    Memo(source, read_only=True).close()  # it is one, or says why not
+    here, there = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True), sqlite3.connect(target)
+    try:
+        here.backup(there)
+    except sqlite3.Error as error:
+        raise StorageError(f"memo {target}: {error}; free space or choose another folder") from None
+    finally:
+        here.close()
+        there.close()

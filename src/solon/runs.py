@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from solon.errors import RunLocked, StorageError
+from solon.errors import ConfigError, RunLocked, StorageError
 from solon.files import sha256_file, sync_folder, write_json
 
 
@@ -74,6 +74,26 @@ class Run:
             else:
                 leftover.unlink(missing_ok=True)
 
+    @property
+    def begun(self) -> bool:
+        """Whether a step was finished here."""
+        return any((self.folder / "steps").glob("*.json"))
+
+    def take_over(self, other: Path) -> None:
+        """Begin with what the run in `other` finished: its files are linked, not copied, and stay as they are there.
+
+        Files are replaced whole, never written in place, so what is made here does not reach `other`. Raises
+        ConfigError where `other` is no run.
+        """
+        if not (other / "steps").is_dir():
+            raise ConfigError(f"--from: {other} holds no run (no steps folder); name one that solon run made")
+        for record in sorted((other / "steps").glob("*.json")):
+            outputs = _outputs(record)
+            for name in outputs:
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                _link(other / name, self.folder / name)
+            _link(record, self.folder / "steps" / record.name)  # after what it vouches for
+
     def finished(self, step: str) -> Finished | None:
         """The record of a finished step whose files are all there and unchanged, else None."""
         try:
@@ -122,3 +142,21 @@ class Run:
             ) from None
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _outputs(record: Path) -> list[str]:
+    """The files that a step's record names; none where it is damaged, for the step is made again then."""
+    try:
+        return [str(name) for name in json.loads(record.read_text())["outputs"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let `target` be the file `source`; one that is missing stays missing, and its step is made again."""
+    if not source.is_file():
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

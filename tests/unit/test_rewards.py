@@ -25,11 +25,19 @@ from solon.feedback.judges import RewardModelJudge
 from solon.pipeline.plan import make_plan
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Role, load_recipe
-from solon.pipeline.rewards import base_of, reward_at, reward_engine, reward_fingerprint, rewards_of
+from solon.pipeline.rewards import (
+    base_of,
+    framed,
+    reward_at,
+    reward_engine,
+    reward_fingerprint,
+    rewards_of,
+    unframed,
+)
 from solon.pipeline.run import run_recipe
 from solon.settings import LoraSettings
 from solon.training.adapters import add_adapter
-from solon.training.reward import RewardModel
+from solon.training.reward import Reading, RewardModel
 from solon.types import ChooseRequest, Comparison, Message, assistant, user
 
 TURNS = (user("hello"), assistant("hi"), user("what now?"))
@@ -111,6 +119,26 @@ def test_a_model_of_a_run_gives_what_it_gave_there(own: Role, tiny_folder: Path)
     expected = model.score(["how?", "how?"], ["like this", "no"])
     assert rewards(own, (user("how?"),), "like this", "no") == pytest.approx(expected, abs=1e-5)
     assert expected[0] != pytest.approx(expected[1], abs=1e-3)
+
+
+def test_a_model_that_reads_principles_says_their_mean(tmp_path: Path, tiny: LocalModel) -> None:
+    add_adapter(tiny, "reward_model", LoraSettings(rank=2), seed=1)
+    model = RewardModel(tiny, "reward_model", Reading(2, 0.5, (("Be kind.", 3), ("Be honest.", 1))))
+    torch.nn.init.normal_(model.head.weight, std=0.5)
+    model.save(tmp_path / "rm")
+    role = Role(model=str(tmp_path / "rm"))
+    found = rewards(role, TURNS, "like this", "no")
+    expected = model.opinions([model.variants(TURNS, reply) for reply in ("like this", "no")])
+    assert found == pytest.approx([opinion.reward for opinion in expected], abs=1e-5)
+    before = reward_fingerprint(role)
+    said = tmp_path / "rm/reward.json"
+    said.write_text(said.read_text().replace('"caution": 0.5', '"caution": 0.6'))
+    assert reward_fingerprint(role) != before
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1), min_size=1))
+def test_rows_survive_being_one(rows: list[list[int]]) -> None:
+    assert unframed(framed(rows)) == rows
 
 
 @pytest.mark.parametrize("kind", ["published", "own"])

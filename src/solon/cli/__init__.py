@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from solon.cli import best, constitution, data, evaluate, judge, label, plan, run, serve
+from solon.cli import best, compare, constitution, data, evaluate, export, judge, label, plan, run, serve, train
 from solon.errors import SolonError
 
 app = typer.Typer(
@@ -19,12 +19,15 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("best")(best.best)
 app.add_typer(constitution.app)
 app.add_typer(data.app)
 app.add_typer(judge.app)
 app.add_typer(label.app)
+app.add_typer(train.app)
 
 
 def main() -> None:

@@ -15,9 +15,13 @@ def run(
     until: Annotated[
         str | None, typer.Option("--until", help="Stop when this step is done, such as preferences: data only.")
     ] = None,
+    begin: Annotated[
+        Path | None,
+        typer.Option("--from", help="A run to begin with: what it finished and was told is not done again."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the summary and warnings.")] = False,
 ) -> None:
-    """Run a recipe: critique, revise, fine-tune, label, reward, PPO, evaluate, report. Resumes by itself."""
+    """Run a recipe: critique, revise, fine-tune, label, train the policy, evaluate, report. Resumes by itself."""
     from solon.pipeline.progress import Progress
     from solon.pipeline.recipe import load_recipe
     from solon.pipeline.run import run_recipe
@@ -26,7 +30,7 @@ def run(
     loaded = load_recipe(recipe, tuple(overrides or ()))
     folder = out or Path("runs") / loaded.name
     try:
-        run_recipe(loaded, folder, Progress(quiet), until)
+        run_recipe(loaded, folder, Progress(quiet), until, begin)
     finally:  # a run that stops for its judge says so on this page
         _write_judge_page(folder)
     report = write_report(folder)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from solon.constitution import Constitution
 from solon.prompts.chain import ask_critique
 from solon.types import Completion, Message, Prompt, Revision, assistant, fraction, user
+
+Rounds = Literal["all", "last"]
 
 
 def row(prompt: Sequence[Message], completion: str, source: str, prompt_id: str, ended: bool = True) -> dict[str, Any]:
@@ -24,19 +26,32 @@ def row(prompt: Sequence[Message], completion: str, source: str, prompt_id: str,
     }
 
 
-def revision_rows(revisions: Sequence[Revision]) -> list[dict[str, Any]]:
+def revision_rows(revisions: Sequence[Revision], rounds: Rounds = "all") -> list[dict[str, Any]]:
     """(prompt → revision) for every step that gave one; critiques are dropped (CAI paper, section 3.1).
 
-    A revision that left the text as it was is not learnt twice: weak revisers repeat a refusal word for
-    word, and the mix would tip towards refusing.
+    With `rounds` "last" a prompt teaches only its last revision; the paper learns from all. A revision that left the
+    text as it was is not learnt twice: weak revisers repeat a refusal word for word, and the mix would tip towards
+    refusing.
     """
     changed = [r for r in revisions if not r.failure and r.revision != r.before]
+    if rounds == "last":
+        changed = list({r.prompt_id: r for r in changed}.values())
     return [row((user(r.prompt),), r.revision, "revision", r.prompt_id) for r in changed]
 
 
 def helpful_rows(answers: Sequence[tuple[Prompt, Completion]]) -> list[dict[str, Any]]:
     """(prompt → answer) for every sampled answer that says anything."""
     return [row((user(p.text),), a.text, p.kind, p.id, not a.truncated) for p, a in answers if a.text]
+
+
+def at_most(rows: Sequence[dict[str, Any]], share: float, others: int) -> list[dict[str, Any]]:
+    """As many of `rows`, in their order, as are a `share` in [0, 1] of what they and `others` more rows make.
+
+    Which ones, the prompts' hashes say. The paper's mix has a helpful share of 0.27 (section 3.2).
+    """
+    count = len(rows) if share >= 1 else min(len(rows), int(others * share / (1 - share) + 1e-9))
+    chosen = set(sorted(range(len(rows)), key=lambda i: (fraction(rows[i]["prompt_id"]), i))[:count])
+    return [one for i, one in enumerate(rows) if i in chosen]
 
 
 def critique_rows(revisions: Sequence[Revision], constitution: Constitution, share: float) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from solon.types import Fingerprint, Prompt, user
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
+    from solon.training.checkpoints import Checkpoints
     from solon.training.reward import RewardModel
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Context:
         self.fingerprints: dict[str, Fingerprint] = {}
         self.finished: dict[str, Finished] = {}
         self.quarantine: list[BadRow] = []
+        self.making = ("", "")  # the step that is being made, and its key
         self._models: dict[tuple[str, str], LocalModel] = {}
         self.prompts = self._load_prompts()
 
@@ -73,12 +75,20 @@ class Context:
         return True
 
     @contextmanager
-    def training(self, label: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    def training(self, label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
         """A progress bar for a trainer: call it with step, total and the newest numbers."""
+        from solon.training.guards.line import progress_line
+
         with self.progress.bar(label, 1) as bar:
-            yield lambda step, total, numbers: bar.to(
-                step, total, " ".join(f"{k} {v:.3g}" for k, v in numbers.items() if k in ("loss", "reward", "kl"))
-            )
+            yield lambda step, total, numbers: bar.to(step, total, progress_line(numbers))
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Those of the step that is being made; they go when it is finished."""
+        from solon.training.checkpoints import Checkpoints
+
+        name, key = self.making
+        return Checkpoints(self.path(f"checkpoints/{name}"), key)
 
     def prompts_of(self, kind: str, split: str) -> list[Prompt]:
         return [p for p in self.prompts.get(kind, []) if p.split == split]
@@ -88,8 +98,12 @@ class Context:
         try:
             return asyncio.run(work)
         finally:
-            self.usage.note_in(self.memo, self.fingerprints)
-            self.memo.flush()
+            self.keep_calls()
+
+    def keep_calls(self) -> None:
+        """Commit the calls that were stored, and what they took."""
+        self.usage.note_in(self.memo, self.fingerprints)
+        self.memo.flush()
 
     # --- engines ---------------------------------------------------------------------------------
 
@@ -112,7 +126,11 @@ class Context:
     def judges(self, settings: FeedbackSettings) -> list[tuple[Ask, MemoisedEngine]]:
         """The engines of the judge and its panel, each with the way it is asked."""
         named = judge_roles(self.recipe, settings)
-        return [(ask, self._memoised(self._build(name, role, ask), name)) for name, role, ask in named]
+        return [(ask, self.named_engine(name, role, ask)) for name, role, ask in named]
+
+    def named_engine(self, name: str, role: Role, ask: Ask) -> MemoisedEngine:
+        """The engine of a judge that the recipe's other roles do not name, asked in the way `ask`."""
+        return self._memoised(self._build(name, role, ask), name)
 
     def adapted(self, adapter: str | None, role: str) -> MemoisedEngine:
         """The policy's base with a finished adapter (None: the base alone), behind the memo."""

@@ -12,7 +12,21 @@ from ruamel.yaml.error import YAMLError
 
 from solon.errors import ConfigError
 from solon.files import explain
-from solon.settings import Ask, FeedbackSettings, PpoSettings, QualifySettings, RewardSettings, SftSettings
+from solon.settings import (
+    Ask,
+    BestOfNSettings,
+    DpoSettings,
+    FeedbackSettings,
+    GrpoSettings,
+    GuardSettings,
+    KtoSettings,
+    Method,
+    PpoSettings,
+    QualifySettings,
+    RewardSettings,
+    RewardTerm,
+    SftSettings,
+)
 from solon.yaml import read_yaml
 
 EngineName = Literal["transformers", "openai", "recorded", "scripted"]
@@ -71,7 +85,8 @@ class PanelRole(Role):
 class Roles(Section):
     """Who does what. Roles left out are played by the policy (`responder`: the SL-CAI policy).
 
-    `panel` names further judges: every label combines what all of them say.
+    `panel` names further judges: every label combines what all of them say. `gold` is a judge or reward model that
+    nothing is trained on: it watches the policy while it learns from another.
     """
 
     policy: Role
@@ -80,6 +95,13 @@ class Roles(Section):
     responder: Role | None = None
     judge: Role | None = None
     panel: tuple[PanelRole, ...] = ()
+    gold: PanelRole | None = None
+
+    @model_validator(mode="after")
+    def _gold_scores(self) -> Roles:
+        if self.gold is not None and self.gold.ask not in (None, "reward_model", "score"):
+            raise ValueError(f"gold scores answers one by one: its ask is reward_model or score, not {self.gold.ask}")
+        return self
 
 
 class Prompts(Section):
@@ -118,16 +140,26 @@ class SlCai(Section):
 class RlCai(Section):
     """The RL phase. `policy_pairs` prompts (None: all) get two answers of the SL-CAI policy.
 
-    `feedback` says how the judge labels, `qualify` what it must show before it may.
+    `feedback` says how the judge labels, `qualify` what it must show before it may. `method` says how the policy
+    learns; the section of that name holds its knobs, `rewards` what it is rewarded for, `guards` what ends it early.
+    `seed` is of the policy's training and sampling alone (None: the recipe's), to tell luck from effect.
     """
 
-    method: Literal["ppo"] = "ppo"
+    method: Method = "ppo"
+    seed: int | None = Field(default=None, ge=0)
     feedback: FeedbackSettings = FeedbackSettings()
     qualify: QualifySettings = QualifySettings()
     answers: Sampling = Sampling()
     policy_pairs: int | None = Field(default=None, ge=0)
     reward_model: RewardSettings = RewardSettings()
+    rewards: tuple[RewardTerm, ...] = Field(default=(RewardTerm(),), min_length=1)
     ppo: PpoSettings = PpoSettings()
+    dpo: DpoSettings = DpoSettings()
+    kto: KtoSettings = KtoSettings()
+    grpo: GrpoSettings = GrpoSettings()
+    rloo: GrpoSettings = GrpoSettings()
+    best_of_n: BestOfNSettings = BestOfNSettings()
+    guards: GuardSettings = GuardSettings()
 
     @model_validator(mode="after")
     def _fitted_on_something(self) -> RlCai:

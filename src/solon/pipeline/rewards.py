@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from solon.training.reward import RewardModel
 
 VERSION = "1"  # raise when the same reply may get another reward
-OWN_FILES = ("adapter_model.safetensors", "reward_head.safetensors")  # of a reward model that Solon trained
+OWN_FILES = (
+    "adapter_model.safetensors",
+    "reward_head.safetensors",
+    "reward.json",
+)  # of a reward model that Solon trained
 
 
 def reward_fingerprint(role: Role) -> Fingerprint | None:
@@ -97,7 +101,10 @@ def rewards_of(engine: Engine) -> Callable[[tuple[Message, ...], str], Awaitable
 
 
 class OwnRewards:
-    """What a reward model that Solon trained says: adapter and head on its base, loaded at the first question."""
+    """What a reward model that Solon trained says: adapter and heads on its base, loaded at the first question.
+
+    One that reads principles says the mean over those that it was trained on.
+    """
 
     def __init__(self, local: LocalModel, folder: Path) -> None:
         self.local, self._folder = local, folder
@@ -109,9 +116,24 @@ class OwnRewards:
         return RewardModel.load(self.local, "reward_model", self._folder)
 
     def encode(self, turns: Sequence[Message], reply: str) -> list[int]:
-        local = self._model.local
-        ids = local.encode_text(reply)
-        return [*local.encode_chat(turns, len(ids) + 1), *ids, local.tokenizer.eos_token_id]
+        return framed(self._model.variants(turns, reply))
 
     def score(self, rows: Sequence[list[int]]) -> list[float]:
-        return self._model.score_rows(rows)
+        return [opinion.reward for opinion in self._model.weighed([unframed(row) for row in rows])]
+
+
+def framed(rows: Sequence[list[int]]) -> list[int]:
+    """Rows as one: a single row as it is; several one behind another, each after its length, negated."""
+    return rows[0] if len(rows) == 1 else [n for row in rows for n in (-len(row), *row)]
+
+
+def unframed(row: list[int]) -> list[list[int]]:
+    """The rows that `framed` made one. Token ids are never negative."""
+    if row[0] >= 0:
+        return [row]
+    rows, at = [], 0
+    while at < len(row):
+        end = at + 1 - row[at]
+        rows.append(row[at + 1 : end])
+        at = end
+    return rows

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 from solon.errors import ConfigError
 from solon.files import write_atomic, write_json
+from solon.memo import copy_memo
 from solon.pipeline.context import Context
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
@@ -31,16 +32,21 @@ from solon.types import digest
 PACKAGES = ("solon", "torch", "transformers", "trl", "peft", "accelerate")
 
 
-def run_recipe(recipe: Recipe, folder: Path, progress: Progress, until: str | None = None) -> dict[str, Any]:
+def run_recipe(
+    recipe: Recipe, folder: Path, progress: Progress, until: str | None = None, begin: Path | None = None
+) -> dict[str, Any]:
     """Run a recipe in `folder`, or only the steps that make `until`, doing what is not done yet.
 
-    Returns the manifest.
+    A new folder may begin with what another run, in `begin`, has finished and been told. Returns the manifest.
     Raises RunLocked when another process works there; every SolonError of the steps passes through, and
     what was finished or stored before it stays.
     """
     chosen = steps_until(recipe, until)
     run = Run(folder)
     with run.locked():
+        if begin is not None and not run.begun:
+            run.take_over(begin)
+            copy_memo(begin / "memo.sqlite", folder / "memo.sqlite")
         _write_recipe(run, recipe)
         context = Context(recipe, run, progress)
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))

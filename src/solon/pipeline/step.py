@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
@@ -76,12 +77,15 @@ class Step(ABC):
     def _made(self, context: Context, key: str, parts: dict[str, str]) -> Finished:
         known = len(context.quarantine)
         started = time.monotonic()
+        context.making = (self.name, key)
         outputs, facts = self.make(context)
         if self.needs_weights:
             facts["weights"] = context.policy_weights  # so that a plan can take its rate from here
         facts["seconds"] = round(time.monotonic() - started, 2)
         facts["set_aside"] = [asdict(row) for row in context.quarantine[known:]]
-        return context.run.finish(self.name, key, parts, outputs, facts)
+        record = context.run.finish(self.name, key, parts, outputs, facts)
+        shutil.rmtree(context.path(f"checkpoints/{self.name}"), ignore_errors=True)
+        return record
 
 
 def principles_of(context: Context, phase: Phase) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from peft.utils import get_peft_model_state_dict
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import nn
 
 from solon.engines.local.model import LocalModel
@@ -60,6 +60,11 @@ def adapter_state(local: LocalModel, name: str) -> dict[str, torch.Tensor]:
     return {key: value.detach().cpu().clone() for key, value in state.items()}
 
 
+def set_adapter_state(local: LocalModel, name: str, state: dict[str, torch.Tensor]) -> None:
+    """Give the adapter weights that `adapter_state` returned."""
+    set_peft_model_state_dict(local.model, state, adapter_name=name)
+
+
 def copy_adapter(local: LocalModel, source: str, target: str) -> None:
     """Make `target` equal to `source`, adding it if need be."""
     if target not in local.adapters:
@@ -69,6 +74,14 @@ def copy_adapter(local: LocalModel, source: str, target: str) -> None:
         for name, value in weights.items():
             if f".{source}." in name:
                 weights[name.replace(f".{source}.", f".{target}.")].copy_(value)
+
+
+def start_adapter(local: LocalModel, source: str | None, target: str, seed: int) -> None:
+    """Make `target` start as `source`; None: as the bare model, by a fresh adapter that changes nothing yet."""
+    if source is None:
+        add_adapter(local, target, LoraSettings(), seed)
+    else:
+        copy_adapter(local, source, target)
 
 
 def save_adapter(local: LocalModel, name: str, folder: Path) -> None:

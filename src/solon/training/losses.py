@@ -19,9 +19,9 @@ def soft_bradley_terry(reward_a: Tensor, reward_b: Tensor, prob_a: Tensor) -> Te
     return -(prob_a * F.logsigmoid(gap) + (1 - prob_a) * F.logsigmoid(-gap)).mean()
 
 
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the tokens where `mask` is true."""
-    return (values * mask).sum() / mask.sum().clamp(min=1)
+def masked_mean(values: Tensor, mask: Tensor, count: Tensor | float | None = None) -> Tensor:
+    """Mean over the tokens where `mask` is true; `count` instead of theirs where they are a part of a whole."""
+    return (values * mask).sum() / (mask.sum().clamp(min=1) if count is None else count)
 
 
 def whiten(values: Tensor, mask: Tensor) -> Tensor:
@@ -29,6 +29,11 @@ def whiten(values: Tensor, mask: Tensor) -> Tensor:
     mean = masked_mean(values, mask)
     variance = masked_mean((values - mean) ** 2, mask)
     return (values - mean) * torch.rsqrt(variance + 1e-8) * mask
+
+
+def shifted_whiten(values: Tensor, mask: Tensor) -> Tensor:
+    """Unit variance over the masked tokens, the mean kept: rewards may be scaled, not moved; zero elsewhere."""
+    return (whiten(values, mask) + masked_mean(values, mask)) * mask
 
 
 def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
@@ -50,18 +55,30 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float)
 
 
 def clipped_policy_loss(
-    logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, mask: Tensor, clip: float
+    logprobs: Tensor,
+    old_logprobs: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    clip: float,
+    count: Tensor | float | None = None,
 ) -> Tensor:
-    """PPO's clipped surrogate (Schulman et al. 2017, eq. 7), negated, mean over tokens."""
+    """PPO's clipped surrogate (Schulman et al. 2017, eq. 7), negated, mean over tokens (`count` of them)."""
     ratio = (logprobs - old_logprobs).exp()
     clipped = ratio.clamp(1 - clip, 1 + clip)
-    return -masked_mean(torch.minimum(ratio * advantages, clipped * advantages), mask)
+    return -masked_mean(torch.minimum(ratio * advantages, clipped * advantages), mask, count)
 
 
-def clipped_value_loss(values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor, clip: float) -> Tensor:
-    """½·max((V-R)², (clip(V)-R)²), mean over tokens; V may leave its old value by at most `clip`."""
+def clipped_value_loss(
+    values: Tensor,
+    old_values: Tensor,
+    returns: Tensor,
+    mask: Tensor,
+    clip: float,
+    count: Tensor | float | None = None,
+) -> Tensor:
+    """½·max((V-R)², (clip(V)-R)²), mean over tokens (`count` of them); V may leave its old value by at most `clip`."""
     near = old_values + (values - old_values).clamp(-clip, clip)
-    return 0.5 * masked_mean(torch.maximum((values - returns) ** 2, (near - returns) ** 2), mask)
+    return 0.5 * masked_mean(torch.maximum((values - returns) ** 2, (near - returns) ** 2), mask, count)
 
 
 def token_rewards(scores: Tensor, logprobs: Tensor, reference_logprobs: Tensor, mask: Tensor, kl_coef: float) -> Tensor:
@@ -73,3 +90,12 @@ def token_rewards(scores: Tensor, logprobs: Tensor, reference_logprobs: Tensor, 
     last = mask.sum(-1).long() - 1
     rewards[torch.arange(len(last)), last] += scores
     return rewards
+
+
+def moved(logprobs: Tensor, old_logprobs: Tensor, mask: Tensor, count: Tensor | float | None = None) -> Tensor:
+    """KL(old ‖ new) in nats per token, >= 0: the mean of r - 1 - log r over tokens the old policy wrote, r = new/old.
+
+    Schulman 2020, "Approximating KL divergence" (k3): unbiased, and never below 0 as the plain estimate is.
+    """
+    log_ratio = logprobs - old_logprobs
+    return masked_mean(log_ratio.exp() - 1 - log_ratio, mask, count)

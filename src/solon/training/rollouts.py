@@ -41,25 +41,53 @@ class Answers:
             texts, rows, self.prompts[index], self.actions[index, :width], self.mask[index, :width], self.stopped[index]
         )
 
+    def to(self, device: torch.device) -> Answers:
+        rows = Rows(self.rows.ids.to(device), self.rows.mask.to(device), self.rows.lengths.to(device))
+        moved = (t.to(device) for t in (self.prompts, self.actions, self.mask, self.stopped))
+        return Answers(self.texts, rows, *moved)
 
-def sample_answers(
-    decoder: LocalDecoder, prompts: Sequence[str], *, max_tokens: int, temperature: float, seed: int
-) -> Answers:
-    """Let the policy answer each prompt once."""
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One sampled answer: token ids of prompt and answer, and whether it ended by itself."""
+
+    prompt: str
+    prompt_ids: list[int]
+    ids: list[int]
+    text: str
+    stopped: bool
+
+
+def roll_out(
+    decoder: LocalDecoder, prompts: Sequence[tuple[int, str]], max_tokens: int, temperature: float, seed: int
+) -> list[Rollout]:
+    """Let the policy answer each numbered prompt once; the number and `seed` draw its noise, not its company."""
+    if not prompts:
+        return []
     local = decoder.local
-    encoded = [local.encode_chat((user(p),), max_tokens) for p in prompts]
-    jobs = [Job(ids, max_tokens, temperature, 1.0, int(digest([seed, i])[:15], 16)) for i, ids in enumerate(encoded)]
+    encoded = [local.encode_chat((user(prompt),), max_tokens) for _, prompt in prompts]
+    jobs = [
+        Job(ids, max_tokens, temperature, 1.0, int(digest([seed, number])[:15], 16))
+        for (number, _), ids in zip(prompts, encoded, strict=True)
+    ]
     decoder.forget()  # the policy has learnt since the last batch: kept prefixes are stale
-    written = decoder.write(jobs)
-    answers = [w.ids for w in written]
-    return Answers(
-        tuple(local.decode_text(ids) for ids in answers),
-        Rows.of([p + a for p, a in zip(encoded, answers, strict=True)], local.pad),
-        torch.tensor([len(p) for p in encoded]),
-        pad_right(answers, local.pad, torch.long),
-        pad_right([[1] * len(a) for a in answers], 0, torch.float32),
-        torch.tensor([w.stopped for w in written]),
+    return [
+        Rollout(prompt, ids, w.ids, local.decode_text(w.ids), w.stopped)
+        for (_, prompt), ids, w in zip(prompts, encoded, decoder.write(jobs), strict=True)
+    ]
+
+
+def together(local: LocalModel, rollouts: Sequence[Rollout]) -> Answers:
+    """Rollouts as padded tensors on the model's device."""
+    answers = Answers(
+        tuple(r.text for r in rollouts),
+        Rows.of([r.prompt_ids + r.ids for r in rollouts], local.pad),
+        torch.tensor([len(r.prompt_ids) for r in rollouts]),
+        pad_right([r.ids for r in rollouts], local.pad, torch.long),
+        pad_right([[1] * len(r.ids) for r in rollouts], 0, torch.float32),
+        torch.tensor([r.stopped for r in rollouts]),
     )
+    return answers.to(local.device)
 
 
 def answer_states(local: LocalModel, answers: Answers) -> Tensor:
@@ -69,17 +97,17 @@ def answer_states(local: LocalModel, answers: Answers) -> Tensor:
     """
     rows = answers.rows
     hidden = local.decoder(input_ids=rows.ids, attention_mask=rows.mask, use_cache=False).last_hidden_state
-    time = torch.arange(answers.actions.shape[1])
+    time = torch.arange(answers.actions.shape[1], device=rows.ids.device)
     at = (answers.prompts[:, None] - 1 + time).clamp(max=rows.ids.shape[1] - 1)
     states: Tensor = hidden[torch.arange(len(at))[:, None], at]
     return states * answers.mask[..., None].to(states.dtype)
 
 
-def answer_logprobs(local: LocalModel, answers: Answers, states: Tensor) -> Tensor:
-    """log-probability (nats) of each answer token, (batch, time); 0 where masked."""
+def answer_logprobs(local: LocalModel, answers: Answers, states: Tensor, temperature: float = 1.0) -> Tensor:
+    """log-probability (nats) of each answer token at `temperature`, (batch, time); 0 where masked."""
     real = answers.mask.bool()
-    out = states.new_zeros(answers.mask.shape)
-    return out.masked_scatter(real, token_logprobs(local.head, states[real], answers.actions[real]))
+    found = token_logprobs(local.head, states[real] / temperature, answers.actions[real])
+    return torch.zeros_like(answers.mask).masked_scatter(real, found)
 
 
 class ValueHead(nn.Module):

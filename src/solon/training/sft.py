@@ -6,29 +6,36 @@ which spells a chat-template token stays text. Departure from the paper: LoRA, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from datasets import Dataset
-from trl import SFTConfig, SFTTrainer
+from torch import Tensor
+from trl import SFTConfig, SFTTrainer, pack_dataset
 
-from solon.engines.local.logprobs import token_logprobs
 from solon.engines.local.model import LocalModel
 from solon.errors import DataError, PromptTooLong
 from solon.settings import SftSettings
-from solon.training.adapters import add_adapter, trainable
-from solon.training.trainer import Progress, fit, trainer_arguments
+from solon.training.adapters import add_adapter, copy_adapter, trainable
+from solon.training.arguments import build_arguments, trainer_arguments
+from solon.training.checkpoints import Checkpoints
+from solon.training.packed import IGNORED, Batch, PackedCollator, by_row, first_rows
+from solon.training.trainer import History, Progress, fit
 from solon.types import Message
 
 Row = Mapping[str, Any]
 
 
 def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list[dict[str, list[int]]]:
-    """`input_ids` and `completion_mask` of each row; rows longer than `max_length` are left out.
+    """`input_ids` and `completion_mask` of each row; rows longer than `max_length` or the context are left out.
 
-    Raises DataError when none is left.
+    Raises DataError when there is no row, or none is left.
     """
+    if not rows:
+        raise DataError("sft: there are no rows to learn from")
     encoded = []
     for row in rows:
         try:
@@ -38,7 +45,7 @@ def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list
         answer = local.encode_text(row["completion"][0]["content"])
         if row.get("ended", True):
             answer.append(local.tokenizer.eos_token_id)
-        if len(prompt) + len(answer) <= max_length:
+        if answer and len(prompt) + len(answer) <= min(max_length, local.context):
             mask = [0] * len(prompt) + [1] * len(answer)
             encoded.append({"input_ids": prompt + answer, "completion_mask": mask})
     if not encoded:
@@ -46,27 +53,66 @@ def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list
     return encoded
 
 
+def dataset(encoded: Sequence[Mapping[str, list[int]]], settings: SftSettings) -> Dataset:
+    """What the trainer reads: a row each, or with `packing` as many as fit `max_length` (best fit, longest first)."""
+    rows = [
+        {
+            "input_ids": row["input_ids"],
+            "labels": [t if m else IGNORED for t, m in zip(row["input_ids"], row["completion_mask"], strict=True)],
+        }
+        for row in encoded
+    ]
+    made = Dataset.from_list(rows)
+    return pack_dataset(made, settings.max_length, "bfd") if settings.packing else made
+
+
 class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer, with no logits for tokens that are not learnt.
+    """TRL's trainer without padding, and without logits for tokens that are not learnt.
 
     Off CUDA, TRL scores every position and scores it again for the backward pass: 40% of a step here. The
-    loss is the same mean over completion tokens.
+    loss is the same mean over completion tokens: of a whole step, all its batches and processes.
     """
 
-    local: LocalModel
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(data_collator=PackedCollator(), **arguments)
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
+    ) -> tuple[list[Batch], Tensor]:
+        """The step's batches, and how many tokens they teach in all processes."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        state = self.accelerator.gradient_state
+        if state.end_of_dataloader and state.remainder > 0:
+            # accelerate fills the last batches of several processes up with rows that have had their turn.
+            before = self.accelerator.process_index * self.args.per_device_train_batch_size
+            batches[-1] = first_rows(batches[-1], state.remainder - before)
+        count = torch.tensor(sum(len(batch["targets"]) for batch in batches), device=device)
+        return batches, self.accelerator.reduce(count)
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: Any,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
     ) -> Any:
-        if self.accelerator.num_processes > 1 or return_outputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        labels = inputs["labels"][:, 1:]
-        learnt = labels != -100
-        out = self.local.decoder(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-        )
-        logprobs = token_logprobs(self.local.head, out.last_hidden_state[:, :-1][learnt], labels[learnt])
-        return -logprobs.sum() / (learnt.sum() if num_items_in_batch is None else num_items_in_batch)
+        targets = inputs["targets"]
+        # All that has weights is computed by the wrapped model's own forward: DDP and FSDP hook into it.
+        with by_row(self.accelerator.unwrap_model(model).get_base_model()):
+            out = model(
+                input_ids=inputs["input_ids"],
+                position_ids=inputs["position_ids"],
+                lengths=inputs["lengths"],
+                logits_to_keep=inputs["learnt"],
+                use_cache=False,
+            )
+        total = F.cross_entropy(out.logits[0].float(), targets, reduction="sum")
+        count = len(targets) if num_items_in_batch is None else num_items_in_batch
+        # DDP and FSDP average what the processes give, each of which has its part of the sum.
+        loss = total * self.accelerator.num_processes / count
+        return (loss, out) if return_outputs else loss
 
 
 def train_sft(
@@ -78,22 +124,50 @@ def train_sft(
     seed: int,
     scratch: Path,
     tick: Progress,
-) -> list[dict[str, float]]:
-    """Train `adapter` on the rows' completions; returns the loss by step (nats per token)."""
+    checkpoints: Checkpoints | None = None,
+    start: str | None = None,
+) -> History:
+    """Train `adapter` on the rows' completions; returns the loss by step (nats per token).
+
+    The adapter is a fresh one of `settings.lora`, or begins as a copy of adapter `start`. The first step also says how
+    many rows were `left_out`: too long, or with nothing to learn. `checkpoints` and what is raised: see trainer.fit.
+    """
+    arguments = build_config(local, settings, scratch, seed)
     encoded = encode_rows(local, rows, settings.max_length)
-    add_adapter(local, adapter, settings.lora, seed)
+    if start is None:
+        add_adapter(local, adapter, settings.lora, seed)
+    else:
+        copy_adapter(local, start, adapter)
     trainable(local, adapter)
-    config = SFTConfig(
-        **trainer_arguments(settings, local, scratch, seed),
-        completion_only_loss=True,
-        # TRL's defaults suit GPUs: bf16 and checkpointing cost time on a CPU and save nothing there.
-        bf16=local.device.type == "cuda",
-        gradient_checkpointing=False,
-    )
     trainer = CompletionTrainer(
-        model=local.model, args=config, train_dataset=Dataset.from_list(encoded), processing_class=local.tokenizer
+        model=local.model,
+        args=arguments,
+        train_dataset=dataset(encoded, settings),
+        processing_class=local.tokenizer,
     )
-    trainer.local = local
-    history = fit(trainer, tick)
+    history = fit(trainer, tick, checkpoints)
     local.model.eval()
+    if history:
+        history[0]["left_out"] = float(len(rows) - len(encoded))
     return history
+
+
+def build_config(local: LocalModel, settings: SftSettings, scratch: Path, seed: int) -> SFTConfig:
+    """TRL's arguments. Raises ConfigError for `trainer_args` it does not take."""
+    ours = {
+        **trainer_arguments(settings, local, scratch, seed),
+        # Without padding, rows of like length need not travel together.
+        "train_sampling_strategy": "random",
+        # TRL's defaults suit GPUs: bf16 and checkpointing cost time on a CPU and save nothing there.
+        "bf16": local.device.type == "cuda",
+        "gradient_checkpointing": False,
+    }
+    fixed = {
+        "completion_only_loss": True,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "loss_type": "nll",
+        "max_length": None,
+        "packing": False,
+        "padding_free": False,
+    }
+    return build_arguments(SFTConfig, settings, ours, fixed)

@@ -23,6 +23,7 @@ from solon.pipeline.step import Step
 from solon.pipeline.steps import steps_until
 from solon.pipeline.steps.evaluate import MODELS
 from solon.pipeline.steps.judge import QualifyJudge
+from solon.pipeline.steps.policy import OFFLINE, method_settings
 from solon.runs import Finished
 from solon.types import GenerateRequest, user
 
@@ -126,8 +127,15 @@ class _Planner:
         planned.rows_at_most = True
 
     def _policy(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
-        ppo = self.context.recipe.rl_cai.ppo
-        planned.rows = ppo.steps * ppo.batch_size
+        rl = self.context.recipe.rl_cai
+        if rl.method in OFFLINE:
+            planned.rows, planned.rows_at_most = self.rows.get("reward_model"), True
+        elif rl.method == "best_of_n":
+            prompts = sum(len(self.context.prompts_of(kind, "train")) for kind in self.context.prompts)
+            planned.rows = rl.best_of_n.n * min(prompts, rl.best_of_n.prompts or prompts)
+        else:
+            settings = method_settings(rl)
+            planned.rows = settings.steps * settings.batch_size
 
     def _evaluate(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
         context = self.context

@@ -1,14 +1,19 @@
-"""RL-CAI: the policy learns from the reward model."""
+"""RL-CAI: the policy learns from AI feedback, in whichever way the recipe says."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from solon.data.tables import read_rows
 from solon.pipeline.context import ADAPTERS, Context
-from solon.pipeline.recipe import Recipe
+from solon.pipeline.objective import objective, objective_inputs
+from solon.pipeline.recipe import Recipe, RlCai
 from solon.pipeline.step import Step, listed
 from solon.types import Prompt
+
+OFFLINE = ("dpo", "kto")  # learn from the labels themselves: no reward, no prompts
 
 
 class Policy(Step):
@@ -17,16 +22,20 @@ class Policy(Step):
     needs_weights = True
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
-        return ("sft", "reward_model")
+        made = "preferences" if recipe.rl_cai.method in OFFLINE else "reward_model"
+        return ("sft", made)
 
     def inputs(self, context: Context) -> dict[str, Any]:
-        recipe = context.recipe
-        return {
-            "rl_cai.method": recipe.rl_cai.method,
-            "rl_cai.ppo": recipe.rl_cai.ppo.model_dump(),
-            "prompts": listed(self._prompts(context)),
-            "seed": recipe.seed,
+        rl = context.recipe.rl_cai
+        named = {
+            "rl_cai.method": rl.method,
+            f"rl_cai.{rl.method}": method_settings(rl).model_dump(),
+            "rl_cai.guards": rl.guards.model_dump(),
+            "seed": policy_seed(context.recipe),
         }
+        if rl.method not in OFFLINE:
+            named |= {"prompts": listed(self._prompts(context)), **objective_inputs(context)}
+        return named
 
     def _prompts(self, context: Context) -> list[Prompt]:
         """Red-team and helpful prompts both: the policy must learn when not to refuse, too."""
@@ -34,18 +43,46 @@ class Policy(Step):
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         from solon.training.adapters import save_adapter
-        from solon.training.ppo import Ppo
+        from solon.training.methods import TRAIN
+        from solon.training.task import Task, unrewarded
 
+        rl, settings = context.recipe.rl_cai, method_settings(context.recipe.rl_cai)
+        offline = rl.method in OFFLINE
         context.require("sl_cai")
-        local, reward, recipe = context.policy, context.reward_model, context.recipe
-        room = recipe.rl_cai.ppo.max_tokens
-        prompts = [p.text for p in self._prompts(context) if context.fits(p, room)]
-        with context.training("PPO steps") as tick:
-            ppo = Ppo(local, "sl_cai", "policy", reward.score, recipe.rl_cai.ppo, recipe.seed)
-            history = ppo.train(prompts, tick)
+        prompts = [] if offline else [p for p in self._prompts(context) if context.fits(p, settings.max_tokens)]
+        preferences = read_rows(context.path("rl_cai/preferences.parquet")) if offline else []
+        with context.training(f"{rl.method} steps") as tick, objective(context) as wanted:
+            guards = wanted.guards(prompts)
+            task = Task(
+                context.policy,
+                [prompt.text for prompt in prompts],
+                preferences,
+                unrewarded if offline else wanted.reward(),
+                guards,
+                context.checkpoints,
+                policy_seed(context.recipe),
+                tick,
+            )
+            history = TRAIN[rl.method](task, settings)
         with context.run.building(ADAPTERS["policy"]) as folder:
-            save_adapter(local, "policy", folder)
-        return [context.path(ADAPTERS["policy"])], {
-            "size": recipe.rl_cai.ppo.steps * recipe.rl_cai.ppo.batch_size,
-            "steps": history,
-        }
+            save_adapter(context.policy, "policy", folder)
+        facts = {"size": _size(rl, history, preferences), "method": rl.method, "steps": history}
+        return [context.path(ADAPTERS["policy"])], {**facts, "guards": guards.facts()}
+
+
+def method_settings(rl: RlCai) -> Any:
+    """The knobs of the method that the recipe names."""
+    return getattr(rl, rl.method)
+
+
+def policy_seed(recipe: Recipe) -> int:
+    return recipe.seed if recipe.rl_cai.seed is None else recipe.rl_cai.seed
+
+
+def _size(rl: RlCai, history: Sequence[Any], preferences: Sequence[Any]) -> int:
+    """Answers sampled, or labels learnt from: what the step's time goes by."""
+    if rl.method in OFFLINE:
+        return len(preferences)
+    if rl.method == "best_of_n":
+        return int(history[0]["answers"])
+    return len(history) * int(method_settings(rl).batch_size)

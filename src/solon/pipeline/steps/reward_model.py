@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.tables import read_rows
+from solon.feedback.attacks import load_attacks
 from solon.pipeline.context import REWARD_FOLDER, Context
 from solon.pipeline.recipe import Recipe
-from solon.pipeline.step import Step
+from solon.pipeline.reward_pairs import pairs_of
+from solon.pipeline.step import Step, principles_of
 from solon.types import fraction
 
 HELD_OUT = 0.15
-TEMPLATE_ROOM = 64  # tokens the chat template may add
 
 
 class RewardModelStep(Step):
@@ -25,41 +26,51 @@ class RewardModelStep(Step):
         return ("preferences",)
 
     def inputs(self, context: Context) -> dict[str, Any]:
-        settings = context.recipe.rl_cai.reward_model.model_dump()
-        return {"roles.policy": context.policy_weights, "rl_cai.reward_model": settings, "seed": context.recipe.seed}
+        settings = context.recipe.rl_cai.reward_model
+        named = {
+            "roles.policy": context.policy_weights,
+            "rl_cai.reward_model": settings.model_dump(),
+            "seed": context.recipe.seed,
+        }
+        if settings.principle:
+            named["constitution"] = principles_of(context, "compare")
+        if settings.negatives:
+            named["attacks"] = load_attacks().key
+        return named
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
-        from solon.training.reward import Pair, train_reward
+        from solon.training.reward import fits, measure, train_reward
 
+        settings, seed = context.recipe.rl_cai.reward_model, context.recipe.seed
+        make_pairs, local = pairs_of(context), context.policy
         rows = read_rows(context.path("rl_cai/preferences.parquet"))
-        local = context.policy
-        rows = [r for r in rows if _fits(local, r)]
-        train = [r for r in rows if not _held_out(r["prompt_id"])]
-        test = [r for r in rows if _held_out(r["prompt_id"]) and r["chosen"] != r["rejected"]]
-        pairs = [
-            Pair(r["prompt"][-1]["content"], r["chosen"][0]["content"], r["rejected"][0]["content"], r["prob_chosen"])
-            for r in train
-        ]
+        found = [(_held_out(row["prompt_id"]), pair) for row in rows for pair in make_pairs(row)]
+        kept = [(held, pair) for held, pair in found if fits(local, pair, principle=settings.principle)]
+        train, test = [pair for held, pair in kept if not held], [pair for held, pair in kept if held]
         with context.training("reward model steps") as tick, tempfile.TemporaryDirectory() as scratch:
             model, history = train_reward(
                 local,
                 "reward_model",
-                pairs,
-                context.recipe.rl_cai.reward_model,
-                seed=context.recipe.seed,
+                train,
+                settings,
+                seed=seed,
                 scratch=Path(scratch),
                 tick=tick,
+                checkpoints=context.checkpoints,
             )
         with context.run.building(REWARD_FOLDER) as folder:
             model.save(folder)
         context.reward_model = model
-        right = _right(model, test)
+        measured = measure(model, test, seed)
+        right = measured.get("accuracy", {"hits": 0, "n": 0})
         facts = {
-            "size": len(rows),
+            "size": len(kept),
             "pairs": len(train),
+            "too_long": len(found) - len(kept),
             "loss": history,
-            "heldout_pairs": len(test),
-            "heldout_right": right,
+            "heldout_pairs": right["n"],
+            "heldout_right": right["hits"],
+            "heldout": measured,
         }
         return [context.path(REWARD_FOLDER)], facts
 
@@ -67,17 +78,3 @@ class RewardModelStep(Step):
 def _held_out(prompt_id: str) -> bool:
     """All pairs of one prompt are on one side, or its text would leak across."""
     return fraction(["reward", prompt_id]) < HELD_OUT
-
-
-def _fits(local: Any, row: dict[str, Any]) -> bool:
-    """Whether prompt and replies fit the context together; the ones that do not are counted by absence."""
-    size = sum(len(local.encode_text(row[side][0]["content"])) for side in ("prompt", "chosen", "rejected"))
-    return size + TEMPLATE_ROOM <= int(local.context)
-
-
-def _right(model: Any, rows: list[dict[str, Any]]) -> int:
-    """How often the chosen reply scores higher."""
-    prompts = [r["prompt"][-1]["content"] for r in rows]
-    chosen = model.score(prompts, [r["chosen"][0]["content"] for r in rows])
-    rejected = model.score(prompts, [r["rejected"][0]["content"] for r in rows])
-    return sum(c > r for c, r in zip(chosen, rejected, strict=True))

@@ -43,6 +43,7 @@ class Sft(Step):
                 seed=context.recipe.seed,
                 scratch=Path(scratch),
                 tick=tick,
+                checkpoints=context.checkpoints,
             )
         with context.run.building(ADAPTERS["sl_cai"]) as folder:
             save_adapter(local, "sl_cai", folder)

@@ -1,148 +1,136 @@
-"""Constitutional PPO: the policy learns from the reward model, tied to the SL-CAI reference.
+"""Constitutional PPO: the policy learns from the reward, tied to the SL-CAI reference.
 
-After the CAI paper, section 4.1, Bai et al. 2022a (HH-RLHF), section 4.1, and Schulman et al. 2017.
-Departures: LoRA instead of all weights; the value head shares the policy's hidden states; rewards are
-normalised by the first batch's spread, since soft labels leave gaps of a fraction of a nat; advantages
-are whitened; kl_coef is larger than the paper's 0.001 because so few steps are taken on so few tokens.
+After the CAI paper, section 4.1, Bai et al. 2022a (HH-RLHF), section 4.1, and Schulman et al. 2017. Departures:
+- LoRA adapters on one copy of the base instead of four models; the critic is a linear head on the policy's own hidden
+  states, which its gradient does not reach: returns of a large kl_coef would drag the policy along;
+- rewards are normalised by the first batch's mean and spread, since soft labels leave gaps of a fraction of a nat;
+- advantages are whitened over the batch's tokens;
+- kl_coef is larger than the paper's 0.001, for few steps are taken on few tokens; it may be adaptive;
+- no entropy bonus, as in the papers; no more passes over a batch once the policy has moved `stop_kl` from it;
+- log-probabilities are those of the temperature that answers are sampled at.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from solon.engines.local.decode import LocalDecoder
-from solon.engines.local.model import LocalModel
-from solon.errors import DataError, EngineError
+from solon.errors import DataError
 from solon.settings import PpoSettings
-from solon.training.adapters import copy_adapter, trainable
-from solon.training.losses import clipped_policy_loss, clipped_value_loss, gae, masked_mean, token_rewards, whiten
-from solon.training.rollouts import Answers, ValueHead, answer_logprobs, answer_states, sample_answers
+from solon.training.adapters import start_adapter
+from solon.training.keeping import Kept
+from solon.training.ppo.experience import Experience, Normaliser, experience, read, scored
+from solon.training.ppo.kl import KlCoef
+from solon.training.ppo.learn import Learner
+from solon.training.ppo.resume import restore, saved
+from solon.training.processes import gathered, share
+from solon.training.rollouts import Rollout, ValueHead, roll_out
+from solon.training.task import History, Seen, Task, state_of
 
-Score = Callable[[Sequence[str], Sequence[str]], list[float]]
-Tick = Callable[[int, int, dict[str, float]], None]
 
-
-@dataclass(frozen=True, slots=True)
-class Experience:
-    """One batch, fixed while the policy learns from it; all (batch, time)."""
-
-    answers: Answers
-    logprobs: Tensor
-    values: Tensor
-    advantages: Tensor
-    returns: Tensor
+def train_ppo(task: Task, settings: PpoSettings) -> History:
+    """Train the task's target adapter; returns the numbers of each step. Raises DataError without prompts."""
+    return Ppo(task, settings).train()
 
 
 class Ppo:
-    """Trains adapter `policy`, which starts as a copy of adapter `reference`, on `score(prompts, answers)`."""
+    """One training: the adapter `task.target`, which starts as a copy of `task.reference`, on `task.reward`."""
 
-    def __init__(
-        self, local: LocalModel, reference: str, policy: str, score: Score, settings: PpoSettings, seed: int
-    ) -> None:
-        self.local, self.reference, self.policy = local, reference, policy
-        self.score, self.settings, self.seed = score, settings, seed
-        copy_adapter(local, reference, policy)
-        self.decoder = LocalDecoder(local, policy)
-        self.critic = ValueHead(int(local.base.config.hidden_size)).to(local.device)
-        self.accelerator = Accelerator(cpu=local.device.type == "cpu")
-        self.parameters = [*trainable(local, policy), *self.critic.parameters()]
-        self.optimizer = self.accelerator.prepare(torch.optim.AdamW(self.parameters, lr=settings.learning_rate))
-        self.generator = torch.Generator().manual_seed(seed)
-        self._scale: float | None = None
-
-    def train(self, prompts: Sequence[str], tick: Tick) -> list[dict[str, float]]:
-        """Run all steps; returns the metrics of each. Raises DataError without prompts."""
-        if not prompts:
+    def __init__(self, task: Task, settings: PpoSettings) -> None:
+        if not task.prompts:
             raise DataError("ppo: no prompts to roll out on")
-        history: list[dict[str, float]] = []
-        for step in range(self.settings.steps):
-            metrics = self.step(self._draw(prompts, step), step)
-            history.append({"step": step + 1, **metrics})
-            tick(step + 1, self.settings.steps, metrics)
-        self.local.model.eval()
-        return history
+        self.task, self.settings, local = task, settings, task.local
+        start_adapter(local, task.reference, task.target, task.seed)
+        self.decoder = LocalDecoder(local, task.target)
+        self.critic = ValueHead(int(local.base.config.hidden_size)).to(local.device)
+        self.learner = Learner(local, task.target, self.critic, settings)
+        self.kl_coef = KlCoef(settings.kl_coef, settings.kl, settings.kl_target)
+        self.normalise = Normaliser()
+        self.kept = Kept(local, task.target)
+        self.history: History = []
 
-    def _draw(self, prompts: Sequence[str], step: int) -> list[str]:
+    def train(self) -> History:
+        """All steps that are not done yet. Raises Interrupted when told to stop; the state is saved before."""
+        task, steps = self.task, self.settings.steps
+        with task.checkpoints.watching_signals():
+            for step in range(restore(self) + 1, steps + 1):
+                e, numbers = self._rolled_out(step)
+                if task.watch.stop is None:
+                    numbers |= self.learner.learn(e, self._minibatches(step))
+                    self.kl_coef.update(e.kl)
+                self.history.append({"step": step, **numbers})
+                task.tick(step, steps, numbers)
+                if task.watch.stop is not None:
+                    break
+                saved(self, step)
+        if task.watch.stop is not None:
+            self.kept.put_back()
+        task.local.model.eval()
+        return self.history
+
+    def _rolled_out(self, step: int) -> tuple[Experience, dict[str, float]]:
+        """The step's experience, and what it shows of the policy as it was before it learns from it."""
+        task, s = self.task, self.settings
+        prompts = self._draw(step)
+        numbered = list(enumerate(prompts))
+        mine = roll_out(self.decoder, share(numbered), s.max_tokens, s.temperature, task.seed + step - 1)
+        rollouts: list[Rollout] = gathered(mine, len(prompts))
+        scores = scored(task.reward, rollouts, mine, step)
+        reads = read(task.local, self.critic, mine, task, s.temperature, s.minibatch_size)
+        normalised = self.normalise(torch.tensor(scores.total))
+        e = experience(task.local, rollouts, gathered(reads, len(prompts)), scores, normalised, s, self.kl_coef.value)
+        seen = _seen(step, rollouts, e)
+        numbers = {"reward": seen.reward, "kl": e.kl, "entropy": e.entropy, "kl_coef": self.kl_coef.value}
+        numbers |= {f"reward/{name}": sum(v) / len(v) for name, v in scores.terms.items()}
+        numbers |= {
+            "length": sum(seen.tokens) / len(rollouts),
+            "truncated": sum(not r.stopped for r in rollouts) / len(rollouts),
+            **task.watch.see(seen),
+        }
+        if task.watch.best == step:
+            self.kept.take(step)
+        return e, numbers
+
+    def _draw(self, step: int) -> list[str]:
         """The step's prompts: passes over shuffled prompts, one after another."""
-        size, batch = len(prompts), []
-        for k in range(step * self.settings.batch_size, (step + 1) * self.settings.batch_size):
-            order = torch.randperm(size, generator=torch.Generator().manual_seed(self.seed + k // size))
-            batch.append(prompts[int(order[k % size])])
+        size, batch = len(self.task.prompts), []
+        for k in range((step - 1) * self.settings.batch_size, step * self.settings.batch_size):
+            order = torch.randperm(size, generator=torch.Generator().manual_seed(self.task.seed + k // size))
+            batch.append(self.task.prompts[int(order[k % size])])
         return batch
 
-    def step(self, prompts: Sequence[str], step: int) -> dict[str, float]:
-        """Roll out, score, learn. Raises EngineError when the reward is not finite."""
+    def _minibatches(self, step: int) -> list[Tensor]:
+        """The step's minibatches, all passes; drawn from the step's own seed, so that a resumed run draws the same."""
+        generator = torch.Generator().manual_seed(self.task.seed * 1_000_003 + step)
         s = self.settings
-        answers = sample_answers(
-            self.decoder, prompts, max_tokens=s.max_tokens, temperature=s.temperature, seed=self.seed + step
-        )
-        rewards = torch.tensor(self.score(prompts, answers.texts))
-        if not bool(rewards.isfinite().all()):
-            raise EngineError(f"ppo: the reward of step {step + 1} is not finite; the last good policy is kept")
-        experience, kl = self._experience(answers, self._normalised(rewards))
-        losses = [self._learn(experience, index) for _ in range(s.epochs) for index in self._minibatches()]
-        mean = {name: sum(loss[name] for loss in losses) / len(losses) for name in losses[0]}
+        passes = [torch.randperm(s.batch_size, generator=generator) for _ in range(s.epochs)]
+        return [index for order in passes for index in torch.split(order, s.minibatch_size)]
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs besides weights and optimizer, as plain data."""
         return {
-            "reward": float(rewards.mean()),
-            "kl": kl,
-            "length": float(answers.mask.sum(-1).mean()),
-            "truncated": float((~answers.stopped).float().mean()),
-            **mean,
+            "history": self.history,
+            "kl_coef": self.kl_coef.value,
+            "centre": self.normalise.centre,
+            "scale": self.normalise.scale,
+            "watch": self.task.watch.state(),
+            "reward": state_of(self.task.reward),
+            "best": self.kept.step,
         }
 
-    def _normalised(self, rewards: Tensor) -> Tensor:
-        if self._scale is None:
-            self._scale = float(rewards.std()) or 1.0
-            self._centre = float(rewards.mean())
-        return (rewards - self._centre) / (self._scale + 1e-6)
 
-    @torch.no_grad()
-    def _experience(self, answers: Answers, scores: Tensor) -> tuple[Experience, float]:
-        s, local, mask = self.settings, self.local, answers.mask
-        with local.using(self.reference):
-            reference = answer_logprobs(local, answers, answer_states(local, answers))
-        with local.using(self.policy):
-            states = answer_states(local, answers)
-            logprobs = answer_logprobs(local, answers, states)
-        values = self.critic(states) * mask
-        rewards = token_rewards(scores, logprobs, reference, mask, s.kl_coef)
-        advantages, returns = gae(rewards, values, mask, s.gamma, s.lam)
-        kl = float(((logprobs - reference) * mask).sum(-1).mean())
-        return Experience(answers, logprobs, values, whiten(advantages, mask), returns), kl
-
-    def _minibatches(self) -> list[Tensor]:
-        order = torch.randperm(self.settings.batch_size, generator=self.generator)
-        return list(torch.split(order, self.settings.minibatch_size))
-
-    def _learn(self, e: Experience, index: Tensor) -> dict[str, float]:
-        s, local = self.settings, self.local
-        trainable(local, self.policy)
-        answers = e.answers.select(index)
-        width, mask = answers.actions.shape[1], answers.mask
-
-        def cut(values: Tensor) -> Tensor:
-            return values[index, :width]
-
-        states = answer_states(local, answers)
-        logprobs = answer_logprobs(local, answers, states)
-        values = self.critic(states) * mask
-        policy_loss = clipped_policy_loss(logprobs, cut(e.logprobs), cut(e.advantages), mask, s.clip)
-        value_loss = clipped_value_loss(values, cut(e.values), cut(e.returns), mask, s.clip)
-        self.optimizer.zero_grad()
-        self.accelerator.backward(policy_loss + s.value_coef * value_loss)
-        norm = float(self.accelerator.clip_grad_norm_(self.parameters, 1.0))
-        if not math.isfinite(norm):
-            raise EngineError("ppo: the gradient is not finite; lower learning_rate; the last good policy is kept")
-        self.optimizer.step()
-        ratio = (logprobs.detach() - cut(e.logprobs)).exp()
-        return {
-            "policy_loss": float(policy_loss.detach()),
-            "value_loss": float(value_loss.detach()),
-            "clipped": float(masked_mean(((ratio - 1).abs() > s.clip).float(), mask)),
-        }
+def _seen(step: int, rollouts: Sequence[Rollout], e: Experience) -> Seen:
+    totals = e.scores.total
+    return Seen(
+        step,
+        [r.prompt for r in rollouts],
+        [r.text for r in rollouts],
+        [len(r.ids) for r in rollouts],
+        sum(totals) / len(totals),
+        e.kl,
+        e.entropy,
+    )

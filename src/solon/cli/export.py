@@ -1,0 +1,41 @@
+"""`solon export`: what a finished run made, for others to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run, such as runs/quickstart.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write; it must not exist yet.")],
+    what: Annotated[str, typer.Option("--what", help="policy, sl_cai or reward_model.")] = "policy",
+    merged: Annotated[bool, typer.Option("--merged", help="Merge the adapter into its base: needs no PEFT.")] = False,
+    to: Annotated[str | None, typer.Option("--to", help="openrlhf or verl: data, settings and commands.")] = None,
+    push: Annotated[str | None, typer.Option("--push", metavar="OWNER/NAME", help="Upload it to the hub.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="The repository is made private.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+) -> None:
+    """Write a run's model with its card as a folder that opens without Solon; or the work for another trainer."""
+    from solon.errors import ConfigError
+    from solon.pipeline.export.hub import checked_repository, token
+    from solon.pipeline.export.hub import push as upload
+
+    if to is not None:
+        if push or private or merged or what != "policy":
+            raise ConfigError("--to: takes neither --what, --merged, --push nor --private; leave them out")
+        from solon.pipeline.export.launchers.write import export_launcher
+
+        print(f"{export_launcher(run, to, out, force=force)}: data, models and commands for {to}; read its README.md")
+        return
+    if private and not push:
+        raise ConfigError("--private: nothing is pushed; add --push OWNER/NAME or leave it out")
+    key = token() if push and checked_repository(push) else ""  # before the work, not after it
+    from solon.pipeline.export.model import export_model
+
+    folder = export_model(run, out, what, merged=merged, force=force)
+    print(f"{folder}: {what}, {'merged' if merged else 'a LoRA adapter'}, with its model card")
+    if push:
+        print(upload(folder, push, key, private=private))

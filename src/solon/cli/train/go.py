@@ -1,0 +1,65 @@
+"""From a verb's options to its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from solon.pipeline.training import Goal
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options that every verb has."""
+
+    file: str
+    model: str | None
+    settings: Sequence[str] | None
+    out: Path | None
+    seed: int
+    precision: str
+    limit: int | None
+    force: bool
+    quiet: bool
+
+
+def go(
+    verb: str,
+    kind: type[BaseModel],
+    common: Common,
+    *,
+    adapter: Path | None = None,
+    format: str | None = None,
+    goal: Goal | None = None,
+    held_out: float = 0.0,
+) -> None:
+    """Train by `verb`, whose settings are of `kind`, and say what came of it."""
+    from solon.cli.train.given import checked_precision, model_of, settings_of
+    from solon.cli.train.summary import print_summary
+    from solon.pipeline.progress import Progress
+    from solon.pipeline.training import Job, train
+
+    out = common.out or Path("runs") / f"train-{verb.replace('_', '-')}"
+    job = Job(
+        verb=verb,
+        file=common.file,
+        model=model_of(common.model, adapter),
+        settings=settings_of(kind, common.settings, "--set"),
+        out=out,
+        adapter=adapter,
+        precision=checked_precision(common.precision),
+        seed=common.seed,
+        format=format,
+        limit=common.limit,
+        goal=goal,
+        held_out=held_out,
+        force=common.force,
+    )
+    manifest, before = train(job, Progress(common.quiet))
+    if not common.quiet:
+        print_summary(manifest, out, before=before)

@@ -1,0 +1,37 @@
+"""`solon train reward PAIRS`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from solon.cli.train import options as o
+
+HELD_OUT = 0.15
+
+
+def reward(
+    pairs: o.Pairs,
+    model: o.Model = None,
+    settings: o.Settings = None,
+    held_out: Annotated[
+        float, typer.Option("--held-out", min=0.0, max=0.9, help="Share of the prompts whose pairs measure it.")
+    ] = HELD_OUT,
+    format: o.Format = None,
+    limit: o.Limit = None,
+    seed: o.Seed = 0,
+    precision: o.Precision = "float32",
+    out: o.Out = None,
+    force: o.Force = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Train a reward model on labelled pairs; soft labels (prob_chosen) are learnt as they are.
+
+    Measured on held-out prompts: accuracy, calibration, what length has to do with it.
+    """
+    from solon.cli.train.go import Common, go
+    from solon.settings import RewardSettings
+
+    common = Common(pairs, model, settings, out, seed, precision, limit, force, quiet)
+    go("reward", RewardSettings, common, format=format, held_out=held_out)

@@ -1,0 +1,82 @@
+"""What `solon train` says when it is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+# Numbers of the first and last step that are worth a line, by the name that the history has for them.
+SHOWN = {
+    "loss": "loss",
+    "accuracy": "agrees with the labels",
+    "reward": "reward",
+    "reward_picked": "reward of the picks",
+    "gold": "gold reward",
+    "kl": "KL, nats per answer",
+    "length": "tokens per answer",
+}
+
+
+def print_summary(manifest: dict[str, Any], folder: Path, *, before: bool) -> None:
+    """A short table of the manifest, then what to do with the model."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    for name, value in _figures(manifest):
+        table.add_row(name, escape(value))
+    console = Console(highlight=False)
+    console.print(table)
+    lines = [f"Model: {folder / 'model'}. {_use(manifest, folder)}"]
+    if before:
+        lines.insert(0, "Nothing was done: this very training is finished; --force does it again.")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _figures(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    metrics = manifest["metrics"]
+    first, last = metrics["first"], metrics["last"]
+    aside = f", {manifest['set_aside']:,} set aside" if manifest["set_aside"] else ""
+    figures = [
+        ("trained", f"{manifest['verb']} on {manifest['model']['name']}, seed {manifest['seed']}"),
+        ("rows", f"{manifest['rows']:,}{aside}"),
+        ("steps", f"{metrics['steps']:,} in {manifest['seconds']:,.1f} s"),
+    ]
+    if first.get("left_out"):
+        figures.append(("left out", f"{first['left_out']:,.0f} too long, or with nothing to learn"))
+    for name, shown in SHOWN.items():
+        begun, ended = first.get(name), last.get(name)
+        if begun is not None or ended is not None:
+            figures.append((shown, _change(begun, ended)))
+    figures += _held_out(manifest.get("heldout") or {})
+    guards = manifest.get("guards") or {}
+    figures += [("alarm", alarm["text"]) for alarm in guards.get("alarms", [])]
+    if guards.get("stopped"):
+        figures.append(("stopped early", f"the weights are those of step {guards['best']}"))
+    return figures
+
+
+def _change(begun: float | None, ended: float | None) -> str:
+    """ "0.1 → 0.4"; one number where the other step has none."""
+    told = [f"{value:.4g}" for value in (begun, ended) if value is not None]
+    return " → ".join(told)
+
+
+def _held_out(measured: dict[str, Any]) -> list[tuple[str, str]]:
+    """A reward model on labels that it did not learn from."""
+    right = measured.get("accuracy")
+    if not right:
+        return []
+    low, high = 100 * right["low"], 100 * right["high"]
+    return [("right on held-out pairs", f"{right['rate']:.0%} [{low:.0f}, {high:.0f}] of {right['n']:,}")]
+
+
+def _use(manifest: dict[str, Any], folder: Path) -> str:
+    if manifest["verb"] == "reward":
+        return f"Learn from it: solon train ppo PROMPTS --reward {folder / 'model'}"
+    return (
+        f"Go on from it: --adapter {folder / 'model'}; load it: "
+        f"peft.AutoPeftModelForCausalLM.from_pretrained({str(folder / 'model')!r})"
+    )

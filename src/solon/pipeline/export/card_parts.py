@@ -1,0 +1,112 @@
+"""The parts of a model card that are read from the run's files."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from solon.feedback.qualification import Card
+from solon.pipeline.export.finished import FinishedRun, What
+from solon.pipeline.export.markdown import code, said, table
+
+NAMES = {"base": "base", "sl_cai": "SL-CAI", "rl_cai": "RL-CAI"}
+
+
+def data_section(run: FinishedRun) -> str:
+    """How many rows of each kind it learnt from."""
+    revisions, labels, reward = (run.facts(step) for step in ("revisions", "preferences", "reward_model"))
+    rows = [("critique and revision chains", revisions.get("chains"))]
+    rows += [(f"SFT rows: {source}", n) for source, n in (revisions.get("mix") or {}).items()]
+    rows += [("labelled comparisons", labels.get("labelled")), ("comparisons without a label", labels.get("failed"))]
+    rows += [("pairs the reward model learnt from", reward.get("pairs"))]
+    rows += [("rows set aside as unusable", run.manifest.get("quarantined"))]
+    known = [(said(name), f"{n:,}") for name, n in rows if isinstance(n, int)]
+    return "## Data\n\n" + table(("what", "rows"), known)
+
+
+def judge_section(card: Card | None) -> str:
+    """Who judged and what that is worth, failures first."""
+    if card is None:
+        return (
+            "## Judge\n\n**Not measured.** The recipe named no pairs that people labelled "
+            "(`rl_cai.qualify.data` is null), so nothing vouches for the AI labels.\n"
+        )
+    judges = ", ".join(f"{code(judge.model)} asked as {code(judge.ask)}" for judge in card.judge)
+    verdict = "**Qualified**: every figure that was measured reaches the bar." if card.qualified else _failed(card)
+    rows = [
+        ("agreement with people", str(card.agreement.overall)),
+        ("pairs without a label", str(card.failures.failed)),
+    ]
+    places = card.positions
+    rows += [("same reply in both orders", str(places.consistency))] if places.consistency else []
+    rows += [("verdicts for the reply shown first", str(places.prefers_first))] if places.prefers_first else []
+    size = card.agreement.overall.n
+    return f"## Judge\n\n{judges}.\n\n{verdict}\n\n{table((f'on {size:,} labelled pairs', 'share [95%]'), rows)}"
+
+
+def _failed(card: Card) -> str:
+    reasons = "\n".join(f"- {said(reason)}" for reason in card.reasons)
+    return f"**Not qualified**, and its labels were used all the same, as the recipe says. Below the bar:\n\n{reasons}"
+
+
+def measured_section(run: FinishedRun, what: What) -> str:
+    """The held-out figures with their intervals."""
+    head = "## Measured on held-out prompts\n\n"
+    reward = _reward_row(run.facts("reward_model")) if what == "reward_model" else ""
+    kinds = {kind: models for kind, models in run.metrics.items() if _is_rates(models)}
+    if not kinds:
+        return f"{head}{reward or 'Nothing was measured.'}\n"
+    rows = [
+        (said(kind), said(NAMES.get(model, model)), _share(m["declined"]), _points(m.get("declined_change"), model))
+        for kind, models in kinds.items()
+        for model, m in models.items()
+    ]
+    note = "Declined: the reply refuses or redirects. Change: against the base, in percentage points. 95% intervals.\n"
+    return f"{head}{reward}{note}\n" + table(("prompts", "model", "declined", "change"), rows)
+
+
+def _is_rates(models: Any) -> bool:
+    return isinstance(models, dict) and all(isinstance(m, dict) and "declined" in m for m in models.values())
+
+
+def _share(rate: dict[str, Any]) -> str:
+    return f"{rate['value']:.0%} [{100 * rate['low']:.0f}, {100 * rate['high']:.0f}] of {rate['n']:,}"
+
+
+def _points(rate: dict[str, Any] | None, model: str) -> str:
+    if rate is None or model == "base":
+        return ""
+    return f"{100 * rate['value']:+.0f} [{100 * rate['low']:+.0f}, {100 * rate['high']:+.0f}]"
+
+
+def _reward_row(facts: dict[str, Any]) -> str:
+    right, of = facts.get("heldout_right"), facts.get("heldout_pairs")
+    if not isinstance(right, int) or not of:
+        return ""
+    return f"It prefers the reply that the judge preferred in {right:,} of {of:,} held-out pairs.\n\n"
+
+
+def training_section(run: FinishedRun, what: What) -> str:
+    """Settings, seeds and versions."""
+    recipe = run.recipe
+    sections: dict[str, Any] = {"sl_cai.sft": recipe.sl_cai.sft}
+    if what == "reward_model":
+        sections = {"rl_cai.reward_model": recipe.rl_cai.reward_model}
+    elif what == "policy":
+        method = recipe.rl_cai.method
+        sections[f"rl_cai.{method}"] = getattr(recipe.rl_cai, method)
+    settings = "".join(f"- {code(name)}: {code(_flat(value.model_dump()))}\n" for name, value in sections.items())
+    versions = {name: v for name, v in (run.manifest.get("versions") or {}).items() if v}
+    versions["python"] = run.manifest.get("python", "")
+    shown = ", ".join(f"{said(name)} {code(v)}" for name, v in versions.items())
+    seeds = f"seed {code(recipe.seed)}"
+    if what == "policy" and recipe.rl_cai.seed is not None:
+        seeds += f", of the policy's training {code(recipe.rl_cai.seed)}"
+    return (
+        f"## Training\n\n{settings}- {seeds}; precision {code(recipe.roles.policy.precision)}\n"
+        f"- recipe hash {code(run.manifest.get('recipe_hash', ''))}\n- versions: {shown}\n"
+    )
+
+
+def _flat(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, ensure_ascii=False)

@@ -1,0 +1,95 @@
+"""A finished run, read for export: which of its models there are, what it was made of and what it showed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from solon.constitution import Constitution
+from solon.errors import ConfigError
+from solon.feedback.qualification import Card
+from solon.pipeline.context import ADAPTERS, REWARD_FOLDER
+from solon.pipeline.qualifying import cards_in
+from solon.pipeline.recipe import Recipe, load_recipe
+from solon.runs import Run
+
+What = Literal["policy", "sl_cai", "reward_model"]
+WHATS: tuple[What, ...] = get_args(What)
+STEPS: dict[What, str] = {"policy": "policy", "sl_cai": "sft", "reward_model": "reward_model"}
+FOLDERS: dict[What, str] = {**ADAPTERS, "reward_model": REWARD_FOLDER}  # type: ignore[dict-item]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """The run in `folder`; `manifest` is its account of itself."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> FinishedRun:
+        """Raises ConfigError where there is no such folder, or no finished run in it."""
+        if not folder.is_dir():
+            raise ConfigError(f"run: no such folder: {folder}; give a run's, such as runs/quickstart")
+        path = folder / "manifest.json"
+        if not path.is_file():
+            raise ConfigError(f"run: {folder} holds no finished run (no manifest.json); finish it with solon run")
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise ConfigError(f"run: {path} is not JSON; make it again with solon run --out {folder}") from None
+        return cls(folder, manifest)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return load_recipe(str(self.folder / "recipe.yaml"))
+
+    @cached_property
+    def constitution(self) -> Constitution:
+        """As the run used it."""
+        return Constitution.model_validate(_json(self.folder / "constitution.json"))
+
+    @cached_property
+    def card(self) -> Card | None:
+        """The card of the judge as it labelled; None where none was measured."""
+        cards = cards_in(self.folder)
+        return cards[0] if cards else None
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What evaluation measured; empty where the run did not come to it."""
+        path = self.folder / "evaluation/metrics.json"
+        return dict(_json(path)) if path.is_file() else {}
+
+    def facts(self, step: str) -> dict[str, Any]:
+        """What a step said of itself; empty where the run did not come to it."""
+        path = self.folder / "steps" / f"{step}.json"
+        return dict(_json(path)["facts"]) if path.is_file() else {}
+
+    def model(self, what: What) -> Path:
+        """The folder of a model. Raises ConfigError where it was not made, or changed since."""
+        record = Run(self.folder, read_only=True).finished(STEPS[what])
+        if record is None:
+            raise ConfigError(
+                f"run: {self.folder} has no finished {FOLDERS[what]}, or it was changed since it was made; "
+                f"make it with solon run --out {self.folder}"
+            )
+        return self.folder / FOLDERS[what]
+
+
+def checked(what: str) -> What:
+    """`what` as one of the models of a run. Raises ConfigError for another name."""
+    for known in WHATS:
+        if what == known:
+            return known
+    raise ConfigError(f"--what: '{what}' is no model of a run; choose one of {', '.join(WHATS)}")
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"run: cannot read {path}: {str(error).splitlines()[0]}") from None

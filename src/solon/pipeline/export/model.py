@@ -1,0 +1,59 @@
+"""`solon export`: one model of a finished run as a folder that opens without Solon."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from solon.files import write_atomic
+from solon.pipeline.export.base import Base, base_of
+from solon.pipeline.export.card import model_card
+from solon.pipeline.export.finished import FinishedRun, checked
+from solon.pipeline.export.publish import exported, refuse_taken
+
+
+def export_model(
+    run_folder: Path, out: Path, what: str = "policy", *, merged: bool = False, force: bool = False
+) -> Path:
+    """Write a model of the run to `out`: the adapter, or `merged` into its base, with tokenizer, template and card.
+
+    Returns `out`. Raises ConfigError for a run that is not finished, an unknown model or a folder that is taken,
+    ModelError where the base is gone, StorageError when the disk refuses.
+    """
+    kind, run = checked(what), FinishedRun.load(run_folder)
+    refuse_taken(out, force=force)
+    adapter, base = run.model(kind), base_of(run.recipe.roles.policy)
+    made_of = {"run": run.recipe.name, "model": kind, "merged": merged, "base": base.name, "base_weights": base.weights}
+    with exported(out, made_of, force=force) as folder:
+        if merged:
+            _write_merged(run, kind, adapter, folder)
+        else:
+            from solon.pipeline.export.weights import write_adapter
+
+            write_adapter(adapter, base, folder)
+        write_atomic(folder / "README.md", model_card(run_folder, kind, merged=merged))
+        _write_licence(base, folder)
+    return out
+
+
+def _write_merged(run: FinishedRun, kind: str, adapter: Path, folder: Path) -> None:
+    from solon.engines.local.model import LocalModel
+    from solon.pipeline.export.weights import write_merged, write_merged_reward
+
+    role = run.recipe.roles.policy
+    local = LocalModel.load(role.model, role.precision, "cpu")
+    write = write_merged_reward if kind == "reward_model" else write_merged
+    write(local, adapter, folder)
+
+
+def _write_licence(base: Base, folder: Path) -> None:
+    """The base's licence: its text where its folder has it, else what is known of it."""
+    if base.licence_file is not None:
+        shutil.copyfile(base.licence_file, folder / "LICENSE")
+        return
+    known = (
+        f"The base model {base.name} says that its licence is: {base.licence}."
+        if base.licence
+        else (f"The licence of the base model {base.name} is not known here. Look it up before you share this model.")
+    )
+    write_atomic(folder / "LICENSE", f"{known}\nWhat was trained on top of it is bound by it too.\n")

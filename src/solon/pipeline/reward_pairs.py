@@ -1,0 +1,55 @@
+"""Labels as pairs for the reward model: of a row as it stands, or one for each principle that it was asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from solon.data.preferences import comparison_of
+from solon.feedback import Labeller
+from solon.feedback.calibration import Calibration
+from solon.feedback.judges import PanelJudge
+from solon.pipeline.context import Context
+from solon.pipeline.qualifying import cards_in
+from solon.types import Message, Preference, Verdict
+
+if TYPE_CHECKING:
+    from solon.training.reward import Pair
+
+Row = Mapping[str, Any]
+
+
+def pairs_of(context: Context) -> Callable[[Row], list[Pair]]:
+    """What makes pairs of a row of preferences, as the recipe's reward model wants them."""
+    rl = context.recipe.rl_cai
+    if not rl.reward_model.principle:
+        return lambda row: [as_labelled(row)]
+    fitted = cards_in(context.run.folder)[0].fitted if rl.feedback.calibration != "none" else Calibration()
+    # Nobody is asked again: it makes labels of the verdicts that are there.
+    labeller = Labeller(PanelJudge(()), context.constitution, rl.feedback, context.recipe.seed, fitted)
+    texts = {principle.id: principle.text for principle in context.constitution.principles}
+    return lambda row: by_principle(row, labeller, texts)
+
+
+def as_labelled(row: Row) -> Pair:
+    """The pair with the label that all verdicts together make."""
+    from solon.training.reward import Pair
+
+    turns = tuple(Message(turn["role"], turn["content"]) for turn in row["prompt"])
+    chosen, rejected = (row[side][0]["content"] for side in ("chosen", "rejected"))
+    return Pair(turns, chosen, rejected, row["prob_chosen"], id=row["id"])
+
+
+def by_principle(row: Row, labeller: Labeller, texts: Mapping[str, str]) -> list[Pair]:
+    """A pair for every principle that the judges were asked about, with the label that its own verdicts make."""
+    from solon.training.reward import Pair
+
+    comparison = comparison_of(dict(row))
+    verdicts = [Verdict(**verdict) for verdict in row["verdicts"]]
+    pairs = []
+    for principle in dict.fromkeys(verdict.principle for verdict in verdicts):
+        label = labeller.labelled(comparison, [v for v in verdicts if v.principle == principle])
+        if isinstance(label, Preference):
+            a, b = comparison.response_a, comparison.response_b
+            pairs.append(Pair(comparison.turns, a, b, label.prob_a, texts[principle], row["id"]))
+    return pairs

@@ -1,0 +1,182 @@
+"""The knobs of the trainers. What they leave out goes through `trainer_args`, which the library's own class checks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Method = Literal["ppo", "dpo", "kto", "grpo", "rloo", "best_of_n"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LoraSettings(Settings):
+    """Which weights learn. `layers` counts from the top of the network; None is all of them.
+
+    Layers below the lowest adapted one need no backward pass: half the layers, half of its cost.
+    """
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    layers: int | None = Field(default=None, ge=1)
+
+
+class TrainerSettings(Settings):
+    """What every trainer on rows has. `batch_size` is rows per step and process; with `accumulation` batches a step."""
+
+    epochs: float = Field(default=1.0, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    batch_size: int = Field(default=8, ge=1)
+    accumulation: int = Field(default=1, ge=1)
+    lora: LoraSettings = LoraSettings()
+    trainer_args: dict[str, Any] = {}
+
+
+class SftSettings(TrainerSettings):
+    """SFT. `max_length` is tokens of prompt and completion; longer rows are left out and counted.
+
+    packing   several rows in one of `max_length`, each blind to the others
+    """
+
+    max_length: int = Field(default=1024, ge=16)
+    packing: bool = False
+
+
+class RewardSettings(TrainerSettings):
+    """The reward model.
+
+    heads       how many heads share the adapter, each trained on its own bootstrap of the pairs; the reward is their
+                mean less `caution` times their standard deviation (Coste et al. 2023)
+    centred     weight of (reward_a + reward_b)², which keeps rewards around 0 (Eisenstein et al. 2023)
+    margin      the gap of rewards, in nats, that a certain label asks for on top
+    principle   the principle of the label is part of the input (SALMON, Sun et al. 2023)
+    negatives   share of pairs to add in which an empty answer loses: "", ":", "Thought process:" and the like
+    """
+
+    lora: LoraSettings = LoraSettings(rank=8, alpha=16)
+    heads: int = Field(default=1, ge=1)
+    caution: float = Field(default=0.0, ge=0)
+    centred: float = Field(default=0.0, ge=0)
+    margin: float = Field(default=0.0, ge=0)
+    principle: bool = False
+    negatives: float = Field(default=0.0, ge=0, le=1)
+
+
+class RolloutSettings(Settings):
+    """What the trainers that learn from their own answers share: `steps` batches of `batch_size` answers.
+
+    kl_coef   weight of the KL to the reference (the SL-CAI model), in reward per nat
+    """
+
+    steps: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    learning_rate: float = Field(default=5e-5, gt=0)
+    max_tokens: int = Field(default=128, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+    kl_coef: float = Field(default=0.02, ge=0)
+
+
+class PpoSettings(RolloutSettings):
+    """PPO: `epochs` passes over each batch in minibatches, each read in `accumulation` parts.
+
+    kl              adaptive: kl_coef follows `kl_target`, nats per answer (Ziegler et al. 2019, section 2.2)
+    stop_kl         no further pass over a batch once the policy is this far, in nats per token, from the one that
+                    wrote it; null: never
+    truncated       added to the reward of an answer that was cut off, normalised rewards having spread 1
+    whiten_rewards  token rewards, KL included, to spread 1 before advantages are taken
+    """
+
+    minibatch_size: int = Field(default=16, ge=1)
+    accumulation: int = Field(default=1, ge=1)
+    epochs: int = Field(default=2, ge=1)
+    kl: Literal["fixed", "adaptive"] = "fixed"
+    kl_target: float = Field(default=6.0, gt=0)
+    stop_kl: float | None = Field(default=0.1, gt=0)
+    truncated: float = Field(default=0.0, le=0)
+    whiten_rewards: bool = False
+    whiten_advantages: bool = True
+    clip: float = Field(default=0.2, gt=0)
+    critic_learning_rate: float = Field(default=1e-3, gt=0)
+    gamma: float = Field(default=1.0, gt=0, le=1)
+    lam: float = Field(default=0.95, ge=0, le=1)
+
+
+class DpoSettings(TrainerSettings):
+    """DPO on soft labels. `beta`: how much a nat of difference to the reference is worth (Rafailov et al. 2023).
+
+    loss   sigmoid: DPO; ipo: squared distance to 1/(2·beta) (Azar et al. 2023)
+    """
+
+    learning_rate: float = Field(default=5e-5, gt=0)
+    beta: float = Field(default=0.1, gt=0)
+    loss: Literal["sigmoid", "ipo"] = "sigmoid"
+    max_length: int = Field(default=1024, ge=16)
+
+
+class KtoSettings(TrainerSettings):
+    """KTO (Ethayarajh et al. 2024) through TRL: a pair is one desirable and one undesirable answer."""
+
+    learning_rate: float = Field(default=5e-5, gt=0)
+    beta: float = Field(default=0.1, gt=0)
+    max_length: int = Field(default=1024, ge=16)
+
+
+class GrpoSettings(RolloutSettings):
+    """GRPO and RLOO through TRL. `group` answers to each prompt are compared with each other."""
+
+    group: int = Field(default=8, ge=2)
+    trainer_args: dict[str, Any] = {}
+
+
+class BestOfNSettings(Settings):
+    """Rejection sampling: `n` answers to each prompt, the one of highest reward becomes a row of SFT.
+
+    prompts   how many of the prompts, drawn by the seed; null: all
+    """
+
+    n: int = Field(default=8, ge=2)
+    prompts: int | None = Field(default=None, ge=1)
+    max_tokens: int = Field(default=128, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+    sft: SftSettings = SftSettings(learning_rate=5e-5)
+
+
+class RewardTerm(Settings):
+    """One term of the reward. Each is divided by the spread of its first batch, weighted, added up and logged apart.
+
+    source   reward_model: the run's own; judge: the judge's score of the answer under drawn principles (direct RLAIF);
+             principles: the same for every principle, each logged apart; length: tokens beyond `free`, in hundreds;
+             repetition: share of 3-grams that occur before in the same answer. The last two want a negative weight.
+    """
+
+    source: Literal["reward_model", "judge", "principles", "length", "repetition"] = "reward_model"
+    weight: float = 1.0
+    free: int = Field(default=0, ge=0)
+
+
+class GuardSettings(Settings):
+    """When training of the policy is stopped, and its best weights taken: the bounds of what a window of steps shows.
+
+    window       steps that are averaged; nothing rings before the first window is full
+    kl           most nats per answer between policy and reference
+    length       most growth of the mean answer, as a multiple of the first window's
+    repetition   most repeated 3-grams, as a share
+    refusal      most growth of the share of answers that decline, on prompts that ask for nothing wrong
+    boilerplate  most answers that share one run of six words which the first window's did not
+    entropy      least entropy per token, as a share of the first window's
+    gold         most fall of the gold reward from its peak, as a share of its climb
+    """
+
+    on_alarm: Literal["stop", "warn"] = "stop"
+    window: int = Field(default=4, ge=1)
+    kl: float | None = Field(default=50.0, gt=0)
+    length: float | None = Field(default=2.5, gt=1)
+    repetition: float | None = Field(default=0.3, gt=0, le=1)
+    refusal: float | None = Field(default=0.3, gt=0, le=1)
+    boilerplate: float | None = Field(default=0.5, gt=0, le=1)
+    entropy: float | None = Field(default=0.2, gt=0, lt=1)
+    gold: float | None = Field(default=0.1, gt=0)

@@ -1,0 +1,76 @@
+"""Rows of preferences to token ids. KTO reads them too.
+
+Rows have TRL's columns `prompt`, `chosen` and `rejected`, lists of messages, and `prob_chosen`. We tokenise them
+ourselves so that text which spells a chat-template token stays text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from solon.engines.local.model import LocalModel
+from solon.errors import DataError, PromptTooLong
+from solon.types import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Token ids of a prompt and of two answers to it, each with its end of turn. `prob_chosen` = P(chosen better)."""
+
+    prompt: list[int]
+    chosen: list[int]
+    rejected: list[int]
+    prob_chosen: float
+
+    @property
+    def length(self) -> int:
+        """Tokens of the prompt and its longer answer."""
+        return len(self.prompt) + max(len(self.chosen), len(self.rejected))
+
+
+def encode_pairs(local: LocalModel, rows: Sequence[Mapping[str, Any]], max_length: int, way: str) -> list[Pair]:
+    """The rows whose prompt and longer answer fit `max_length` tokens and whose answers differ.
+
+    `way` of training is named in what is raised: DataError without rows, for a label outside [0, 1], when every label
+    is 0.5, and when no row fits.
+    """
+    if not len(rows):
+        raise DataError(f"{way}: there are no preferences to learn from; label some pairs first")
+    for number, row in enumerate(rows, 1):
+        _check(row, number, way)
+    informative = [row for row in rows if row["chosen"][0]["content"] != row["rejected"][0]["content"]]
+    if all(row["prob_chosen"] == 0.5 for row in informative):
+        raise DataError(
+            f"{way}: {len(rows)} rows hold no preference, each has prob_chosen 0.5 or twice the same answer; "
+            "label more pairs or check the judge"
+        )
+    pairs = [pair for row in informative if (pair := _encoded(local, row)) and pair.length <= max_length]
+    if not pairs:
+        raise DataError(f"{way}: none of {len(rows)} rows fits max_length {max_length}; raise it or shorten the texts")
+    return pairs
+
+
+def _check(row: Mapping[str, Any], number: int, way: str) -> None:
+    for field in ("prompt", "chosen", "rejected", "prob_chosen"):
+        if row.get(field) is None:
+            raise DataError(f"{way}: row {number} has no {field}; wanted are prompt, chosen, rejected and prob_chosen")
+    for field in ("chosen", "rejected"):
+        if len(row[field]) != 1:
+            raise DataError(f"{way}: row {number}: {field} has {len(row[field])} messages; wanted is the one answer")
+    if not 0 <= row["prob_chosen"] <= 1:
+        raise DataError(f"{way}: row {number}: prob_chosen is {row['prob_chosen']}; it must lie in [0, 1]")
+
+
+def _encoded(local: LocalModel, row: Mapping[str, Any]) -> Pair | None:
+    """The row's tokens; None where the prompt alone is longer than the context."""
+    try:
+        prompt = local.encode_chat([Message(**m) for m in row["prompt"]])
+    except PromptTooLong:
+        return None
+    return Pair(prompt, _answer(local, row["chosen"]), _answer(local, row["rejected"]), float(row["prob_chosen"]))
+
+
+def _answer(local: LocalModel, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    return [*local.encode_text(messages[0]["content"]), local.tokenizer.eos_token_id]

@@ -1,0 +1,91 @@
+"""Rows one behind another in one sequence: nothing is padded, and each row is blind to the others.
+
+Positions start anew with every row, and attention reads row by row, so what a row's tokens see is what they would see
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AttentionInterface
+
+BY_ROW = "solon_rows"
+IGNORED = -100
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedCollator:
+    """Data set rows (`input_ids`, `labels`, and `seq_lengths` where one holds several) to one sequence of T tokens.
+
+    input_ids, position_ids (1, T); learnt (n,): the positions whose next token is to be learnt; targets (n,): those
+    tokens; row (n,): which row of the data set each belongs to, from 0; lengths: of the sequences, adding up to T.
+    """
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
+        lengths = [n for row in rows for n in row.get("seq_lengths") or [len(row["input_ids"])]]
+        ids = torch.tensor([token for row in rows for token in row["input_ids"]])
+        labels = torch.tensor([label for row in rows for label in row["labels"]])
+        row = torch.repeat_interleave(torch.tensor([len(row["input_ids"]) for row in rows]))
+        positions = torch.cat([torch.arange(n) for n in lengths])
+        labels[positions == 0] = IGNORED  # nothing before it says it
+        after = (labels != IGNORED).nonzero().flatten()
+        return {
+            "input_ids": ids[None],
+            "position_ids": positions[None],
+            "learnt": after - 1,
+            "targets": labels[after],
+            "row": row[after],
+            "lengths": lengths,
+        }
+
+
+def first_rows(batch: Batch, count: int) -> Batch:
+    """The batch with nothing learnt from any row but the first `count`."""
+    kept = batch["row"] < count
+    return {**batch, **{name: batch[name][kept] for name in ("learnt", "targets", "row")}}
+
+
+def attention_by_row(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    lengths: Sequence[int] = (),
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Causal attention within each row: (1, heads, T, width) to (1, T, heads, width).
+
+    One masked call over the whole sequence would compute T² scores to keep the sum of the rows' squares.
+    """
+    cut = [torch.split(part, list(lengths), dim=2) for part in (query, key, value)]
+    rows = [
+        F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=True)
+        for q, k, v in zip(*cut, strict=True)
+    ]
+    return torch.cat(rows, dim=2).transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(BY_ROW, attention_by_row)
+
+
+@contextmanager
+def by_row(model: Any) -> Iterator[None]:
+    """Inside the block `model` (a transformers model) attends row by row; its batches must say their `lengths`."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation(BY_ROW)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)

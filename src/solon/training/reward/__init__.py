@@ -1,0 +1,18 @@
+"""The reward model: an adapter and linear heads on the shared base, trained on soft labels.
+
+data.py      pairs, checked and drawn         encode.py    pairs as token ids, the principle among them
+losses.py    what a pair costs                train.py     soft Bradley-Terry through transformers' Trainer
+model.py     scoring, saving, loading         identity.py  the base and tokenizer that a saved one is of
+measure.py   accuracy, calibration, length bias on held-out labels
+"""
+
+from __future__ import annotations
+
+from solon.training.reward.data import Pair
+from solon.training.reward.encode import fits
+from solon.training.reward.identity import Reading
+from solon.training.reward.measure import measure
+from solon.training.reward.model import Opinion, RewardModel
+from solon.training.reward.train import train_reward
+
+__all__ = ["Opinion", "Pair", "Reading", "RewardModel", "fits", "measure", "train_reward"]

@@ -1,0 +1,104 @@
+"""Best of n: the best answers are picked, learnt from, and not sampled again after a stop."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tasks import history_of, task_of, vowels
+
+from solon.engines.local.model import LocalModel
+from solon.errors import DataError, EngineError, Interrupted
+from solon.settings import BestOfNSettings
+from solon.training.adapters import adapter_state
+from solon.training.best_of_n import train_best_of_n
+from solon.training.task import Scores
+
+KNOBS = BestOfNSettings.model_validate(
+    {"n": 8, "max_tokens": 12, "sft": {"epochs": 4, "learning_rate": 1e-2, "batch_size": 4}}
+)
+PROMPTS = [f"say {n}" for n in range(24)]
+
+
+def test_the_picks_are_the_best_of_n_and_what_is_learnt_from(tiny: LocalModel, tmp_path: Path) -> None:
+    rewards: list[float] = []
+
+    def noted(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+        scores = vowels(prompts, answers)
+        rewards.extend(scores.total)
+        return scores
+
+    first, *rest = train_best_of_n(task_of(tiny, tmp_path, prompts=PROMPTS, reward=noted), KNOBS)
+    groups = [rewards[i : i + 8] for i in range(0, len(rewards), 8)]
+    assert first["answers"] == len(rewards) == 24 * 8
+    assert first["reward"] == pytest.approx(sum(rewards) / len(rewards))
+    assert first["reward_picked"] == pytest.approx(sum(max(group) for group in groups) / 24)
+    assert first["reward_picked"] > first["reward"]
+    assert rest[-1]["loss"] < rest[0]["loss"]
+
+
+def test_the_policy_comes_out_better_than_it_went_in(tiny: LocalModel, tmp_path: Path) -> None:
+    def letters(_: Sequence[str], answers: Sequence[str]) -> Scores:
+        return Scores([sum(c.isascii() and c.isalpha() for c in text) / 12 for text in answers])
+
+    task = task_of(tiny, tmp_path, prompts=PROMPTS, reward=letters)
+    (before, *_) = train_best_of_n(task, KNOBS)
+    (after, *_) = train_best_of_n(replace(task, reference="policy", target="again", seed=5), KNOBS)
+    assert after["reward"] > before["reward"] + 0.05
+
+
+def test_fewer_prompts_are_drawn_by_the_seed(tiny: LocalModel, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def noted(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+        asked.extend(prompts)
+        return vowels(prompts, answers)
+
+    few = KNOBS.model_copy(update={"prompts": 5})
+    task = task_of(tiny, tmp_path, prompts=PROMPTS, reward=noted)
+    for name, seed in (("first", 0), ("same", 0), ("other", 1)):
+        train_best_of_n(replace(task, seed=seed, target=name), few)
+    size = 5 * 8
+    assert asked[:size] == asked[size : 2 * size]
+    assert set(asked[:size]) != set(asked[2 * size :])
+    assert len(set(asked[:size])) == 5
+
+
+def test_answers_sampled_before_a_stop_are_not_sampled_again(tiny_folder: Path, tmp_path: Path) -> None:
+    whole = LocalModel.load(str(tiny_folder))
+    unbroken = train_best_of_n(task_of(whole, tmp_path / "whole", prompts=PROMPTS), KNOBS)
+    first = task_of(LocalModel.load(str(tiny_folder)), tmp_path / "broken", prompts=PROMPTS)
+    scored = 0
+
+    def killed(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return vowels(prompts, answers)
+
+    with pytest.raises(Interrupted, match="step 8"):
+        train_best_of_n(replace(first, reward=killed), KNOBS)
+
+    def counted(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+        nonlocal scored
+        scored += len(answers)
+        return vowels(prompts, answers)
+
+    again = task_of(LocalModel.load(str(tiny_folder)), tmp_path / "broken", prompts=PROMPTS, reward=counted)
+    resumed = train_best_of_n(again, KNOBS)
+    assert scored == 16 * 8  # of 24 prompts, 8 were done
+    assert history_of(resumed) == history_of(unbroken)
+    ours, theirs = adapter_state(again.local, "policy"), adapter_state(whole, "policy")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_what_cannot_be_learnt_from_is_one_line(tiny: LocalModel, tmp_path: Path) -> None:
+    task = task_of(tiny, tmp_path, prompts=PROMPTS, reward=lambda _, answers: Scores([math.inf] * len(answers)))
+    with pytest.raises(EngineError, match="a reward is not finite for the prompt 'say"):
+        train_best_of_n(task, KNOBS)
+    with pytest.raises(DataError, match="no prompts"):
+        train_best_of_n(replace(task, prompts=[]), KNOBS)
