@@ -7,7 +7,7 @@ the same rows in the same order. TRL: no bfloat16 and no gradient checkpointing,
 a process of its own, in turns, and the better of its rounds counts; tokens are those of the rows, padding apart.
 CPU seconds say what a busy machine hides.
 
-What each part gave, in CPU seconds of two batches of 8 on one core: padded, with the logits of learnt tokens only, 16.9;
+What each part gave, in CPU seconds of two batches of 8 on one core: padded, with logits of learnt tokens only, 16.9;
 nothing padded, one masked attention over the whole sequence, 12.8; attention row by row, 10.2. What gave nothing:
 gathering the targets' logits by hand instead of `cross_entropy`, 10.1.
 """

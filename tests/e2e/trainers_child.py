@@ -119,7 +119,7 @@ class Case:
             self.checkpoints.stopping = step == 2 and rank() == world() - 1
 
         try:
-            replace(self, tick=stop).sft(9, self.checkpoints, epochs=2)
+            replace(self, local=LocalModel(self.local.source), tick=stop).sft(9, self.checkpoints, epochs=2)
         except Interrupted:
             return self.sft(9, Checkpoints(self.checkpoints.root, self.checkpoints.key), epochs=2)
         raise AssertionError("it was not interrupted")

@@ -441,7 +441,8 @@ def test_rows_that_are_too_long_or_say_nothing_are_left_out_and_counted(tiny: Lo
         ([row("a", "same", "same", 1.0)], "1 rows hold no preference"),
         ([{"prompt": [], "chosen": [], "rejected": []}], "row 1 has no prob_chosen"),
         ([{**row("a", "b", "c", 1.0), "chosen": []}], "row 1: chosen has 0 messages"),
-        ([row("a" * 600, "b", "c", 1.0)], "none of 1 rows fits max_length 300"),
+        ([row("a" * 600, "b", "c", 1.0)], "none of the 1 rows that hold a preference fits max_length 300"),
+        ([row("a" * 400, "b", "c", 1.0), *rows(0.5)], "none of the 1 rows that hold a preference fits"),
     ],
 )
 def test_preferences_that_teach_nothing_are_refused(

@@ -24,7 +24,7 @@ from solon.constitution import Constitution, Principle
 from solon.data.tables import read_rows
 from solon.engines.local.model import LocalModel
 from solon.errors import ConfigError, SolonError, UpstreamDown
-from solon.files import write_json
+from solon.files import sha256_file, write_json
 from solon.pipeline.export import hub
 from solon.pipeline.export.card import model_card
 from solon.pipeline.export.launchers import openrlhf, verl
@@ -35,6 +35,7 @@ from solon.pipeline.export.launchers.write import checked_names, export_launcher
 from solon.pipeline.export.markdown import code, said
 from solon.pipeline.export.model import export_model
 from solon.pipeline.recipe import load_recipe
+from solon.runs import Run
 from solon.training.adapters import load_adapter
 from solon.types import Message
 
@@ -287,6 +288,44 @@ def test_a_judge_that_did_not_qualify_is_never_hidden(run: Path, tmp_path: Path)
         assert "**Not qualified**" in shown
         assert said("agreement 41% is below 60%") in shown
         assert "**The judge did not qualify, and its labels were used all the same.**" in shown
+
+
+def test_guards_that_rang_or_saw_nothing_are_said(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    facts = {
+        "guards": {
+            "stopped": "length rang",
+            "alarms": [{"text": "step 5: answers are <b>3x</b> as long"}],
+            "unwatched": {"gold": "there is no second judge"},
+        }
+    }
+    Run(copy).finish("policy", "k", {}, [copy / "rl_cai/policy"], facts)
+    shown = model_card(copy, "policy")
+    assert "Training was ended early: length rang." in shown
+    assert "- step 5: answers are &lt;b&gt;3x&lt;/b&gt; as long" in shown
+    assert "- not watched: gold (there is no second judge)" in shown
+    assert "Guards" not in model_card(copy, "sl_cai")
+
+
+def test_a_base_that_was_a_gguf_file_is_named_by_file_licence_and_hash(run: Path, tmp_path: Path) -> None:
+    from gguf import GGUFWriter
+
+    file = tmp_path / "small.Q4.gguf"
+    writer = GGUFWriter(file, "llama")
+    writer.add_license("apache-2.0")
+    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        write()
+    writer.close()
+    copy = shutil.copytree(run, tmp_path / "run")
+    recipe = copy / "recipe.yaml"
+    named = str(load_recipe(str(recipe)).roles.policy.model)
+    recipe.write_text(recipe.read_text().replace(named, str(file)))
+    shown = model_card(copy, "policy")
+    assert sha256_file(file) in shown
+    assert "gguf_file='small.Q4.gguf'" in shown
+    assert "An export with `--merged` loads by itself." in shown
+    assert front_matter(shown)["license"] == "apache-2.0"
+    assert str(tmp_path) not in shown
 
 
 def test_hostile_text_stays_text(tiny_folder: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from solon.settings import LoraSettings, SftSettings
 from solon.training.adapters import adapter_state, add_adapter, trainable
 from solon.training.arguments import trainer_arguments
 from solon.training.checkpoints import Checkpoints
-from solon.training.packed import PackedCollator, by_row, first_rows
+from solon.training.packed import PackedCollator, attends_plainly, by_row, first_rows
 from solon.training.sft import CompletionTrainer, dataset, encode_rows, train_sft
 from solon.types import Revision
 
@@ -105,6 +105,19 @@ def test_loss_and_gradients_are_trls(tiny_folder: Path, tmp_path: Path) -> None:
     assert len(ours) == 3
     assert ours == pytest.approx(theirs, abs=1e-5)
     assert largest_difference(our_gradients, their_gradients) < 1e-5
+
+
+def test_a_model_whose_attention_is_not_plain_gives_the_same(tiny_folder: Path, tmp_path: Path) -> None:
+    found = []
+    for plain in (True, False):
+        local = adapted(tiny_folder)
+        if not plain:
+            local.base.config.sliding_window = 4096  # wider than any row: it changes nothing but the way
+            assert not attends_plainly(local.base)
+        found.append(loss_and_gradients(local, trainer_of(CompletionTrainer, local, tmp_path, settings())))
+    (ours, our_gradients), (others, other_gradients) = found
+    assert ours == pytest.approx(others, abs=1e-5)
+    assert largest_difference(our_gradients, other_gradients) < 1e-5
 
 
 def test_the_loss_is_the_mean_over_completion_tokens(tiny_folder: Path, tmp_path: Path) -> None:

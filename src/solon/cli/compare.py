@@ -36,7 +36,9 @@ def _show(lines: list[Compared]) -> None:
     from rich.table import Table
 
     kinds = list(lines[0].declined)
-    table = Table("", "seeds", *(f"{kind.replace('_', '-')}\ndeclined" for kind in kinds), box=None, header_style="bold")
+    table = Table(
+        "", "seeds", *(f"{kind.replace('_', '-')}\ndeclined" for kind in kinds), box=None, header_style="bold"
+    )
     for name in ("reward", "words", "KL", "training"):
         table.add_column(name, justify="right")
     for line in lines:

@@ -128,11 +128,18 @@ class RevisionSection(Sampling):
 
 
 class SlCai(Section):
-    """The supervised phase. `critique_share` of the chains also teach critique and revision themselves."""
+    """The supervised phase.
+
+    rounds          which revisions of a chain are learnt from: all of them, as the paper does, or the last
+    helpful_share   most of the mix that may be helpful answers; 1 takes them all (the paper's is 0.27)
+    critique_share  of the chains also teach critique and revision themselves
+    """
 
     draft: Sampling = Sampling()
     revision: RevisionSection = RevisionSection()
     helpful: Sampling = Sampling()
+    rounds: Literal["all", "last"] = "all"
+    helpful_share: float = Field(default=1.0, ge=0, le=1)
     critique_share: float = Field(default=0.25, ge=0, le=1)
     sft: SftSettings = SftSettings()
 

@@ -9,7 +9,7 @@ import altair as alt
 from markupsafe import Markup
 
 from solon.report.findings import Cell
-from solon.report.svg import FAINT, OCHRE, SEA, STONE, draw, inline
+from solon.report.svg import OCHRE, SEA, STONE, draw, inline
 from solon.report.words import KINDS, MODELS, percent
 
 COLOURS = {"base": STONE, "SL-CAI": OCHRE, "RL-CAI": SEA}
@@ -79,19 +79,3 @@ def histogram(rows: Sequence[dict[str, Any]]) -> Markup | None:
     chart = chart.encode(x=x, x2="high:Q", y=y, color=alt.Color("source:N", scale=scale))
     chart = chart.properties(width=430, height=170)
     return draw(chart)
-
-
-def curve(rows: Sequence[dict[str, Any]], field: str, colour: str, level: float | None = None) -> Markup:
-    """One finite number by training step; `level` draws a dashed line to compare with."""
-    found = [{"step": row["step"], "value": row[field]} for row in rows]
-    whole = alt.Axis(grid=False, format="d", tickMinStep=1, tickCount=min(6, len(found)))
-    chart = alt.Chart(inline(found)).encode(
-        x=alt.X("step:Q", title="step", axis=whole, scale=alt.Scale(nice=False, zero=False, padding=6)),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)),
-    )
-    few: Any = {"filled": True, "size": 36, "color": colour} if len(found) <= 30 else False
-    layers = [chart.mark_line(color=colour, strokeWidth=2, point=few)]
-    if level is not None:
-        dashed = alt.Chart(inline([{"value": level}])).mark_rule(color=FAINT, strokeDash=[4, 3])
-        layers.insert(0, dashed.encode(y="value:Q"))
-    return draw(alt.layer(*layers).properties(width=300, height=140))

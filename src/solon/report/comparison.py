@@ -124,7 +124,9 @@ def _mean(by_seed: Sequence[Sequence[float]]) -> Mean:
     """`by_seed` holds a value for each prompt, in the same order for every seed."""
     means = [sum(values) / len(values) for values in by_seed]
     by_prompt = [sum(values) / len(values) for values in zip(*by_seed, strict=True)]
-    if len(by_seed) == 1 and all(isinstance(value, bool) for value in by_seed[0]):  # a bootstrap of equal values would claim to be certain
+    if len(by_seed) == 1 and all(
+        isinstance(value, bool) for value in by_seed[0]
+    ):  # a bootstrap of equal values would claim to be certain
         low, high = wilson(round(sum(by_prompt)), len(by_prompt))
     else:
         low, high = bootstrapped(lambda x: x.mean(-1), by_prompt)

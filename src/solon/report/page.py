@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from solon.evaluation import Attribution, attribute
 from solon.evaluation.attribution import PREFERENCES, REVISIONS
 from solon.evaluation.shares import in_points, share_of
 from solon.files import write_atomic
-from solon.report import charts, examples, feedback, findings, words
+from solon.report import charts, examples, feedback, findings, training, words
 from solon.report.environment import fill
 from solon.report.material import Material, read_material
 
@@ -52,22 +51,18 @@ def _answer(m: Material) -> dict[str, Any]:
         **feedback.judged(m),
         "calls": calls,
         "call_totals": findings.call_totals(calls),
-        "rollouts": _rollouts(m),
+        "rollouts": training.rollouts(m),
+        "alarms": training.alarms(m),
         "declined_chart": charts.declined(cells),
         "groups": examples.groups(m),
         "seconds": findings.run_seconds(m),
     }
 
 
-def _rollouts(m: Material) -> int:
-    """Answers sampled inside PPO, which are not calls to an engine."""
-    return len(m.facts.get("policy", {}).get("steps", [])) * int(m.setting("rl_cai", "ppo", "batch_size") or 0)
-
-
 def _learning(m: Material) -> dict[str, Any]:
     """Sections 4 to 6: revisions, AI feedback and training."""
     pairs = m.facts.get("preferences", {})
-    won, reward = pairs.get("revision_preferred"), m.facts.get("reward_model", {})
+    won = pairs.get("revision_preferred")
     from_revisions = pairs.get("from_revisions", 0)
     return {
         "revised": m.facts.get("revisions", {}),
@@ -76,30 +71,8 @@ def _learning(m: Material) -> dict[str, Any]:
         "pairs": pairs,
         "revision_won": None if won is None else share_of(round(won * from_revisions), from_revisions),
         **feedback.labelled(m),
-        "curves": _curves(m),
-        "reward": reward,
-        "reward_right": share_of(reward.get("heldout_right", 0), reward.get("heldout_pairs", 0)),
-        "ppo": m.facts.get("policy", {}).get("steps", []),
+        **training.training(m),
     }
-
-
-def _curves(m: Material) -> list[dict[str, Any]]:
-    ochre, sea = charts.COLOURS["SL-CAI"], charts.COLOURS["RL-CAI"]
-    ignorant = math.log(2)
-    wanted = (
-        ("SL-CAI loss", "nats per token", "sft", "loss", "loss", ochre, None),
-        ("Reward model loss", "nats per pair; dashed: ln 2, a coin", "reward_model", "loss", "loss", sea, ignorant),
-        ("PPO reward", "mean over the batch", "policy", "steps", "reward", sea, None),
-        ("PPO distance from SL-CAI", "KL, nats per answer", "policy", "steps", "kl", sea, None),
-    )
-    drawn = []
-    for title, unit, step, history, field, colour, level in wanted:
-        rows = [row for row in m.facts.get(step, {}).get(history, []) if words.finite(row.get(field))]
-        if rows:
-            svg = charts.curve(rows, field, colour, level)
-            first, last = rows[0][field], rows[-1][field]
-            drawn.append({"title": title, "unit": unit, "steps": len(rows), "first": first, "last": last, "svg": svg})
-    return drawn
 
 
 def _rules(m: Material) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import vl_convert
 from markupsafe import Markup
 
 INK, FAINT, GRID = "#2a2925", "#6d6a62", "#e7e4dc"
-STONE, OCHRE, SEA = "#918b80", "#c47a1c", "#17607f"
+STONE, OCHRE, SEA, WARN = "#918b80", "#c47a1c", "#17607f", "#9a3412"
 
 
 def draw(chart: Any) -> Markup:

@@ -29,11 +29,11 @@ AT_ONCE = 64  # answers sampled between two looks at the clock
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One prompt's best answer, its reward, and the rewards of all its answers."""
+    """One prompt's best answer, its token ids, and the rewards of all its answers."""
 
     prompt: str
     text: str
-    ended: bool
+    ids: tuple[int, ...]
     rewards: tuple[float, ...]
 
 
@@ -108,22 +108,22 @@ def _pick(
     for i in range(0, len(jobs), n):
         best = max(range(i, i + n), key=rewards.__getitem__)
         picks.append(
-            Pick(rollouts[best].prompt, rollouts[best].text, rollouts[best].stopped, tuple(rewards[i : i + n]))
+            Pick(rollouts[best].prompt, rollouts[best].text, tuple(rollouts[best].ids), tuple(rewards[i : i + n]))
         )
     return picks
 
 
 def _row(pick: Pick) -> dict[str, Any]:
-    """A row of SFT; an answer that was cut off teaches no end."""
+    """A row of SFT, its tokens those that were sampled; an answer that was cut off teaches no end."""
     return {
         "prompt": [{"role": "user", "content": pick.prompt}],
         "completion": [{"role": "assistant", "content": pick.text}],
-        "ended": pick.ended,
+        "completion_ids": list(pick.ids),
     }
 
 
 def _show(task: Task, picks: Sequence[Pick]) -> None:
-    lengths = [len(task.local.encode_text(p.text)) for p in picks]
+    lengths = [len(p.ids) for p in picks]
     mean = sum(max(p.rewards) for p in picks) / len(picks)
     task.watch.see(
         Seen(0, [p.prompt for p in picks], [p.text for p in picks], lengths, mean, float("nan"), float("nan"))
@@ -142,4 +142,4 @@ def _stored(store: Checkpoints) -> list[Pick]:
     if newest is None:
         return []
     _, numbers = load_state(newest[1])
-    return [Pick(p["prompt"], p["text"], p["ended"], tuple(p["rewards"])) for p in numbers["picks"]]
+    return [Pick(p["prompt"], p["text"], tuple(p["ids"]), tuple(p["rewards"])) for p in numbers["picks"]]

@@ -80,6 +80,24 @@ def attention_by_row(
 AttentionInterface.register(BY_ROW, attention_by_row)
 
 
+def attends_plainly(model: Any) -> bool:
+    """Whether every layer's attention is plain, causal and whole, so that ours may stand in for it."""
+    config = model.config.get_text_config()
+    whole = set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
+    special = [getattr(config, name, None) for name in ("sliding_window", "attn_logit_softcapping")]
+    return whole and special == [None, None] and getattr(model, "_supports_attention_backend", False)
+
+
+def rows_of(batch: Batch) -> Iterator[Batch]:
+    """The sequences of a batch one by one, for models that must attend as they always do."""
+    begin = 0
+    for length in batch["lengths"]:
+        here = (batch["learnt"] >= begin) & (batch["learnt"] < begin + length)
+        cut = {name: batch[name][:, begin : begin + length] for name in ("input_ids", "position_ids")}
+        yield {**cut, "learnt": batch["learnt"][here] - begin, "targets": batch["targets"][here], "lengths": [length]}
+        begin += length
+
+
 @contextmanager
 def by_row(model: Any) -> Iterator[None]:
     """Inside the block `model` (a transformers model) attends row by row; its batches must say their `lengths`."""

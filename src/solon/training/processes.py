@@ -69,3 +69,13 @@ def summed(value: Tensor) -> Tensor:
     if world() > 1:
         distributed.all_reduce(value)
     return value
+
+
+def own_rows(rows: int, batch_size: int) -> int:
+    """How many rows of this process's last batch are its own, of an epoch of `rows` in batches of `batch_size` each.
+
+    accelerate fills the last batches up with rows that have had their turn. It counts them as well, but not in an epoch
+    that a resumed run is within.
+    """
+    left = rows % (batch_size * world())
+    return min(max(0, left - rank() * batch_size), batch_size) if left else batch_size

@@ -22,7 +22,7 @@ from solon.settings import SftSettings
 from solon.training.adapters import add_adapter, copy_adapter, trainable
 from solon.training.arguments import build_arguments, trainer_arguments
 from solon.training.checkpoints import Checkpoints
-from solon.training.packed import IGNORED, Batch, PackedCollator, by_row, first_rows
+from solon.training.packed import IGNORED, Batch, PackedCollator, attends_plainly, by_row, first_rows, rows_of
 from solon.training.trainer import History, Progress, fit
 from solon.types import Message
 
@@ -42,15 +42,21 @@ def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list
             prompt = local.encode_chat([Message(**m) for m in row["prompt"]])
         except PromptTooLong:
             continue
-        answer = local.encode_text(row["completion"][0]["content"])
-        if row.get("ended", True):
-            answer.append(local.tokenizer.eos_token_id)
+        answer = _answer(local, row)
         if answer and len(prompt) + len(answer) <= min(max_length, local.context):
             mask = [0] * len(prompt) + [1] * len(answer)
             encoded.append({"input_ids": prompt + answer, "completion_mask": mask})
     if not encoded:
         raise DataError(f"sft: none of {len(rows)} rows fits max_length {max_length}; raise it or shorten the texts")
     return encoded
+
+
+def _answer(local: LocalModel, row: Row) -> list[int]:
+    """The completion's token ids: those it was sampled as, where the row has them, for text may be spelt otherwise."""
+    if row.get("completion_ids"):
+        return list(row["completion_ids"])
+    ids = local.encode_text(row["completion"][0]["content"])
+    return [*ids, local.tokenizer.eos_token_id] if row.get("ended", True) else ids
 
 
 def dataset(encoded: Sequence[Mapping[str, list[int]]], settings: SftSettings) -> Dataset:
@@ -98,21 +104,36 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Tensor | None = None,
     ) -> Any:
-        targets = inputs["targets"]
+        base = self.accelerator.unwrap_model(model).get_base_model()
         # All that has weights is computed by the wrapped model's own forward: DDP and FSDP hook into it.
-        with by_row(self.accelerator.unwrap_model(model).get_base_model()):
-            out = model(
-                input_ids=inputs["input_ids"],
-                position_ids=inputs["position_ids"],
-                lengths=inputs["lengths"],
-                logits_to_keep=inputs["learnt"],
-                use_cache=False,
-            )
-        total = F.cross_entropy(out.logits[0].float(), targets, reduction="sum")
-        count = len(targets) if num_items_in_batch is None else num_items_in_batch
+        if attends_plainly(base):
+            with by_row(base):
+                out = _read(model, inputs, lengths=inputs["lengths"])
+            total = _surprise(out, inputs)
+        else:
+            read = [(_read(model, row), row) for row in rows_of(inputs)]
+            out = read[-1][0]
+            total = torch.stack([_surprise(found, row) for found, row in read]).sum()
+        count = len(inputs["targets"]) if num_items_in_batch is None else num_items_in_batch
         # DDP and FSDP average what the processes give, each of which has its part of the sum.
         loss = total * self.accelerator.num_processes / count
         return (loss, out) if return_outputs else loss
+
+
+def _read(model: Any, batch: Batch, **more: Any) -> Any:
+    """The model's output, its logits only where a token is to be learnt."""
+    return model(
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        logits_to_keep=batch["learnt"],
+        use_cache=False,
+        **more,
+    )
+
+
+def _surprise(out: Any, batch: Batch) -> Tensor:
+    """-log P of the tokens to be learnt, in nats, added up."""
+    return F.cross_entropy(out.logits[0].float(), batch["targets"], reduction="sum")
 
 
 def train_sft(

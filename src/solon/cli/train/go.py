@@ -61,5 +61,7 @@ def go(
         force=common.force,
     )
     manifest, before = train(job, Progress(common.quiet))
-    if not common.quiet:
+    from solon.training.processes import rank
+
+    if not common.quiet and rank() == 0:
         print_summary(manifest, out, before=before)

@@ -42,7 +42,8 @@ def _figures(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     figures = [
         ("trained", f"{manifest['verb']} on {manifest['model']['name']}, seed {manifest['seed']}"),
         ("rows", f"{manifest['rows']:,}{aside}"),
-        ("steps", f"{metrics['steps']:,} in {manifest['seconds']:,.1f} s"),
+        ("steps", f"{metrics['steps']:,}"),
+        ("time", f"{manifest['seconds']:,.1f} s"),
     ]
     if first.get("left_out"):
         figures.append(("left out", f"{first['left_out']:,.0f} too long, or with nothing to learn"))
@@ -70,7 +71,7 @@ def _held_out(measured: dict[str, Any]) -> list[tuple[str, str]]:
     if not right:
         return []
     low, high = 100 * right["low"], 100 * right["high"]
-    return [("right on held-out pairs", f"{right['rate']:.0%} [{low:.0f}, {high:.0f}] of {right['n']:,}")]
+    return [("right on held-out pairs", f"{right['value']:.0%} [{low:.0f}, {high:.0f}] of {right['n']:,}")]
 
 
 def _use(manifest: dict[str, Any], folder: Path) -> str:

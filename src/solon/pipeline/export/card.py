@@ -12,7 +12,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from solon.pipeline.export.base import Base, base_of
-from solon.pipeline.export.card_parts import data_section, judge_section, measured_section, training_section
+from solon.pipeline.export.card_parts import (
+    data_section,
+    guards_section,
+    judge_section,
+    measured_section,
+    training_section,
+)
 from solon.pipeline.export.finished import FinishedRun, What, checked
 from solon.pipeline.export.markdown import clean, code, said
 
@@ -41,10 +47,11 @@ def model_card(run_folder: Path, what: str, *, merged: bool = False) -> str:
         data_section(run),
         judge_section(run.card),
         measured_section(run, kind),
+        guards_section(run.facts("policy")) if kind == "policy" else "",
         training_section(run, kind),
         _limits(run, base, merged, kind),
     ]
-    return _front(run, base, kind, merged) + "\n" + "\n".join(sections)
+    return _front(run, base, kind, merged) + "\n" + "\n".join(section for section in sections if section)
 
 
 def _front(run: FinishedRun, base: Base, what: What, merged: bool) -> str:
@@ -165,6 +172,11 @@ def _limits(run: FinishedRun, base: Base, merged: bool, what: What) -> str:
     elif not base.hub and not merged:
         limits.append(
             f"The base {code(base.name)} was a local folder: get the same weights, or use an export with `--merged`."
+        )
+    if what == "reward_model" and run.recipe.rl_cai.reward_model.principle:
+        limits.append(
+            "It learnt with a principle, fenced as Solon fences it, at the end of the user's turn: without one its "
+            "rewards are of something it was never asked."
         )
     if what == "reward_model" and merged:
         limits.append("The head's bias is left out and several heads are averaged: rewards are off by a constant.")

@@ -80,10 +80,34 @@ def _points(rate: dict[str, Any] | None, model: str) -> str:
 
 
 def _reward_row(facts: dict[str, Any]) -> str:
+    """What the reward model made of the judge's labels that it had not seen."""
     right, of = facts.get("heldout_right"), facts.get("heldout_pairs")
     if not isinstance(right, int) or not of:
         return ""
-    return f"It prefers the reply that the judge preferred in {right:,} of {of:,} held-out pairs.\n\n"
+    words = f"It prefers the reply that the judge preferred in {right:,} of {of:,} held-out pairs"
+    found = facts.get("heldout") or {}
+    parts = [
+        f"{name} {found[key]['value']:.2f} [{found[key]['low']:.2f}, {found[key]['high']:.2f}]"
+        for key, name in (("accuracy", "accuracy"), ("ece", "expected calibration error"))
+        if isinstance(found.get(key), dict)
+    ]
+    return f"{words}{': ' if parts else ''}{'; '.join(parts)}.\n\n"
+
+
+def guards_section(facts: dict[str, Any]) -> str:
+    """What watched the training of the policy, and what rang; empty where nothing watched."""
+    guards = facts.get("guards")
+    if not guards:
+        return ""
+    stopped = (
+        f"Training was ended early: {said(guards['stopped'])}." if guards.get("stopped") else "None ended training."
+    )
+    blind = [
+        f"- not watched: {said(kind)} ({said(reason)})" for kind, reason in (guards.get("unwatched") or {}).items()
+    ]
+    rang = [f"- {said(alarm['text'])}" for alarm in guards.get("alarms") or []]
+    lines = "\n".join([*rang, *blind])
+    return f"## Guards against over-optimisation\n\n{stopped}\n" + (f"\n{lines}\n" if lines else "")
 
 
 def training_section(run: FinishedRun, what: What) -> str:

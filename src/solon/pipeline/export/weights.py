@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARD = "5GB"
-HEAD = "reward_head.safetensors"
 # A reward is read at the end of the reply, where training put the token that ends a turn; many templates go on.
 _UP_TO_THE_END = (
     "{%- set whole -%}%s{%- endset -%}{%- set whole = whole.rstrip() -%}"
@@ -92,7 +91,9 @@ def _head(adapter: Path) -> Tensor:
     """The mean of the reward heads, (1, width)."""
     from safetensors.torch import load_file
 
-    weights: Tensor = load_file(adapter / HEAD)["weight"]
+    from solon.training.reward.model import HEAD_FILE
+
+    weights: Tensor = load_file(adapter / HEAD_FILE)["weight"]
     return weights.float().mean(dim=0, keepdim=True)
 
 

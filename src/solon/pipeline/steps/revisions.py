@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.constitution import Constitution
-from solon.data.sft import critique_rows, helpful_rows, revision_rows
+from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows
 from solon.data.tables import write_rows
 from solon.engines import MemoisedEngine
 from solon.errors import DataError, PromptTooLong
@@ -55,8 +55,11 @@ class Revisions(Step):
         if not any(step.failure is None for step in steps):
             raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
         revisions, sft = context.path("sl_cai/revisions.parquet"), context.path("sl_cai/sft.parquet")
-        share = context.recipe.sl_cai.critique_share
-        mix = [*revision_rows(steps), *helpful_rows(answers), *critique_rows(steps, context.constitution, share)]
+        wanted = context.recipe.sl_cai
+        revised = revision_rows(steps, wanted.rounds)
+        critiqued = critique_rows(steps, context.constitution, wanted.critique_share)
+        helpful = at_most(helpful_rows(answers), wanted.helpful_share, len(revised) + len(critiqued))
+        mix = [*revised, *helpful, *critiqued]
         write_rows(revisions, [asdict(step) for step in steps])
         write_rows(sft, mix)
         sources = [row["source"] for row in mix]

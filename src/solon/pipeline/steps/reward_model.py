@@ -21,6 +21,7 @@ class RewardModelStep(Step):
     name = "reward_model"
     title = "reward model"
     needs_weights = True
+    version = 2
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         return ("preferences",)

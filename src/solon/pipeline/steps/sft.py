@@ -16,6 +16,7 @@ class Sft(Step):
     name = "sft"
     title = "supervised fine-tuning (SL-CAI)"
     needs_weights = True
+    version = 2
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         return ("revisions",)

@@ -98,10 +98,12 @@ class Training:
         from solon.training.guards.line import progress_line
 
         job, way = self.job, WAYS[self.job.verb]
+        with self._enough_memory():
+            local = load_start(job.model, job.precision, job.adapter)
         with self._enough_memory(), self.progress.bar(f"{job.verb} steps", 1) as bar:
             work = Work(
                 job=job,
-                local=load_start(job.model, job.precision, job.adapter),
+                local=local,
                 reference=REFERENCE if job.adapter else None,
                 format=self.loaded.format,
                 items=self.loaded.items,

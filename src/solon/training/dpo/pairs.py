@@ -31,24 +31,29 @@ class Pair:
 
 
 def encode_pairs(local: LocalModel, rows: Sequence[Mapping[str, Any]], max_length: int, way: str) -> list[Pair]:
-    """The rows whose prompt and longer answer fit `max_length` tokens and whose answers differ.
+    """The rows whose prompt and longer answer fit `max_length` tokens and the context, and whose answers differ.
 
     `way` of training is named in what is raised: DataError without rows, for a label outside [0, 1], when every label
-    is 0.5, and when no row fits.
+    is 0.5, and when no row with another one fits.
     """
     if not len(rows):
         raise DataError(f"{way}: there are no preferences to learn from; label some pairs first")
     for number, row in enumerate(rows, 1):
         _check(row, number, way)
-    informative = [row for row in rows if row["chosen"][0]["content"] != row["rejected"][0]["content"]]
-    if all(row["prob_chosen"] == 0.5 for row in informative):
+    differing = [row for row in rows if row["chosen"][0]["content"] != row["rejected"][0]["content"]]
+    sided = sum(row["prob_chosen"] != 0.5 for row in differing)
+    if not sided:
         raise DataError(
             f"{way}: {len(rows)} rows hold no preference, each has prob_chosen 0.5 or twice the same answer; "
             "label more pairs or check the judge"
         )
-    pairs = [pair for row in informative if (pair := _encoded(local, row)) and pair.length <= max_length]
-    if not pairs:
-        raise DataError(f"{way}: none of {len(rows)} rows fits max_length {max_length}; raise it or shorten the texts")
+    longest = min(max_length, local.context)
+    pairs = [pair for row in differing if (pair := _encoded(local, row)) and pair.length <= longest]
+    if all(pair.prob_chosen == 0.5 for pair in pairs):
+        raise DataError(
+            f"{way}: none of the {sided} rows that hold a preference fits max_length {longest}; "
+            "raise it or shorten the texts"
+        )
     return pairs
 
 

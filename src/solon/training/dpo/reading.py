@@ -20,6 +20,7 @@ from solon.engines.local.logprobs import token_logprobs
 from solon.engines.local.model import LocalModel
 from solon.training.batches import Rows
 from solon.training.dpo.pairs import Pair
+from solon.training.packed import attends_plainly
 
 BY_PAIR = "solon_pairs"
 
@@ -28,10 +29,7 @@ Batch = dict[str, Any]
 
 def reads_branches(local: LocalModel) -> bool:
     """Whether the model's attention is plain, causal and whole in every layer, so that ours may stand in for it."""
-    config = local.base.config.get_text_config()
-    whole = set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
-    special = [getattr(config, name, None) for name in ("sliding_window", "attn_logit_softcapping")]
-    return whole and special == [None, None] and getattr(local.base, "_supports_attention_backend", False)
+    return attends_plainly(local.base)
 
 
 def batch_of(pairs: Sequence[Pair], pad: int, shared: bool) -> Batch:

@@ -78,4 +78,3 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         found = self.stored.newest() if state["best"] is not None else None
         if found:
             self.best.step, (self.best.weights, _) = found[0], load_state(found[1])
-

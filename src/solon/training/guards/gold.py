@@ -40,12 +40,13 @@ def gold_scores(gold: Gold, prompts: Sequence[str], answers: Sequence[str]) -> l
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """How far gold fell: from `peak`, the mean of the window that ended at `step`, to `now`.
+    """How far gold fell: from `peak`, its mean over the steps from `since` to `until`, to `now`.
 
     `share` is of its climb, from `first` to `peak`; 1 where it never climbed.
     """
 
-    step: int
+    since: int
+    until: int
     first: float
     peak: float
     now: float
@@ -82,7 +83,8 @@ def gold_fall(gold: Series, size: int, bound: float) -> Fall | None:
         pace = max(0.0, means[-1 - length] - newest.mean) / length
         deep = fall + pace * ((length - 1) / 2 + size) > bound * climb
         if (real and deep) or first.mean - newest.mean > SURE * gold.noise(first, newest):
-            return Fall(gold.points[peak + length - 1].step, first.mean, at_peak.mean, newest.mean)
+            highest = gold.points[peak : peak + length]
+            return Fall(highest[0].step, highest[-1].step, first.mean, at_peak.mean, newest.mean)
     return None
 
 

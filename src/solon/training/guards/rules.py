@@ -94,7 +94,8 @@ def gold(sight: Sight, bound: float) -> Found | None:
     fall = gold_fall(sight.series["gold"], sight.size, bound)
     if fall is None:
         return None
-    how = f"the gold reward fell from {fall.peak:.3g} at step {fall.step} to {fall.now:.3g}"
+    when = f"step {fall.until}" if fall.since == fall.until else f"steps {fall.since} to {fall.until}"
+    how = f"the gold reward fell from {fall.peak:.3g} ({when}) to {fall.now:.3g}"
     if fall.now < fall.first:
         return Found(fall.share, f"{how}, below where it began (bound {bound:.0%} of its climb)")
     past = f"bound {bound:.0%}" if fall.share > bound else f"on its way past the bound of {bound:.0%}"
