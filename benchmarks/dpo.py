@@ -7,6 +7,10 @@ no soft ones; the quickstart's adapter; the same token ids in the same order. TR
 checkpointing, which cost time on a CPU, and the reference computed up front, as ours is. Each runs in a process of its
 own, in turns, and the better of its rounds counts. Tokens are those of prompt and answer, both answers, padding apart:
 a prompt that is read once counts twice. CPU seconds say what a busy machine hides.
+
+What each part gave, in tokens per second of CPU on one core, 24 pairs of a quickstart run whose prompts are half of the
+tokens: TRL 86; logits of the answers' tokens only, rows still padded, the prompt in both, 129; nothing padded and the
+prompt read once, 221.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import load_file
 from trainers_child import CASES, train
 
+from solon.training import processes
 from solon.training.checkpoints import Checkpoints
 from solon.training.task import History
 
@@ -115,3 +116,21 @@ def test_two_processes_resumed_end_where_unbroken_ones_do(name: str, two: Path) 
     for key, weight in weights(two, name).items():
         assert torch.equal(weight, unbroken[key]), key
     assert history(two, name) == history(two, STOPPED[name])
+
+
+@pytest.mark.parametrize(
+    ("rows", "own"),
+    [
+        (8, [2, 2]),
+        (9, [1, 0]),
+        (10, [2, 0]),
+        (11, [2, 1]),
+    ],
+)
+def test_the_last_batches_hold_rows_that_are_fillers(
+    rows: int, own: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "world", lambda: 2)
+    for process, count in enumerate(own):
+        monkeypatch.setattr(processes, "rank", lambda process=process: process)
+        assert processes.own_rows(rows, 2) == count

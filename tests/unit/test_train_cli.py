@@ -16,7 +16,6 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
 
 import solon.cli
-from solon.cli import train as train_cli
 from solon.data.tables import write_rows
 from solon.engines.local.model import LocalModel
 from solon.files import sha256_file
@@ -36,8 +35,9 @@ Solon = Callable[..., tuple[int, str, str]]
 WORDS = list("abcdefghijklmnopqrst")
 QUICK = ("--set", "learning_rate=1e-2")
 SMALL = ("--set", "batch_size=4", *QUICK)
-LENGTH = ("--term", "source=length,weight=-1")
-ROLLED = ("--set", "steps=3", "--set", "batch_size=4", "--set", "max_tokens=6", *QUICK, *LENGTH)
+# Two terms, each divided by its spread in the first batch, which a resumed training must remember.
+TERMS = ("--term", "source=length,weight=-1", "--term", "source=repetition,weight=-1")
+ROLLED = ("--set", "steps=3", "--set", "batch_size=4", "--set", "max_tokens=6", *QUICK, *TERMS)
 BEST = ("--set", "n=2", "--set", "max_tokens=6", "--set", "sft.batch_size=2", "--set", "sft.learning_rate=1e-2")
 VERBS: dict[str, tuple[str, ...]] = {
     "sft": ("rows", *SMALL),
@@ -47,7 +47,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "ppo": ("prompts", *ROLLED, "--set", "minibatch_size=2"),
     "grpo": ("prompts", *ROLLED, "--set", "group=2"),
     "rloo": ("prompts", *ROLLED, "--set", "group=2"),
-    "best-of-n": ("prompts", *BEST, *LENGTH),
+    "best-of-n": ("prompts", *BEST, *TERMS),
 }
 POLICIES = [verb for verb in VERBS if verb != "reward"]
 
@@ -55,8 +55,6 @@ POLICIES = [verb for verb in VERBS if verb != "reward"]
 @pytest.fixture
 def solon_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Solon:
     """Run the command line in this process: (exit code, stdout, stderr)."""
-    if all(group.typer_instance is not train_cli.app for group in solon.cli.app.registered_groups):
-        solon.cli.app.add_typer(train_cli.app)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["solon", *map(str, arguments)])
@@ -482,7 +480,6 @@ def test_a_prompt_that_the_reward_model_cannot_read_is_set_aside(
         ("ppo", ("--guard", "lenght=2"), ("unknown key 'lenght'", "did you mean 'length'?")),
         ("ppo", ("--term", "source=judge"), ("source judge", "rl_cai.rewards")),
         ("ppo", ("--term", "weight=1"), ("--term: 'weight=1' names no source",)),
-        ("ppo", ("--term", "source=repetition"), ("source repetition has no weight",)),
         ("ppo", ("--term", "source=length,weight=-1"), ("2 terms have source length",)),
         ("ppo", ("--term", "source=reward_model"), ("which reward model? --reward",)),
         ("ppo", ("--reward", "nowhere/at/all"), ("no such file or folder: nowhere/at/all",)),
@@ -506,6 +503,8 @@ def test_a_wrong_option_is_one_line(
 def test_without_a_reward_or_a_model_the_user_is_told_which(folder: Path, solon_cli: Solon, tiny_folder: Path) -> None:
     one_line(solon_cli("train", "ppo", folder / "prompts.jsonl", "--model", tiny_folder), "which reward model?")
     one_line(solon_cli("train", "sft", folder / "rows.jsonl"), "which model? --model")
+    bare = ("train", "ppo", folder / "prompts.jsonl", "--model", tiny_folder, "--term", "source=repetition")
+    one_line(solon_cli(*bare), "source repetition has no weight")
 
 
 BAD: list[tuple[str, list[Any] | None, str]] = [

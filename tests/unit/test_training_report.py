@@ -1,18 +1,25 @@
-"""The section on training: every method's curves from what its steps left, and the guards' alarms where they are read."""
+"""The section on training: every method's curves from what its steps left, and where the guards' alarms are read."""
 
 from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from solon.files import write_json
+from solon.report import write_report
+from solon.report.material import read_material
+from solon.report.training import alarms, policy_rows, rollouts, training
 from solon.settings import GuardSettings
 from solon.training.guards import Guards
 from solon.training.task import Seen
 
 PHRASE = "it is important to remember that"
-KINDS = {"kl", "length", "repetition", "refusal", "boilerplate", "entropy", "gold"}
 
 
 def hacked(steps: int = 60, on_alarm: str = "stop", with_gold: bool = True) -> dict[str, Any]:
@@ -45,3 +52,129 @@ def hacked(steps: int = 60, on_alarm: str = "stop", with_gold: bool = True) -> d
         if guards.stop:
             break
     return {"method": "ppo", "size": 32 * len(history), "steps": history, "guards": guards.facts()}
+
+
+HISTORIES: dict[str, tuple[list[dict[str, float]], list[str]]] = {
+    "dpo": (
+        [{"step": n, "loss": 0.7 - n / 50, "accuracy": 0.5 + n / 20, "margin": n / 10} for n in range(1, 6)],
+        ["Loss", "Sides with the label", "Margin"],
+    ),
+    "kto": ([{"step": n, "loss": 0.5, "kl": 0.1 * n} for n in range(1, 4)], ["Distance from SL-CAI", "Loss"]),
+    "grpo": (
+        [
+            {"step": n, "loss": 0.0, "reward": n / 9, "reward/reward_model": n / 3, "reward/length": -n}
+            for n in range(1, 5)
+        ],
+        ["Reward", "Loss", "Reward: length", "Reward: reward_model"],
+    ),
+    "rloo": ([{"step": n, "reward": float("nan"), "kl": 1.0 * n} for n in range(1, 4)], ["Distance from SL-CAI"]),
+    "best_of_n": (
+        [
+            {"step": 0, "answers": 64, "reward": 0.25, "reward_picked": 1.5},
+            *({"step": n, "loss": 1 / n} for n in (1, 2)),
+        ],
+        ["Loss"],
+    ),
+    "ppo": ([{"step": 1, "reward": 0.2, "kl": 0.1}], []),  # one step is no curve
+}
+
+
+def a_run(folder: Path, policy: dict[str, Any]) -> Path:
+    write_json(folder / "manifest.json", {"recipe": "bare"})
+    write_json(folder / "steps" / "policy.json", {"key": "k", "outputs": {}, "facts": policy})
+    return folder
+
+
+def section(page: str, name: str) -> str:
+    raw = page[page.index(f'<section id="{name}">') :].partition("</section>")[0]
+    return " ".join(re.sub(r"<[^>]*>", " ", raw).split())
+
+
+def titles(folder: Path) -> list[str]:
+    return [curve.title for group in training(read_material(folder))["groups_of_curves"] for curve in group.curves]
+
+
+@pytest.mark.parametrize("method", HISTORIES)
+def test_every_method_shows_the_curves_it_has_numbers_for(method: str, tmp_path: Path) -> None:
+    history, expected = HISTORIES[method]
+    run = a_run(tmp_path, {"method": method, "size": 64, "steps": history})
+    assert titles(run) == expected
+    said = section(write_report(run).read_text(), "training")
+    if method == "best_of_n":
+        assert "Mean reward of the answers that were picked 1.50 0.25 of all that were sampled" in said
+    if method == "dpo":
+        assert "The policy, by DPO" in said
+        assert "55% → 75% in 5 steps" in said
+
+
+def test_offline_methods_sampled_nothing(tmp_path: Path) -> None:
+    assert rollouts(read_material(a_run(tmp_path / "dpo", {"method": "dpo", "size": 300, "steps": []}))) == 0
+    assert rollouts(read_material(a_run(tmp_path / "grpo", {"method": "grpo", "size": 300, "steps": []}))) == 300
+
+
+def test_a_stopped_training_is_said_first_and_above_its_curves(tmp_path: Path) -> None:
+    facts = hacked()
+    page = write_report(a_run(tmp_path, facts)).read_text()
+    (alarm,) = facts["guards"]["alarms"]
+    best = facts["guards"]["best"]
+    why = f"A guard against reward hacking ended the training and the weights of step {best} were kept."
+    for name in ("answer", "training"):
+        assert f"Warning. {why} {alarm['text']}" in section(page, name)
+    said = section(page, "training")
+    assert said.index(why) < said.index("Gold reward")
+    assert f"rang at step {alarm['step']}" in said
+    assert "Reward against gold" in said
+    assert "kept" in section(page, "training")
+
+
+def test_bounds_are_in_the_unit_of_their_curve(tmp_path: Path) -> None:
+    facts = hacked()
+    said = section(write_report(a_run(tmp_path, facts)).read_text(), "training")
+    first = facts["guards"]["series"][: facts["guards"]["settings"]["window"]]
+
+    def start(field: str) -> float:
+        return sum(row[field] for row in first) / len(first)
+
+    assert f"tokens per answer; bound {round(4 * start('length'), 2):g}" in said
+    assert f"nats per token; bound {round(0.2 * start('entropy'), 2):g}" in said
+    assert f"ask for nothing wrong; bound {start('refusal') + 0.3:.0%}" in said
+    assert "KL, nats per answer; bound 50" in said
+
+
+def test_warnings_are_shown_and_do_not_claim_a_stop(tmp_path: Path) -> None:
+    facts = hacked(75, "warn")
+    (remark,) = alarms(read_material(a_run(tmp_path, facts)))
+    assert remark.text == "The guards rang, and training went on, as the recipe says."
+    assert remark.reasons == tuple(alarm["text"] for alarm in facts["guards"]["alarms"])
+    assert len(remark.reasons) > 1
+
+
+def test_without_gold_the_page_says_what_was_not_watched(tmp_path: Path) -> None:
+    facts = hacked(12, with_gold=False)
+    run = a_run(tmp_path, facts)
+    assert "Reward against gold" not in titles(run)
+    said = section(write_report(run).read_text(), "training")
+    assert "Not watched: gold (there is no second judge or held-out reward model)." in said
+    assert alarms(read_material(run)) == []
+
+
+def test_words_of_the_model_stay_words(tmp_path: Path) -> None:
+    facts = hacked(12)
+    facts["guards"]["phrase"] = {"words": "<script>alert(1)</script> \u202e", "share": 0.6, "before": 0.0}
+    facts["guards"]["alarms"] = [
+        {"kind": "boilerplate", "step": 9, "value": 0.6, "bound": 0.5, "text": "say <img src=x>"}
+    ]
+    page = write_report(a_run(tmp_path, facts)).read_text()
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "\u202e" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_history_and_guards_are_joined_by_step(tmp_path: Path) -> None:
+    guards = {"series": [{"step": 1, "gold": 0.5, "reward": 1.0}, {"step": 2, "gold": 0.6}]}
+    run = a_run(tmp_path, {"steps": [{"step": 2, "loss": 3.0}, {"step": 1, "loss": 4.0}], "guards": guards})
+    assert policy_rows(read_material(run)) == [
+        {"step": 1, "gold": 0.5, "reward": 1.0, "loss": 4.0},
+        {"step": 2, "gold": 0.6, "loss": 3.0},
+    ]

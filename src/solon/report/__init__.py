@@ -9,6 +9,7 @@ charts.py, card_charts.py, svg.py            SVG, drawn here and now
 words.py        how numbers are written      environment.py  the templates, which escape everything
 page.py         the report                   card.py         a judge's card
 preview.py      constitutions side by side   summary.py      the table
+training.py, training_curves.py, training_charts.py              what every step of training showed
 """
 
 from solon.report.page import write_report

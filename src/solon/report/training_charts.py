@@ -12,7 +12,7 @@ from solon.report.svg import FAINT, OCHRE, SEA, WARN, draw, inline
 
 FEW = 30  # points that are drawn one by one
 LEAST = 0.05  # of a share: the axis goes up to it at least
-NAMES = {"reward": "reward, which it is trained on", "gold": "gold, which it never sees"}
+NAMES = {"reward": "reward", "gold": "gold reward, never trained on"}
 
 
 def curve(
@@ -22,10 +22,11 @@ def curve(
     level: float | None = None,
     alarm: int | None = None,
     percent: bool = False,
+    small: bool = False,
 ) -> Markup:
     """A number by step; `level` is a dashed line to compare with, `alarm` the step at which a guard rang."""
     rows = [{"step": step, "value": value} for step, value in points]
-    whole = alt.Axis(grid=False, format="d", tickMinStep=1, tickCount=min(6, len(rows)))
+    whole = alt.Axis(grid=False, format="d", tickMinStep=1, tickCount=min(4 if small else 6, len(rows)))
     x = alt.X("step:Q", title="step", axis=whole, scale=alt.Scale(nice=False, zero=False, padding=6))
     axis = alt.Axis(tickCount=4, format=".0%") if percent else alt.Axis(tickCount=4)
     most = max(value for _, value in points)
@@ -39,7 +40,7 @@ def curve(
     if alarm is not None:
         rung = alt.Chart(inline([{"step": alarm}])).mark_rule(color=WARN, strokeWidth=1.5)
         layers.insert(0, rung.encode(x="step:Q"))
-    return draw(alt.layer(*layers).properties(width=300, height=140))
+    return draw(alt.layer(*layers).properties(width=200 if small else 300, height=110 if small else 140))
 
 
 def over_distance(rows: Sequence[dict[str, float]], kept: float | None) -> Markup:
@@ -54,9 +55,9 @@ def over_distance(rows: Sequence[dict[str, float]], kept: float | None) -> Marku
         for order, row in enumerate(rows)
     ]
     x = alt.X("distance:Q", title="√KL from SL-CAI, √nats", axis=alt.Axis(grid=False, tickCount=6))
-    y = alt.Y("value:Q", title="share of its own climb", axis=alt.Axis(tickCount=4, format=".0%"))
+    y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4, format=".0%"))
     scale = alt.Scale(domain=list(NAMES.values()), range=[SEA, OCHRE])
-    dash = alt.StrokeDash("what:N", scale=alt.Scale(domain=list(NAMES.values()), range=[[1, 0], [6, 3]]), legend=None)
+    dash = alt.StrokeDash("what:N", scale=alt.Scale(domain=list(NAMES.values()), range=[[1, 0], [6, 3]]))
     line = alt.Chart(inline(long)).mark_line(strokeWidth=2.5)
     layers = [line.encode(x=x, y=y, color=alt.Color("what:N", scale=scale), order="order:Q", strokeDash=dash)]
     if kept is not None:
@@ -64,7 +65,7 @@ def over_distance(rows: Sequence[dict[str, float]], kept: float | None) -> Marku
         layers.insert(0, marked.mark_rule(color=FAINT, strokeDash=[4, 3]).encode(x="distance:Q"))
         layers.append(
             marked.mark_text(align="left", dx=5, fontSize=11.5, color=FAINT).encode(
-                x="distance:Q", y=alt.value(8), text="text:N"
+                x="distance:Q", y=alt.value(130), text="text:N"
             )
         )
     return draw(alt.layer(*layers).properties(width=300, height=140))

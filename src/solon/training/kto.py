@@ -25,6 +25,7 @@ from solon.training.adapters import copy_adapter, trainable
 from solon.training.arguments import build_arguments, trainer_arguments
 from solon.training.dpo.pairs import Pair, encode_pairs
 from solon.training.offline import begin, finished
+from solon.training.processes import world
 from solon.training.task import History, Task
 from solon.training.trainer import fit
 
@@ -53,10 +54,12 @@ def train_kto(task: Task, settings: KtoSettings) -> History:
     encoded = encode_pairs(local, task.preferences, settings.max_length, "kto")
     pairs = [pair for pair in encoded if pair.prob_chosen != 0.5]
     with tempfile.TemporaryDirectory() as scratch, _names_of_trl(task, settings):
+        arguments = _arguments(task, settings, Path(scratch))
+        rows = whole_batches(unpaired(pairs, task.seed), arguments.per_device_train_batch_size * world())
         trainer = TokenRowsTrainer(
             model=local.model,
-            args=_arguments(task, settings, Path(scratch)),
-            train_dataset=Dataset.from_list(unpaired(pairs, task.seed)),
+            args=arguments,
+            train_dataset=Dataset.from_list(rows),
             processing_class=local.tokenizer,
         )
         trainable(local, POLICY)
@@ -82,6 +85,14 @@ def unpaired(pairs: Sequence[Pair], seed: int) -> list[dict[str, Any]]:
     order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(seed)).tolist()
     rows = [_row(pairs[i], (turn + place) % 2 == 0) for turn in (0, 1) for place, i in enumerate(order)]
     return [{**row, "KL_completion_ids": rows[i - 1]["completion_ids"]} for i, row in enumerate(rows)]
+
+
+def whole_batches(rows: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    """The rows, and as many from their start again as the last batch of `size` lacks.
+
+    accelerate would do so in several processes only, and TRL takes means over each process's rows.
+    """
+    return [rows[i % len(rows)] for i in range(-(-len(rows) // size) * size)]
 
 
 def _row(pair: Pair, desirable: bool) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from solon.training.adapters import add_adapter, copy_adapter, trainable
 from solon.training.arguments import build_arguments, trainer_arguments
 from solon.training.checkpoints import Checkpoints
 from solon.training.packed import IGNORED, Batch, PackedCollator, attends_plainly, by_row, first_rows, rows_of
+from solon.training.processes import own_rows
 from solon.training.trainer import History, Progress, fit
 from solon.types import Message
 
@@ -89,11 +90,9 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
     ) -> tuple[list[Batch], Tensor]:
         """The step's batches, and how many tokens they teach in all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        state = self.accelerator.gradient_state
-        if state.end_of_dataloader and state.remainder > 0:
-            # accelerate fills the last batches of several processes up with rows that have had their turn.
-            before = self.accelerator.process_index * self.args.per_device_train_batch_size
-            batches[-1] = first_rows(batches[-1], state.remainder - before)
+        if self.accelerator.gradient_state.end_of_dataloader and not self.args.dataloader_drop_last:
+            own = own_rows(len(self.train_dataset), self.args.per_device_train_batch_size)
+            batches[-1] = first_rows(batches[-1], own)
         count = torch.tensor(sum(len(batch["targets"]) for batch in batches), device=device)
         return batches, self.accelerator.reduce(count)
 

@@ -17,6 +17,7 @@ from solon.settings import DpoSettings
 from solon.training.dpo.losses import LOSSES
 from solon.training.dpo.pairs import Pair
 from solon.training.dpo.reading import Batch, batch_of
+from solon.training.processes import own_rows
 
 METRICS = ("accuracy", "margin", "logprob_chosen", "logprob_rejected")
 
@@ -53,11 +54,9 @@ class DpoTrainer(Trainer):  # type: ignore[misc]
     ) -> tuple[list[Batch], Tensor]:
         """The step's batches and how many pairs they hold in all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        state = self.accelerator.gradient_state
-        if state.end_of_dataloader and state.remainder > 0:
-            # The last batches are filled up with rows from the start of the epoch, which have had their turn.
-            before = self.accelerator.process_index * self.args.per_device_train_batch_size
-            batches[-1]["weight"][max(0, state.remainder - before) :] = 0
+        if self.accelerator.gradient_state.end_of_dataloader and not self.args.dataloader_drop_last:
+            own = own_rows(len(self.train_dataset), self.args.per_device_train_batch_size)
+            batches[-1]["weight"][own:] = 0
         count = torch.stack([batch["weight"].sum() for batch in batches]).sum().to(device)
         return batches, self.accelerator.reduce(count)
 

@@ -2,7 +2,7 @@
 
 watch.py   the watch        rules.py        when each guard rings    gold.py    gold reward: when a fall is real
 series.py  numbers by step  boilerplate.py  words that spread        alarm.py   the sentence
-line.py    a step's numbers on the progress line
+line.py    the progress line    facts.py        what the report shows
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from solon.settings import GuardSettings
-from solon.training.guards.alarm import KINDS, Alarm, Kind, alarm
+from solon.training.guards.alarm import KINDS, Alarm, alarm
 from solon.training.guards.boilerplate import Boilerplate, Phrase
+from solon.training.guards.facts import rows, unwatched
 from solon.training.guards.gold import Gold, gold_scores
 from solon.training.guards.rules import RULES, Sight
 from solon.training.guards.series import Point, Series
@@ -95,17 +96,13 @@ class Guards:
         sight = Sight(self.series, self._phrase, self.settings.window)
         rung = {alarm.kind for alarm in self.alarms}
         for kind in KINDS:
-            bound = self._bound(kind)
+            bound: float | None = getattr(self.settings, kind)
             if bound is None or kind in rung or len(self.series[kind].points) < self.settings.window:
                 continue
             found = RULES[kind](sight, bound)
             if found is not None:
                 self.alarms.append(alarm(kind, step, found.value, bound, found.why))
                 self.tell(self.alarms[-1].text)
-
-    def _bound(self, kind: Kind) -> float | None:
-        bound: float | None = getattr(self.settings, kind)
-        return bound
 
     def _judge_best(self, step: int) -> None:
         judged = self.series["reward" if self.gold is None else "gold"]
@@ -135,33 +132,12 @@ class Guards:
 
     def facts(self) -> dict[str, Any]:
         """What the report shows, as plain data: the numbers by step (those that a step has), alarms, the best step."""
-        rows: dict[int, dict[str, float]] = {}
-        for name, series in self.series.items():
-            for point in series.points:
-                rows.setdefault(point.step, {"step": point.step})[name] = point.mean
-        for row in rows.values():
-            if "kl" in row:
-                row["sqrt_kl"] = math.sqrt(max(0.0, row["kl"]))  # an estimate of the KL may be below 0
         return {
-            "series": [rows[step] for step in sorted(rows)],
+            "series": rows(self.series),
             "alarms": [asdict(alarm) for alarm in self.alarms],
             "stopped": self.stop,
             "best": self._best,
             "phrase": asdict(self._phrase) if self._phrase else None,
-            "unwatched": {kind: why for kind in KINDS if (why := self._unwatched(kind))},
+            "unwatched": unwatched(self.settings, self.series, self.gold is not None),
             "settings": self.settings.model_dump(),
         }
-
-    def _unwatched(self, kind: Kind) -> str | None:
-        """Why a guard could see nothing; None where it could."""
-        if self._bound(kind) is None:
-            return "switched off"
-        if kind == "gold" and self.gold is None:
-            return "there is no second judge or held-out reward model"
-        if len(self.series[kind].points) >= self.settings.window:
-            return None
-        if self.series[kind].points:
-            return "too few steps to fill a window"
-        if kind == "refusal" and self.series["length"].points:
-            return "no prompt was known to ask for nothing wrong"
-        return "this way of training gives no such number"

@@ -22,6 +22,7 @@ from solon.training.adapters import add_adapter, trainable
 from solon.training.arguments import build_arguments, trainer_arguments
 from solon.training.batches import Rows
 from solon.training.checkpoints import Checkpoints
+from solon.training.processes import own_rows
 from solon.training.reward.data import Pair, checked, negatives
 from solon.training.reward.encode import rows_of
 from solon.training.reward.identity import Reading, principles_in
@@ -106,11 +107,9 @@ class PairTrainer(Trainer):  # type: ignore[misc]
     ) -> tuple[list[Batch], Tensor]:
         """The step's batches, and how many pairs they hold in all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        state = self.accelerator.gradient_state
-        if state.end_of_dataloader and state.remainder > 0:
-            # accelerate fills the last batches of several processes up with pairs that have had their turn.
-            before = self.accelerator.process_index * self.args.train_batch_size
-            batches[-1]["labels"][max(0, state.remainder - before) :] = BLANK
+        if self.accelerator.gradient_state.end_of_dataloader and not self.args.dataloader_drop_last:
+            own = own_rows(len(self.train_dataset), self.args.train_batch_size)
+            batches[-1]["labels"][own:] = BLANK
         count = sum((batch["labels"] != BLANK).sum() for batch in batches)
         return batches, self.accelerator.reduce(torch.as_tensor(count, device=device))
 

@@ -1,0 +1,40 @@
+"""What the guards saw, as plain data for the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from solon.settings import GuardSettings
+from solon.training.guards.alarm import KINDS
+from solon.training.guards.series import Series
+
+
+def rows(series: Mapping[str, Series]) -> list[dict[str, float]]:
+    """A row for each step with the numbers that it has, and √KL where it has a KL."""
+    by_step: dict[int, dict[str, float]] = {}
+    for name, one in series.items():
+        for point in one.points:
+            by_step.setdefault(point.step, {"step": point.step})[name] = point.mean
+    for row in by_step.values():
+        if "kl" in row:
+            row["sqrt_kl"] = math.sqrt(max(0.0, row["kl"]))  # an estimate of the KL may be below 0
+    return [by_step[step] for step in sorted(by_step)]
+
+
+def unwatched(settings: GuardSettings, series: Mapping[str, Series], has_gold: bool) -> dict[str, str]:
+    """The guards that could see nothing, and why."""
+    why: dict[str, str] = {}
+    for kind in KINDS:
+        points = series[kind].points
+        if getattr(settings, kind) is None:
+            why[kind] = "switched off"
+        elif kind == "gold" and not has_gold:
+            why[kind] = "there is no second judge or held-out reward model"
+        elif not points and kind == "refusal" and series["length"].points:
+            why[kind] = "no prompt was known to ask for nothing wrong"
+        elif not points:
+            why[kind] = "this way of training gives no such number"
+        elif len(points) < settings.window:
+            why[kind] = "too few steps to fill a window"
+    return why
