@@ -36,7 +36,7 @@ def launch(*arguments: object) -> subprocess.Popen[str]:
     """Two processes with these arguments, started as a user would."""
     accelerate = str(Path(sys.executable).with_name("accelerate"))
     # Any free port, for two of these may run at once.
-    command = [accelerate, "launch", "--config_file", CONFIG, "--multi_gpu", "--main_process_port", "0", str(CHILD)]
+    command = [accelerate, "launch", "--config_file", CONFIG, "--main_process_port", "0", str(CHILD)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHILD.parent.parent)}
     return subprocess.Popen(
         [*command, *map(str, arguments)],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from solon.engines.local.model import LocalModel
 from solon.files import sha256_file
@@ -55,9 +60,18 @@ def _top_layers(local: LocalModel, count: int | None) -> list[int] | None:
 
 
 def adapter_state(local: LocalModel, name: str) -> dict[str, torch.Tensor]:
-    """The adapter's weights by name, detached copies on the CPU."""
+    """The adapter's weights by name, detached copies on the CPU, whole where FSDP has cut them.
+
+    Of several processes every one must call it.
+    """
     state = get_peft_model_state_dict(local.model, adapter_name=name)
-    return {key: value.detach().cpu().clone() for key, value in state.items()}
+    return {key: _whole(value.detach()).cpu().clone() for key, value in state.items()}
+
+
+def _whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A plain tensor; of a DTensor all its shards."""
+    whole: torch.Tensor = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return whole
 
 
 def set_adapter_state(local: LocalModel, name: str, state: dict[str, torch.Tensor]) -> None:
@@ -84,16 +98,26 @@ def start_adapter(local: LocalModel, source: str | None, target: str, seed: int)
         copy_adapter(local, source, target)
 
 
-def save_adapter(local: LocalModel, name: str, folder: Path) -> None:
-    """Write the adapter as a folder that PEFT loads by itself, tokenizer and chat template included."""
-    local.model.save_pretrained(folder, selected_adapters=[name], safe_serialization=True)
-    nested = folder / name  # PEFT puts every adapter but "default" in a folder of its name
-    if nested.is_dir():
-        for file in nested.iterdir():
-            file.rename(folder / file.name)
-        nested.rmdir()
-    (folder / "README.md").unlink(missing_ok=True)
+def save_adapter(local: LocalModel, name: str, folder: Path, state: dict[str, torch.Tensor] | None = None) -> None:
+    """Write the adapter as a folder that PEFT loads by itself, tokenizer and chat template included.
+
+    `state` are its weights, for a process that writes alone what all have gathered. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tensors(adapter_state(local, name) if state is None else state, folder / WEIGHTS)
+    config = copy.copy(local.model.peft_config[name])
+    config.inference_mode = True
+    config.base_model_name_or_path = config.base_model_name_or_path or local.base.name_or_path
+    config.save_pretrained(folder)
     local.tokenizer.save_pretrained(folder)
+
+
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a safetensors file. Raises OSError, for a full disk too."""
+    try:
+        save_file(dict(tensors), path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(str(error)) from None
 
 
 def load_adapter(local: LocalModel, name: str, folder: Path) -> None:

@@ -37,6 +37,7 @@ def trainer_arguments(settings: TrainerSettings, local: LocalModel, scratch: Pat
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
+        "ddp_find_unused_parameters": False,  # every weight that learns is used in every pass
         "use_cpu": local.device.type == "cpu",
         **settings.trainer_args,
     }

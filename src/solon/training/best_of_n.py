@@ -22,7 +22,7 @@ from solon.training.processes import gathered, rank, share
 from solon.training.rollouts import Rollout, roll_out
 from solon.training.sft import train_sft
 from solon.training.state import load_state, save_state
-from solon.training.task import History, Seen, Task
+from solon.training.task import History, Seen, Task, restore_reward, state_of
 
 AT_ONCE = 64  # answers sampled between two looks at the clock
 
@@ -73,7 +73,7 @@ def _picked(task: Task, settings: BestOfNSettings) -> list[Pick]:
     """The best answers, those of an earlier, stopped training first."""
     prompts = _drawn(task, settings)
     store = task.checkpoints.within("picks")
-    picks = _stored(store)
+    picks = _stored(task, store)
     decoder = LocalDecoder(task.local, task.reference)
     size = max(1, AT_ONCE // settings.n)
     with store.watching_signals():
@@ -81,7 +81,7 @@ def _picked(task: Task, settings: BestOfNSettings) -> list[Pick]:
             picks += _pick(task, settings, decoder, list(enumerate(prompts))[start : start + size])
             task.tick(len(picks), len(prompts), {"reward": sum(max(p.rewards) for p in picks) / len(picks)})
             if store.due:
-                _store(store, picks)
+                _store(task, store, picks)
     return picks
 
 
@@ -130,16 +130,17 @@ def _show(task: Task, picks: Sequence[Pick]) -> None:
     )
 
 
-def _store(store: Checkpoints, picks: Sequence[Pick]) -> None:
+def _store(task: Task, store: Checkpoints, picks: Sequence[Pick]) -> None:
     if rank() == 0:
         with store.saving(len(picks)) as folder:
-            save_state(folder, {}, {"picks": [asdict(pick) for pick in picks]})
+            save_state(folder, {}, {"picks": [asdict(pick) for pick in picks], "reward": state_of(task.reward)})
     store.leave_if_asked(len(picks))
 
 
-def _stored(store: Checkpoints) -> list[Pick]:
+def _stored(task: Task, store: Checkpoints) -> list[Pick]:
     newest = store.newest()
     if newest is None:
         return []
     _, numbers = load_state(newest[1])
+    restore_reward(task.reward, numbers["reward"])
     return [Pick(p["prompt"], p["text"], tuple(p["ids"]), tuple(p["rewards"])) for p in numbers["picks"]]

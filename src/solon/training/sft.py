@@ -7,6 +7,7 @@ which spells a chat-template token stays text. Departure from the paper: LoRA, n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,9 @@ def train_sft(
         train_dataset=dataset(encoded, settings),
         processing_class=local.tokenizer,
     )
-    history = fit(trainer, tick, checkpoints)
+    # The whole training: layers that are recomputed in the backward pass must attend as they did.
+    with by_row(local.base) if attends_plainly(local.base) else nullcontext():
+        history = fit(trainer, tick, checkpoints)
     local.model.eval()
     if history:
         history[0]["left_out"] = float(len(rows) - len(encoded))

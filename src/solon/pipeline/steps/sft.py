@@ -48,4 +48,8 @@ class Sft(Step):
             )
         with context.run.building(ADAPTERS["sl_cai"]) as folder:
             save_adapter(local, "sl_cai", folder)
-        return [context.path(ADAPTERS["sl_cai"])], {"size": len(rows), "left_out": history[0].get("left_out", 0), "loss": history}
+        return [context.path(ADAPTERS["sl_cai"])], {
+            "size": len(rows),
+            "left_out": history[0].get("left_out", 0),
+            "loss": history,
+        }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.engines.local.source import ModelSource, resolve
-from solon.errors import DataError, EngineError, StorageError
+from solon.errors import DataError, EngineError
 from solon.files import write_json
 from solon.pipeline.progress import Progress
 from solon.pipeline.training.aside import QUARANTINE, Aside
@@ -139,17 +139,10 @@ class Training:
 
     def _publish(self, made: Made, manifest: dict[str, Any]) -> None:
         """Model, then history, then the manifest, which vouches for both and is gone while they are replaced."""
-        from safetensors import SafetensorError
-
         folder = self.job.out
         (folder / MANIFEST).unlink(missing_ok=True)
-        try:
-            with self.run.building(MODEL) as building:
-                made.save(building)
-        except SafetensorError as error:
-            raise StorageError(
-                f"cannot write {folder / MODEL}: {error}; free space or fix permissions, then run again"
-            ) from None
+        with self.run.building(MODEL) as building:
+            made.save(building)
         write_json(folder / HISTORY, plain(made.history))
         manifest["outputs"] = outputs_in(folder, (MODEL, HISTORY, QUARANTINE))
         write_json(folder / MANIFEST, manifest)

@@ -57,9 +57,10 @@ class Made:
 
 def adapter_made(work: Work, history: History, facts: dict[str, Any] | None = None) -> Made:
     """The adapter TARGET, to be saved as PEFT writes it."""
-    from solon.training.adapters import save_adapter
+    from solon.training.adapters import adapter_state, save_adapter
 
-    return Made(history, lambda folder: save_adapter(work.local, TARGET, folder), facts or {})
+    state = adapter_state(work.local, TARGET)  # here, where every process is
+    return Made(history, lambda folder: save_adapter(work.local, TARGET, folder, state), facts or {})
 
 
 def guards_of(work: Work, harmless: frozenset[str] = frozenset(), gold: Gold | None = None) -> Guards:

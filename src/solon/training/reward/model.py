@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from solon.engines.local.model import LocalModel
 from solon.errors import EngineError
-from solon.training.adapters import load_adapter, save_adapter
+from solon.training.adapters import load_adapter, save_adapter, save_tensors
 from solon.training.batches import Rows, by_length
 from solon.training.reward.encode import encode
 from solon.training.reward.identity import Reading, read_identity, write_identity
@@ -127,7 +127,7 @@ class RewardModel(nn.Module):
     def save(self, folder: Path) -> None:
         """Adapter as PEFT writes it; beside it the heads, and how and on what rewards are made."""
         save_adapter(self.local, self.adapter, folder)
-        save_file({"weight": self.head.weight.detach(), "bias": self.head.bias.detach()}, folder / HEAD_FILE)
+        save_tensors({"weight": self.head.weight.detach(), "bias": self.head.bias.detach()}, folder / HEAD_FILE)
         write_identity(self.local, self.reading, folder)
 
     @classmethod
