@@ -26,7 +26,10 @@ def curve(
 ) -> Markup:
     """A number by step; `level` is a dashed line to compare with, `alarm` the step at which a guard rang."""
     rows = [{"step": step, "value": value} for step, value in points]
-    whole = alt.Axis(grid=False, format="d", tickMinStep=1, tickCount=min(4 if small else 6, len(rows)))
+    count = 4 if small else 6
+    # Of few steps, Vega would have ticks between them.
+    ticks: Any = {"values": [step for step, _ in points]} if len(points) <= count else {"tickCount": count}
+    whole = alt.Axis(grid=False, format="d", tickMinStep=1, **ticks)
     x = alt.X("step:Q", title="step", axis=whole, scale=alt.Scale(nice=False, zero=False, padding=6))
     axis = alt.Axis(tickCount=4, format=".0%") if percent else alt.Axis(tickCount=4)
     most = max(value for _, value in points)

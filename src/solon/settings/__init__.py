@@ -5,6 +5,7 @@ from __future__ import annotations
 from solon.settings.feedback import ASK, Ask, Bar, FeedbackSettings, QualifySettings
 from solon.settings.training import (
     METHODS,
+    SETTINGS,
     BestOfNSettings,
     DpoSettings,
     GrpoSettings,
@@ -23,6 +24,7 @@ from solon.settings.training import (
 __all__ = [
     "ASK",
     "METHODS",
+    "SETTINGS",
     "Ask",
     "Bar",
     "BestOfNSettings",

@@ -180,3 +180,16 @@ class GuardSettings(Settings):
     boilerplate: float | None = Field(default=0.5, gt=0, le=1)
     entropy: float | None = Field(default=0.2, gt=0, lt=1)
     gold: float | None = Field(default=0.1, gt=0)
+
+
+# Of every trainer by its name: the methods, and what comes before them.
+SETTINGS: dict[str, type[Settings]] = {
+    "sft": SftSettings,
+    "reward": RewardSettings,
+    "ppo": PpoSettings,
+    "dpo": DpoSettings,
+    "kto": KtoSettings,
+    "grpo": GrpoSettings,
+    "rloo": GrpoSettings,
+    "best_of_n": BestOfNSettings,
+}

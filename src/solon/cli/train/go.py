@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from solon.pipeline.training import Goal
 
 
@@ -30,7 +28,6 @@ class Common:
 
 def go(
     verb: str,
-    kind: type[BaseModel],
     common: Common,
     *,
     adapter: Path | None = None,
@@ -38,18 +35,19 @@ def go(
     goal: Goal | None = None,
     held_out: float = 0.0,
 ) -> None:
-    """Train by `verb`, whose settings are of `kind`, and say what came of it."""
+    """Train by `verb` and say what came of it."""
     from solon.cli.train.given import checked_precision, model_of, settings_of
     from solon.cli.train.summary import print_summary
     from solon.pipeline.progress import Progress
     from solon.pipeline.training import Job, train
+    from solon.settings import SETTINGS
 
     out = common.out or Path("runs") / f"train-{verb.replace('_', '-')}"
     job = Job(
         verb=verb,
         file=common.file,
         model=model_of(common.model, adapter),
-        settings=settings_of(kind, common.settings, "--set"),
+        settings=settings_of(SETTINGS[verb], common.settings, "--set"),
         out=out,
         adapter=adapter,
         precision=checked_precision(common.precision),

@@ -31,7 +31,6 @@ def reward(
     Measured on held-out prompts: accuracy, calibration, what length has to do with it.
     """
     from solon.cli.train.go import Common, go
-    from solon.settings import RewardSettings
 
     common = Common(pairs, model, settings, out, seed, precision, limit, force, quiet)
-    go("reward", RewardSettings, common, format=format, held_out=held_out)
+    go("reward", common, format=format, held_out=held_out)

@@ -23,7 +23,6 @@ def sft(
     Only replies are learnt, never prompts. Run it again after any stop: it goes on where it was.
     """
     from solon.cli.train.go import Common, go
-    from solon.settings import SftSettings
 
     common = Common(rows, model, settings, out, seed, precision, limit, force, quiet)
-    go("sft", SftSettings, common, adapter=adapter, format=format)
+    go("sft", common, adapter=adapter, format=format)

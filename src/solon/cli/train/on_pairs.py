@@ -1,0 +1,32 @@
+"""`solon train dpo|kto PAIRS`: the ways that learn from labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from solon.cli.train import options as o
+
+
+def on_pairs(verb: str, said: str) -> Callable[..., None]:
+    """The command of the way `verb` of rl_cai.method; `said` is its help."""
+
+    def train(
+        pairs: o.Pairs,
+        model: o.Model = None,
+        adapter: o.Adapter = None,
+        settings: o.Settings = None,
+        format: o.Format = None,
+        limit: o.Limit = None,
+        seed: o.Seed = 0,
+        precision: o.Precision = "float32",
+        out: o.Out = None,
+        force: o.Force = False,
+        quiet: o.Quiet = False,
+    ) -> None:
+        from solon.cli.train.go import Common, go
+
+        common = Common(pairs, model, settings, out, seed, precision, limit, force, quiet)
+        go(verb, common, adapter=adapter, format=format)
+
+    train.__doc__ = said
+    return train
