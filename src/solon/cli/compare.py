@@ -58,5 +58,5 @@ def _show(lines: list[Compared]) -> None:
 
 
 def _percent(mean: Mean, seeds: int) -> str:
-    spread = f"\n({mean.least:.0%}–{mean.most:.0%})" if seeds > 1 else ""
-    return f"{mean.value:.0%} [{mean.low:.0%}, {mean.high:.0%}]{spread}"
+    spread = f"\n({100 * mean.least:.0f}–{100 * mean.most:.0f})" if seeds > 1 else ""
+    return f"{mean.value:.0%} [{100 * mean.low:.0f}, {100 * mean.high:.0f}]{spread}"
