@@ -77,8 +77,8 @@ def test_the_table_and_its_json_say_the_same(tmp_path: Path) -> None:
     runs = [str(run_in(tmp_path / f"ppo{s}", "ppo", s, 8)) for s in (1, 2)]
     table = CliRunner().invoke(app, ["compare", *runs])
     assert table.exit_code == 0
-    assert "50% [24, 76]" in table.output
-    assert "(80–80)" in table.output
+    assert "80% (80–80)" in table.output
+    assert "[24, 76]" in table.output  # Wilson, of 5 in 10
     lines = json.loads(CliRunner().invoke(app, ["compare", *runs, "--json"]).output)
     assert [line["name"] for line in lines] == ["base", "SL-CAI", "ppo"]
     assert lines[2]["declined"]["red_team"]["value"] == 0.8

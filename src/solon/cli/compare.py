@@ -40,13 +40,13 @@ def _show(lines: list[Compared]) -> None:
         "", "seeds", *(f"{kind.replace('_', '-')}\ndeclined" for kind in kinds), box=None, header_style="bold"
     )
     for name in ("reward", "words", "KL", "training"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(
             line.name,
             str(line.seeds),
             *(_percent(line.declined[kind], line.seeds) for kind in kinds),
-            f"{line.reward.value:.2f} [{line.reward.low:.2f}, {line.reward.high:.2f}]",
+            f"{line.reward.value:.2f}\n[{line.reward.low:.2f}, {line.reward.high:.2f}]",
             f"{line.words.value:.0f}",
             "–" if line.kl is None else f"{line.kl:.2f}",
             "–" if line.seconds is None else f"{line.seconds:.0f} s",
@@ -58,5 +58,6 @@ def _show(lines: list[Compared]) -> None:
 
 
 def _percent(mean: Mean, seeds: int) -> str:
-    spread = f"\n({100 * mean.least:.0f}–{100 * mean.most:.0f})" if seeds > 1 else ""
-    return f"{mean.value:.0%} [{100 * mean.low:.0f}, {100 * mean.high:.0f}]{spread}"
+    """The mean, the seeds' least and most beside it, the interval below."""
+    spread = f" ({100 * mean.least:.0f}–{100 * mean.most:.0f})" if seeds > 1 else ""
+    return f"{mean.value:.0%}{spread}\n[{100 * mean.low:.0f}, {100 * mean.high:.0f}]"
