@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from solon.engines.local.model import LocalModel
-from solon.errors import DataError, EngineError, Interrupted
+from solon.errors import ConfigError, DataError, EngineError, Interrupted
 from solon.settings import LoraSettings, PpoSettings
 from solon.training.adapters import adapter_state, add_adapter
 from solon.training.checkpoints import Checkpoints
@@ -148,6 +148,36 @@ def test_a_resumed_ppo_equals_an_unbroken_one(tiny_folder: Path, tmp_path: Path)
     assert history_of(resumed) == history_of(unbroken)
     ours, theirs = adapter_state(again, "policy"), adapter_state(whole, "policy")
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_every_step_goes_to_the_trackers(tiny: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[tuple[int, float]] = []
+    begun: dict[str, Any] = {}
+
+    class Board:
+        def __init__(self, **given: Any) -> None:
+            begun.update(given)
+
+        def init_trackers(self, project: str, config: dict[str, Any]) -> None:
+            begun.update(config)
+
+        def log(self, numbers: dict[str, float], step: int) -> None:
+            logged.append((step, numbers["reward"]))
+
+        def end_training(self) -> None:
+            begun["ended"] = True
+
+    monkeypatch.setattr("solon.training.ppo.reporting.Accelerator", Board)
+    monkeypatch.setattr("solon.training.arguments.get_available_reporting_integrations", lambda: ["trackio"])
+    knobs = settings(steps=2, batch_size=4, minibatch_size=4, report_to=["trackio"])
+    history = train_ppo(task_of(tiny, tmp_path), knobs)
+    assert logged == [(row["step"], row["reward"]) for row in history]
+    assert (begun["log_with"], begun["batch_size"], begun["ended"]) == (["trackio"], 4, True)
+
+
+def test_a_tracker_that_is_not_there_is_one_line(tiny: LocalModel, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^report_to: 'wandbb' is unknown; did you mean 'wandb'"):
+        train_ppo(task_of(tiny, tmp_path), settings(report_to=["wandbb"]))
 
 
 class Bell(Unwatched):

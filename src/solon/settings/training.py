@@ -88,6 +88,7 @@ class PpoSettings(RolloutSettings):
                     wrote it; null: never
     truncated       added to the reward of an answer that was cut off, normalised rewards having spread 1
     whiten_rewards  token rewards, KL included, to spread 1 before advantages are taken
+    report_to       trackers that get every step's numbers: trackio, wandb, tensorboard and others
     """
 
     minibatch_size: int = Field(default=16, ge=1)
@@ -103,6 +104,7 @@ class PpoSettings(RolloutSettings):
     critic_learning_rate: float = Field(default=1e-3, gt=0)
     gamma: float = Field(default=1.0, gt=0, le=1)
     lam: float = Field(default=0.95, ge=0, le=1)
+    report_to: tuple[str, ...] = ()
 
 
 class DpoSettings(TrainerSettings):

@@ -54,7 +54,7 @@ def build_arguments(
     Raises ConfigError naming the key of `trainer_args` that it does not have, cannot take, or may not change.
     """
     given = _checked(kind, settings.trainer_args, fixed)
-    _check_reporting(given.get("report_to"))
+    check_reporting(given.get("report_to"), "trainer_args.report_to")
     try:
         made: A = kind(**{**base, **given, **fixed})
     except (TypeError, ValueError, ImportError, RuntimeError) as error:
@@ -86,17 +86,20 @@ def _typed(key: str, value: Any, wanted: Any) -> Any:
         raise ConfigError(f"trainer_args.{key}: {problem} (given: {str(value)[:60]!r})") from None
 
 
-def _check_reporting(names: str | list[str] | None) -> None:
-    """Where numbers are to be reported: each must be known and installed before anything is trained."""
+def check_reporting(names: str | list[str] | None, field: str) -> None:
+    """Where numbers are to be reported: each must be known and installed before anything is trained.
+
+    Raises ConfigError, naming the `field` that said so.
+    """
     available = get_available_reporting_integrations()
     for name in [names] if isinstance(names, str) else names or []:
         if name not in (*INTEGRATION_TO_CALLBACK, "none", "all"):
             raise ConfigError(
-                f"trainer_args.report_to: {name!r} is unknown{_near(name, INTEGRATION_TO_CALLBACK)}; "
+                f"{field}: {name!r} is unknown{_near(name, INTEGRATION_TO_CALLBACK)}; "
                 f"choose among: none, {', '.join(sorted(INTEGRATION_TO_CALLBACK))}"
             )
         if name not in (*available, "none", "all"):
-            raise ConfigError(f"trainer_args.report_to: {name} is not installed; pip install {name}, or leave it out")
+            raise ConfigError(f"{field}: {name} is not installed; pip install {name}, or leave it out")
 
 
 def _near(name: str, known: Iterable[str]) -> str:

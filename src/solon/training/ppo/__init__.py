@@ -1,7 +1,7 @@
 """Constitutional PPO.
 
 loop.py  the steps     experience.py  what a batch is worth     learn.py  what it teaches
-kl.py    kl_coef       resume.py      a stopped training's state
+kl.py    kl_coef       resume.py      a stopped training's state    reporting.py  to trackers
 """
 
 from __future__ import annotations

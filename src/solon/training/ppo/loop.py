@@ -26,6 +26,7 @@ from solon.training.keeping import Kept
 from solon.training.ppo.experience import Experience, Normaliser, experience, read, scored
 from solon.training.ppo.kl import KlCoef
 from solon.training.ppo.learn import Learner
+from solon.training.ppo.reporting import Reporter
 from solon.training.ppo.resume import restore, saved
 from solon.training.processes import gathered, share
 from solon.training.rollouts import Rollout, ValueHead, roll_out
@@ -44,6 +45,8 @@ class Ppo:
         if not task.prompts:
             raise DataError("ppo: no prompts to roll out on")
         self.task, self.settings, local = task, settings, task.local
+        folder = task.checkpoints.root.parent / "tracking"
+        self.reporter = Reporter(settings, folder, cpu=local.device.type == "cpu")
         start_adapter(local, task.reference, task.target, task.seed)
         self.decoder = LocalDecoder(local, task.target)
         self.critic = ValueHead(int(local.base.config.hidden_size)).to(local.device)
@@ -63,10 +66,12 @@ class Ppo:
                     numbers |= self.learner.learn(e, self._minibatches(step))
                     self.kl_coef.update(e.kl)
                 self.history.append({"step": step, **numbers})
+                self.reporter.log(step, numbers)
                 task.tick(step, steps, numbers)
                 if task.watch.stop is not None:
                     break
                 saved(self, step)
+        self.reporter.close()
         if task.watch.stop is not None:
             self.kept.put_back()
         task.local.model.eval()
