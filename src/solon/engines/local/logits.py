@@ -97,9 +97,8 @@ def check_logits(logits: Logits, name: str) -> None:
         if exact is not None:
             pairs.append((exact, wanted.gather(-1, targets[:, None])[:, 0]))
     except Exception as error:  # whatever a forward that knows no other way of being called raises
-        raise _refused(
-            logits, name, f"{type(error).__name__}: {str(error).splitlines()[0][:100] if str(error) else ''}"
-        )
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+        raise _refused(logits, name, why) from None
     if not pairs:
         raise _refused(logits, name, f"shape {tuple(found.shape)} instead of {tuple(wanted.shape)}")
     spread = float(wanted[wanted.isfinite()].std()) if len(wanted) else 1.0
