@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 
 from solon.engines.base import Origin
 from solon.engines.batching import Batcher
-from solon.engines.local.model import PLAIN_TEMPLATE, LocalModel
+from solon.engines.local.model import LocalModel
 from solon.errors import ConfigError, ModelError, PromptTooLong
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Message
 
@@ -108,13 +108,11 @@ class ClassifierRewards:
 
     def encode(self, turns: Sequence[Message], reply: str) -> list[int]:
         local = self.local
-        said = [(turn.role, local.harmless_text(turn.content)) for turn in (*turns, Message("assistant", reply))]
-        if local.tokenizer.chat_template == PLAIN_TEMPLATE:
-            asked = "\n\n".join(text for _, text in said[:-1])
-            ids = local.tokenizer(asked, said[-1][1])["input_ids"]
+        if local.chat.plain:
+            asked = "\n\n".join(turn.content for turn in turns)
+            ids = local.tokenizer(local.harmless_text(asked), local.harmless_text(reply))["input_ids"]
         else:
-            messages = [{"role": role, "content": text} for role, text in said]
-            ids = local.tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+            ids = local.chat.conversation((*turns, Message("assistant", reply)))
         if len(ids) > local.context:
             raise PromptTooLong(
                 f"prompt and reply have {len(ids)} tokens, but the context of {local.source.name} is {local.context}"
