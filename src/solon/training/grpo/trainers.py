@@ -8,6 +8,7 @@ import torch
 from trl import GRPOTrainer, RLOOTrainer
 
 from solon.errors import EngineError
+from solon.training.adapters import without_dropout
 from solon.training.grpo.rolling import Rolling
 
 
@@ -19,6 +20,7 @@ class _OurAnswers:
     """
 
     rolling: Rolling
+    model: Any
     state: Any
     args: Any
 
@@ -29,6 +31,8 @@ class _OurAnswers:
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
     ) -> Any:
+        if not self.args.gradient_checkpointing:  # which works in training mode alone
+            without_dropout(self.model)
         found = super()._get_per_token_logps_and_entropies(  # type: ignore[misc]
             model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
         )
