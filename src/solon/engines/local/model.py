@@ -6,12 +6,13 @@ that is frozen, or none. Only one thread may use a model at a time: `thread` is 
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -22,7 +23,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from solon.engines.local.context import longest
 from solon.engines.local.source import ModelSource, resolve
+from solon.engines.local.tokens import complete
 from solon.errors import ModelError, PromptTooLong
 from solon.types import Message
 
@@ -35,6 +38,17 @@ PLAIN_TEMPLATE = (
     "{% for m in messages %}{{ {'user': 'Human: ', 'assistant': 'Assistant: ', 'system': ''}[m.role] }}"
     "{{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
 )
+
+
+def accepted(module: Any, **arguments: Any) -> dict[str, Any]:
+    """Those of `arguments` that the module's forward names: not every family takes positions or a cache."""
+    known = _parameters(getattr(module.forward, "__func__", module.forward))
+    return {name: value for name, value in arguments.items() if name in known}
+
+
+@lru_cache(maxsize=256)
+def _parameters(forward: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)
 
 
 class LocalModel:
@@ -54,6 +68,7 @@ class LocalModel:
     def tokenizer(self) -> Any:
         with self._translated():
             tokenizer = AutoTokenizer.from_pretrained(self.source.folder, trust_remote_code=False)
+            complete(tokenizer, self.source.folder)
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN_TEMPLATE
         tokenizer.padding_side = "left"
@@ -87,13 +102,15 @@ class LocalModel:
 
     @property
     def pad(self) -> int:
-        pad = self.tokenizer.pad_token_id
-        return int(pad if pad is not None else min(self.eos))
+        """A token that fills rows up, one that the embedding has; masks keep it from being read."""
+        ids = (self.tokenizer.pad_token_id, *sorted(self.eos))
+        rows = int(self.base.get_input_embeddings().weight.shape[0])
+        return next((int(i) for i in ids if i is not None and 0 <= i < rows), 0)
 
-    @property
+    @cached_property
     def context(self) -> int:
         """Most tokens that prompt and answer may have together."""
-        return int(getattr(self.base.config, "max_position_embeddings", 2048))
+        return longest(self.base.config.get_text_config(), getattr(self.tokenizer, "model_max_length", None))
 
     @property
     def base(self) -> Any:
@@ -102,8 +119,24 @@ class LocalModel:
 
     @property
     def decoder(self) -> Any:
-        """The model without its output head: hidden states (batch, time, width)."""
-        return getattr(self.base, self.base.base_model_prefix)
+        """The model without its output head, or towers for images and sound: hidden states (batch, time, width).
+
+        Raises ModelError where it cannot be told from the head.
+        """
+        base = self.base
+        inner = getattr(base, base.base_model_prefix, base)
+        if inner is base or base.config.get_text_config() is not base.config:
+            inner = base.get_decoder()
+        if inner is base:
+            raise ModelError(
+                f"model: {self.source.name} ({base.config.model_type}) does not say which part is its head"
+            )
+        return inner
+
+    @property
+    def width(self) -> int:
+        """Of a hidden state, as the head reads it."""
+        return int(self.head.weight.shape[-1])
 
     @property
     def head(self) -> Any:
