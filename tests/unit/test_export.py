@@ -178,9 +178,11 @@ def test_a_merged_reward_model_is_a_classifier_with_the_same_rewards_up_to_a_con
         assert ids == [*asked, *local.encode_text(answer), local.tokenizer.eos_token_id]
         state = local.decoder(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]
         assert float(model(torch.tensor([ids])).logits) == pytest.approx(float(state @ head_weights), abs=1e-4)
-    # Padding equals the end of a turn in this tokenizer: a batch would be read in the wrong place, so it is refused.
-    with pytest.raises(ValueError, match="padding token"):
-        model(torch.ones(2, 4, dtype=torch.long))
+    # Padding equals the end of a turn in the run's tokenizer; the exported one pads with another, so batches are right.
+    rows = [[*asked, *local.encode_text(answer), local.tokenizer.eos_token_id] for answer in ("no.", "certainly not")]
+    batch = tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+    alone = [float(model(torch.tensor([row])).logits) for row in rows]
+    assert model(**batch).logits[:, 0].tolist() == pytest.approx(alone, abs=1e-5)
 
 
 # --- mistakes ------------------------------------------------------------------------------------

@@ -87,13 +87,31 @@ def _measured(local: LocalModel) -> Company:
         raise ModelError(
             f"model: {local.source.name} ({local.base.config.model_type}) cannot be asked by token ids alone: {reason}"
         ) from None
+    _refuse_ahead(local)
     if _agrees(local, _with_gaps):
         return "gaps"
     return "left" if _agrees(local, _padded_left) else "alone"
 
 
+def _refuse_ahead(local: LocalModel) -> None:
+    """Raises ModelError for a model whose states know the tokens after them: it gives no probability of a text."""
+    ids = _rows(local)[0]
+    half = len(ids) // 2
+    if _far(read_whole(local, ids)[0, half - 1], read_whole(local, ids[:half])[0, -1]):
+        raise ModelError(
+            f"model: {local.source.name} ({local.base.config.model_type}) reads ahead: it is no left-to-right language "
+            "model (is_decoder is not set?); use another"
+        )
+
+
+def _far(states: Tensor, own: Tensor) -> bool:
+    """Whether two readings of the same states differ by more than rounding."""
+    difference = (states.float() - own.float()).abs().max() / own.float().abs().max()
+    return bool(difference > ROUNDING.get(states.dtype, ROUNDING[torch.float32]))
+
+
 def _rows(local: LocalModel) -> list[list[int]]:
-    """Three rows of unlike length, of which the first two begin alike: [beginning, end] is given with each."""
+    """Three rows of unlike length, of which the first two begin alike, by a third of the first."""
     ids = local.encode_text(PROBE)[: max(6, min(48, local.context - 2))]
     third = len(ids) // 3
     return [ids, [*ids[:third], ids[-1]], ids[third : 2 * third - 1]]
@@ -106,12 +124,7 @@ def _agrees(local: LocalModel, way: Callable[[LocalModel, list[list[int]]], dict
         found = way(local, rows)
     except CANNOT:
         return False
-    for i, states in found.items():
-        own = read_whole(local, [*rows[i], rows[i][0]])[0, -2:].float()
-        far = (states.float() - own).abs().max() / own.abs().max()
-        if far > ROUNDING.get(states.dtype, 1e-3):
-            return False
-    return True
+    return not any(_far(states, read_whole(local, [*rows[i], rows[i][0]])[0, -2:]) for i, states in found.items())
 
 
 def _with_gaps(local: LocalModel, rows: list[list[int]]) -> dict[int, Tensor]:

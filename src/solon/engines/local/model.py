@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from solon.engines.local.context import longest
-from solon.engines.local.source import ModelSource, resolve
+from solon.engines.local.source import ModelSource, resolve, whole
 from solon.engines.local.tokens import complete
 from solon.errors import ModelError, PromptTooLong
 from solon.types import Message
@@ -76,10 +76,11 @@ class LocalModel:
 
     @cached_property
     def model(self) -> Any:
-        with self._translated():
+        with self._translated(), whole(self.source.folder) as folder:
             model = AutoModelForCausalLM.from_pretrained(
-                self.source.folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
+                folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
             )
+        model.name_or_path = model.config._name_or_path = str(self.source.folder)
         return model.to(self.device).eval()
 
     @contextmanager

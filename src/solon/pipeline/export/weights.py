@@ -154,9 +154,7 @@ def _untie(local: LocalModel, adapter: Path) -> None:
     base, config = local.base, local.base.config.get_text_config()
     said = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     targets = [*_names(said.get("target_modules")), *_names(said.get("modules_to_save"))]
-    targets += (
-        list(said.get("trainable_token_indices") or ()) if isinstance(said.get("trainable_token_indices"), dict) else []
-    )
+    targets += [name for name in said.get("trainable_token_indices") or () if isinstance(name, str)]
     parts = (base.get_input_embeddings(), base.get_output_embeddings())
     paths = [path for path, module in base.named_modules() if module in parts]
     if config.tie_word_embeddings and any(path.endswith(name) for path in paths for name in targets):
