@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import warnings
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from solon.errors import ModelError
 from solon.files import sha256_file
 from solon.settings import LoraSettings
 
-WEIGHTS = "adapter_model.safetensors"
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
 def add_adapter(local: LocalModel, name: str, settings: LoraSettings, seed: int) -> None:
@@ -213,7 +214,10 @@ def load_adapter(local: LocalModel, name: str, folder: Path) -> None:
     """
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"--adapter: {folder} holds no {WEIGHTS}; pickled weights are refused, convert them")
-    config = PeftConfig.from_pretrained(str(folder))
+    _refuse_start(folder)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using Rank-Stabilized LoRA")  # of a conversion that is done here otherwise
+        config = PeftConfig.from_pretrained(str(folder))
     weights = load_file(folder / WEIGHTS)
     _refuse(local, config, weights, folder)
     if name in local.adapters:
@@ -239,16 +243,22 @@ _CHANGE_BASE = ("pissa", "olora")
 _HARMLESS = (True, False, "gaussian", "eva", "orthogonal", "mica")
 
 
+def _refuse_start(folder: Path) -> None:
+    """Raises ModelError for an adapter whose start cannot be computed again; PEFT reads such configurations badly."""
+    said = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    start = said.get("init_lora_weights", True)
+    if said.get("peft_type") == "LORA" and start not in (*_HARMLESS, *_CHANGE_BASE):
+        raise ModelError(
+            f"--adapter: {folder} has init_lora_weights {start!r}, which changed its base by what only its training "
+            "knew; save it with PEFT's path_initial_model_for_weight_conversion, or merge it"
+        )
+
+
 def _refuse(local: LocalModel, config: Any, weights: Mapping[str, torch.Tensor], folder: Path) -> None:
     """Raises ModelError for kinds of LoRA that would be read as another thing than they are."""
     if config.peft_type != PeftType.LORA:
         return
     start = config.init_lora_weights
-    if start not in (*_HARMLESS, *_CHANGE_BASE):
-        raise ModelError(
-            f"--adapter: {folder} has init_lora_weights {start!r}, which changed its base by what only its training "
-            "knew; save it with PEFT's path_initial_model_for_weight_conversion, or merge it"
-        )
     variants = [f.name for f in fields(config) if f.metadata.get("is_lora_variant") and getattr(config, f.name)]
     if others := sorted(set(variants) - {"use_dora"}):
         raise ModelError(f"--adapter: {folder} is a kind of LoRA ({others[0]}) that Solon does not train or ask")

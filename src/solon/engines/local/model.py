@@ -128,7 +128,10 @@ class LocalModel:
         inner = getattr(base, base.base_model_prefix, base)
         if inner is base or base.config.get_text_config() is not base.config:
             inner = base.get_decoder()
-        if inner is base:
+        embedding = base.get_input_embeddings()
+        if inner is base:  # a prefix that names nothing (Llama 4): what holds the embedding is all but the head
+            inner = next((part for part in base.children() if any(m is embedding for m in part.modules())), base)
+        if inner is base or inner is embedding:
             raise ModelError(
                 f"model: {self.source.name} ({base.config.model_type}) does not say which part is its head"
             )
