@@ -80,8 +80,12 @@ def _targets(local: LocalModel) -> tuple[dict[str, nn.Module], str | None]:
     if not allowed:
         raise ModelError(f"model: {local.source.name} has no linear layer that LoRA can adapt; use another model")
     names = {_short(path) for path in allowed}
-    stray = any(_short(path) in names for path in found.keys() - allowed.keys())
-    return allowed, rf"(?!{re.escape(inside)}\.).*" if stray else None
+    every = {_WRAPPED.sub("", path) for path, _ in local.base.named_modules()}
+    namesakes = sorted(path for path in every - allowed.keys() if _short(path) in names)
+    patterns = [re.escape(path) for path in namesakes if path.startswith(f"{inside}.")]
+    if len(patterns) < len(namesakes):
+        patterns.append(rf"(?!{re.escape(inside)}\.).*")
+    return allowed, "|".join(patterns) or None
 
 
 def _linear(path: str, module: nn.Module) -> bool:
@@ -89,10 +93,26 @@ def _linear(path: str, module: nn.Module) -> bool:
 
 
 def _adaptable(local: LocalModel, layers: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """Without what PEFT refuses: Mamba's kernels read the weights of these layers themselves, past any adapter."""
+    """Without what PEFT refuses: Mamba's kernels read the weights of these layers themselves, past any adapter.
+
+    And without layers that are linear in name: routers that give more than one tensor, layers in groups.
+    """
     reads_past = local.base.config.model_type in ("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h")
     refused = ("out_proj", "conv1d") if reads_past else ()
-    return {path: module for path, module in layers.items() if _short(path) not in refused}
+    return {path: module for path, module in layers.items() if _short(path) not in refused and _plainly_linear(module)}
+
+
+@torch.no_grad()
+def _plainly_linear(module: nn.Module) -> bool:
+    """Whether the layer gives W·x + b: what LoRA adds to it is of that shape."""
+    if type(module).forward in (nn.Linear.forward, Conv1D.forward):
+        return True
+    weight: Any = module.weight
+    try:
+        given = module(torch.zeros(1, 1, weight.shape[1], dtype=weight.dtype, device=weight.device))
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return False
+    return isinstance(given, torch.Tensor) and given.shape == (1, 1, weight.shape[0])
 
 
 def _short(path: str) -> str:

@@ -97,14 +97,14 @@ def _refuse_ahead(local: LocalModel) -> None:
     """Raises ModelError for a model whose states know the tokens after them: it gives no probability of a text."""
     ids = _rows(local)[0]
     half = len(ids) // 2
-    if _far(read_whole(local, ids)[0, half - 1], read_whole(local, ids[:half])[0, -1]):
+    if far(read_whole(local, ids)[0, half - 1], read_whole(local, ids[:half])[0, -1]):
         raise ModelError(
             f"model: {local.source.name} ({local.base.config.model_type}) reads ahead: it is no left-to-right language "
             "model (is_decoder is not set?); use another"
         )
 
 
-def _far(states: Tensor, own: Tensor) -> bool:
+def far(states: Tensor, own: Tensor) -> bool:
     """Whether two readings of the same states differ by more than rounding."""
     difference = (states.float() - own.float()).abs().max() / own.float().abs().max()
     return bool(difference > ROUNDING.get(states.dtype, ROUNDING[torch.float32]))
@@ -124,7 +124,7 @@ def _agrees(local: LocalModel, way: Callable[[LocalModel, list[list[int]]], dict
         found = way(local, rows)
     except CANNOT:
         return False
-    return not any(_far(states, read_whole(local, [*rows[i], rows[i][0]])[0, -2:]) for i, states in found.items())
+    return not any(far(states, read_whole(local, [*rows[i], rows[i][0]])[0, -2:]) for i, states in found.items())
 
 
 def _with_gaps(local: LocalModel, rows: list[list[int]]) -> dict[int, Tensor]:
