@@ -42,11 +42,21 @@ _SIZES: dict[str, tuple[str, ...]] = {
 SIZES: dict[str, Any] = {name: value for names, (value,) in _SIZES.items() for name in names.split()}
 
 # What the sizes above do not fit.
+_VISION = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "image_size": 28,
+    "patch_size": 14,
+}  # fmt: skip
 _TWO = {"layer_types": ["linear_attention", "full_attention"]}
 FITTED: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1]},
     "bailing_hybrid": {"layer_group_size": 2},
     "falcon_h1": {"mamba_d_ssm": 64, "mamba_n_heads": 8, "mamba_d_head": 8},
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0},
+        "ffn_config": {"hidden_size": 32, "ffn_hidden_size": 64},
+    },
+    "gemma3": {"vision_config": _VISION, "mm_tokens_per_image": 4},
+    "gemma4_text": {"vocab_size_per_layer_input": 258, "hidden_size_per_layer_input": 8},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 16},
     "gpt_oss": {"layer_types": ["sliding_attention", "full_attention"]},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
@@ -62,8 +72,29 @@ FITTED: dict[str, dict[str, Any]] = {
     "qwen3_5_text": _TWO,
     "qwen3_next": _TWO,
     "recurrent_gemma": {"num_hidden_layers": 3, "num_key_value_heads": 1},
+    "xlm": {"emb_dim": 32, "n_words": 258},
+    "zamba": {
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+        "num_hidden_layers": 3,
+        "layers_block_type": ["linear_attention", "hybrid", "hybrid"],
+    },
+    "zamba2": {"layers_block_type": ["linear_attention", "hybrid"], "num_mem_blocks": 1},
+    "zaya": {"num_experts_per_tok": 1},
     "reformer": {"axial_pos_embds": False},
     "roc_bert": {"pronunciation_vocab_size": 20, "shape_vocab_size": 20},
+}
+
+
+# What is not built here, and why.
+_BIG = "its towers for images or sound stay big"
+_UNFIT = "the generic sizes do not fit each other"
+NOT_BUILT: dict[str, str] = {
+    **dict.fromkeys(("blt", "fuyu", "gemma4", "git", "got_ocr2", "moss_transcribe_diarize", "phi4_multimodal"), _BIG),
+    **dict.fromkeys(("cohere_compass_text", "dots3_note", "dots3_note_text", "gemma3n_text"), _UNFIT),
+    **dict.fromkeys(("gemma4_assistant", "gemma4_unified_assistant", "qwen4_exp", "qwen4_exp_text"), _UNFIT),
+    **dict.fromkeys(("musicgen", "musicgen_melody"), "writes sound"),
+    "gemma3n": "needs timm",
 }
 
 
@@ -101,3 +132,47 @@ def build(family: str, tokenizer: Any, folder: Path) -> LocalModel:
         raise MemoryError(f"{size} weights")
     local.model = AutoModelForCausalLM.from_config(config_of(family, len(tokenizer))).eval()
     return local
+
+
+# --- the table of docs/models.md ------------------------------------------------------------------
+
+WAYS = {"gaps": "together", "left": "together, padded on the left", "alone": "one by one", "refused": "refused"}
+TABLE = Path(__file__).parents[1] / "docs/models.md"
+
+
+def documented() -> dict[str, str]:
+    """What docs/models.md says of each family."""
+    rows = [line.strip("| \n").split(" | ") for line in TABLE.read_text().splitlines() if line.startswith("| ")]
+    return {name.strip("` "): row[0] for row in rows if row[0] in WAYS.values() for name in row[1].split(",")}
+
+
+def table(found: dict[str, str]) -> str:
+    """Rows of the table from each family's way, one of the values of WAYS."""
+    lines = []
+    for way in WAYS.values():
+        names = ", ".join(f"`{family}`" for family in sorted(found) if found[family] == way)
+        lines.append(f"| {way} | {names} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table anew: `PYTHONPATH=tests python tests/families.py`."""
+    import tempfile
+
+    from solon.engines.local.company import company
+    from solon.errors import ModelError
+    from tiny import write_tiny_llama
+
+    folder = write_tiny_llama(Path(tempfile.mkdtemp()) / "llama")
+    tokenizer, found = LocalModel.load(str(folder)).tokenizer, {}
+    for family in FAMILIES:
+        if family not in NOT_BUILT:
+            try:
+                found[family] = WAYS[company(build(family, tokenizer, folder))]
+            except ModelError:
+                found[family] = "refused"
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()

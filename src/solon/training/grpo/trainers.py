@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from trl import GRPOTrainer, RLOOTrainer
 
+from solon.engines.local.company import company
 from solon.errors import EngineError
 from solon.training.adapters import without_dropout
 from solon.training.grpo.rolling import Rolling
@@ -33,9 +34,15 @@ class _OurAnswers:
     ) -> Any:
         if not self.args.gradient_checkpointing:  # which works in training mode alone
             without_dropout(self.model)
-        found = super()._get_per_token_logps_and_entropies(  # type: ignore[misc]
-            model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
-        )
+        read = super()._get_per_token_logps_and_entropies  # type: ignore[misc]
+        if company(self.rolling.task.local) == "alone":
+            # TRL pads prompts on the left, which a recurrent state would read: each row goes without its padding.
+            begins = attention_mask.argmax(-1).tolist()
+            rows = [(input_ids[i : i + 1, at:], attention_mask[i : i + 1, at:]) for i, at in enumerate(begins)]
+            parts = [read(model, ids, mask, logits_to_keep, *args, **kwargs) for ids, mask in rows]
+            found = tuple(None if part[0] is None else torch.cat(part) for part in zip(*parts, strict=True))
+        else:
+            found = read(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
         self.rolling.read(found[0], attention_mask[:, -logits_to_keep:])
         return found
 
