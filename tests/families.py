@@ -52,7 +52,7 @@ FITTED: dict[str, dict[str, Any]] = {
     "bailing_hybrid": {"layer_group_size": 2},
     "falcon_h1": {"mamba_d_ssm": 64, "mamba_n_heads": 8, "mamba_d_head": 8},
     "dbrx": {
-        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0},
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0},
         "ffn_config": {"hidden_size": 32, "ffn_hidden_size": 64},
     },
     "gemma3": {"vision_config": _VISION, "mm_tokens_per_image": 4},
@@ -61,7 +61,15 @@ FITTED: dict[str, dict[str, Any]] = {
     "gpt_oss": {"layer_types": ["sliding_attention", "full_attention"]},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
-    "kimi_linear": _TWO,
+    "kimi_linear": {
+        "linear_attn_config": {
+            "num_heads": 4,
+            "head_dim": 8,
+            "short_conv_kernel_size": 4,
+            "kda_layers": [1],
+            "full_attn_layers": [2],
+        },
+    },
     "lfm2": {"layer_types": ["conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "lfm3": {"layer_types": ["conv", "full_attention"]},
@@ -72,7 +80,7 @@ FITTED: dict[str, dict[str, Any]] = {
     "qwen3_5_text": _TWO,
     "qwen3_next": _TWO,
     "recurrent_gemma": {"num_hidden_layers": 3, "num_key_value_heads": 1},
-    "xlm": {"emb_dim": 32, "n_words": 258},
+    "xlm": {"emb_dim": 32, "n_words": 258, "causal": True},
     "zamba": {
         "attn_layer_period": 2,
         "attn_layer_offset": 1,

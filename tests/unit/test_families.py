@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from families import FAMILIES, NOT_BUILT, build
+from families import FAMILIES, NOT_BUILT, WAYS, build, documented
 from solon.engines.local.company import company, read_whole
 from solon.engines.local.decode import Job, LocalDecoder, Scored
 from solon.engines.local.model import LocalModel
@@ -34,7 +34,7 @@ pytestmark = [
 ]
 
 # Read ahead (bidirectional), or need more than token ids.
-REFUSED = {"cpmant", "xlnet", "xlstm", "xmod"}
+REFUSED = {"cpmant", "xlnet", "xmod"}
 # One at a time: a recurrent state, or positions that padding moves.
 ALONE_AMONG_THEM = {"mamba", "mamba2", "falcon_mamba", "lfm2", "qwen3_next", "jamba", "bamba", "falcon_h1", "rwkv"}
 
@@ -83,26 +83,26 @@ def made(family: str, tokenizer: object, folder: Path) -> LocalModel:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_right_or_refused(family: str, tokenizer: object, tiny_folder: Path) -> None:
     local = made(family, tokenizer, tiny_folder)
-    rows = [local.encode_chat((user(question),)) for question in QUESTIONS]
     if family in REFUSED:
-        with pytest.raises(ModelError, match=family.split("_")[0]):
+        assert documented()[family] == "refused"
+        with pytest.raises(ModelError, match=family):
             company(local)
         return
-    answers = [local.encode_text(answer) for answer in ANSWERS]
-    wanted = [[own(local, row, answer)[0] for answer in answers] for row in rows]
     fits = company(local)
+    assert documented()[family] == WAYS[fits]  # docs/models.md; tests/families.py prints its table
     assert fits == "alone" or family not in ALONE_AMONG_THEM
+    rows = [local.encode_chat((user(question),)) for question in QUESTIONS]
+    answers = [local.encode_text(answer) for answer in ANSWERS]
+    asked = [Scored(rows[0], answers), Scored(rows[1], answers[:1]), Scored(rows[2], answers[1:])]
+    wanted = [[own(local, item.ids, choice)[0] for choice in item.choices] for item in asked]
     if not plain_head(local, rows[0] + answers[0], own(local, rows[0], answers[0])[1]):
         pytest.xfail("its logits are more than head times state")
-    found = LocalDecoder(local, cost=4).score([Scored(row, answers) for row in rows])
-    for got, true in zip(found, wanted, strict=True):
+    for got, true in zip(LocalDecoder(local, cost=4).score(asked), wanted, strict=True):
         assert got == pytest.approx(true, abs=1e-3)
-    jobs = [Job(row, 5, 1.0, 1.0, seed) for seed, row in enumerate(rows)]
-    company_of_others = LocalDecoder(local, cost=4).write(jobs)
-    for job, written in zip(jobs[1:2], company_of_others[1:2], strict=True):
-        assert LocalDecoder(local).write([job])[0].ids == written.ids
-        truth = sum(own(local, job.ids + written.ids[:i], [token])[0] for i, token in enumerate(written.ids))
-        assert sum(written.logprobs) == pytest.approx(truth, abs=1e-3)
+    jobs = [Job(row, 4, 1.0, 1.0, seed) for seed, row in enumerate(rows)]
+    written = LocalDecoder(local, cost=4).write(jobs)[1]
+    assert LocalDecoder(local).write(jobs[1:2])[0].ids == written.ids
+    assert sum(written.logprobs) == pytest.approx(own(local, rows[1], written.ids)[0], abs=1e-3)
 
 
 # One of each kind: plain, windows, tied, parallel blocks, learned positions, ALiBi, experts, latent attention, hybrids.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,6 +12,13 @@ from solon.engines.local.company import company
 from solon.errors import EngineError
 from solon.training.adapters import without_dropout
 from solon.training.grpo.rolling import Rolling
+
+
+def _over_rows(parts: Sequence[Any]) -> Any:
+    """One answer per row as one answer for the batch; what is a mean over a row's tokens stays a mean."""
+    if parts[0] is None:
+        return None
+    return torch.stack(list(parts)).mean() if parts[0].dim() == 0 else torch.cat(list(parts))
 
 
 class _OurAnswers:
@@ -40,7 +48,7 @@ class _OurAnswers:
             begins = attention_mask.argmax(-1).tolist()
             rows = [(input_ids[i : i + 1, at:], attention_mask[i : i + 1, at:]) for i, at in enumerate(begins)]
             parts = [read(model, ids, mask, logits_to_keep, *args, **kwargs) for ids, mask in rows]
-            found = tuple(None if part[0] is None else torch.cat(part) for part in zip(*parts, strict=True))
+            found = tuple(_over_rows(part) for part in zip(*parts, strict=True))
         else:
             found = read(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
         self.rolling.read(found[0], attention_mask[:, -logits_to_keep:])
