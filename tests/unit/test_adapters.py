@@ -183,3 +183,31 @@ def test_only_the_decoder_of_a_composite_model_is_adapted(tiny: LocalModel, tmp_
     paths = set(adapter_weights(local, "policy"))
     assert paths
     assert all("vision" not in path and ".layers.1." in path for path in paths)
+
+
+ROLLING = {"steps": 2, "batch_size": 4, "max_tokens": 6, "learning_rate": 1e-4}
+
+
+@pytest.mark.parametrize("way", ["ppo", "grpo"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_policy_begins_at_the_reference_whatever_its_dropout_and_precision(
+    tiny_folder: Path, tmp_path: Path, way: str, precision: str
+) -> None:
+    from solon.settings import GrpoSettings, PpoSettings
+    from solon.training.grpo import train_grpo
+    from solon.training.ppo import train_ppo
+    from tasks import task_of
+
+    made(tmp_path / "given", tiny_folder, lora_dropout=0.3)
+    local = LocalModel.load(str(tiny_folder), precision)
+    load_adapter(local, "given", tmp_path / "given")
+    task = task_of(local, tmp_path, reference="given")
+    if way == "ppo":
+        history = train_ppo(task, PpoSettings(minibatch_size=2, **ROLLING))
+    else:
+        history = train_grpo(task, GrpoSettings(group=2, **ROLLING))
+    rounding = 1e-4 if precision == "float32" else 0.1
+    assert history[0]["kl"] == pytest.approx(0, abs=rounding)
+    if way == "ppo" and precision == "float32":
+        assert history[0]["clipped"] == 0
+    assert len(history) == 2

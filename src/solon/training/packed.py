@@ -120,7 +120,10 @@ def _reads_apart(local: LocalModel) -> bool:
     try:
         with by_row(local.base):
             together = local.decoder(**given, use_cache=False, lengths=batch["lengths"]).last_hidden_state
-        return not far(together[0, len(first) :], read_whole(local, second)[0])
+            logits = local.base(**given, use_cache=False, lengths=batch["lengths"]).logits
+        alone = local.base(torch.tensor([second], device=local.device), use_cache=False).logits
+        apart = ((together, read_whole(local, second)), (logits, alone))  # as DPO reads, and as SFT does
+        return not any(far(packed[0, len(first) :], own[0]) for packed, own in apart)
     except CANNOT:
         return False
     finally:
