@@ -88,6 +88,8 @@ def _measured(local: LocalModel) -> Company:
             f"model: {local.source.name} ({local.base.config.model_type}) cannot be asked by token ids alone: {reason}"
         ) from None
     _refuse_ahead(local)
+    if BatchReader(local, 0, gaps=False).keeps_more:
+        return "alone"
     if _agrees(local, _with_gaps):
         return "gaps"
     return "left" if _agrees(local, _padded_left) else "alone"

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicSlidingWindowLayer
 
 from solon.engines.local.cache import RoomyLayer, new_cache
 from solon.engines.local.model import LocalModel, accepted
@@ -40,6 +41,14 @@ class BatchReader:
     def windowed(self) -> bool:
         """Whether a layer keeps less than all: a sliding window counts padding between tokens as tokens."""
         return not all(isinstance(layer, RoomyLayer) for layer in self.empty().layers)
+
+    @property
+    def keeps_more(self) -> bool:
+        """Whether a layer keeps more than keys and values (indices, compressed parts), which rows would not take along.
+
+        Such a part may show only after as many tokens as no short try reads.
+        """
+        return not all(type(layer) in (RoomyLayer, DynamicSlidingWindowLayer) for layer in self.empty().layers)
 
     def read(self, prompts: Sequence[list[int]]) -> Iterator[tuple[list[int], State]]:
         """Prompts (by index) as they have been read, pass by pass: the last column is each one's last token."""
