@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -178,9 +179,11 @@ def test_a_merged_reward_model_is_a_classifier_with_the_same_rewards_up_to_a_con
         assert ids == [*asked, *local.encode_text(answer), local.tokenizer.eos_token_id]
         state = local.decoder(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]
         assert float(model(torch.tensor([ids])).logits) == pytest.approx(float(state @ head_weights), abs=1e-4)
-    # Padding equals the end of a turn in this tokenizer: a batch would be read in the wrong place, so it is refused.
-    with pytest.raises(ValueError, match="padding token"):
-        model(torch.ones(2, 4, dtype=torch.long))
+    # Padding equals the end of a turn in the run's tokenizer; the exported one pads with another, so batches are right.
+    rows = [[*asked, *local.encode_text(answer), local.tokenizer.eos_token_id] for answer in ("no.", "certainly not")]
+    batch = tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+    alone = [float(model(torch.tensor([row])).logits) for row in rows]
+    assert model(**batch).logits[:, 0].tolist() == pytest.approx(alone, abs=1e-5)
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -582,3 +585,80 @@ def test_the_shipped_configurations_are_accelerates(monkeypatch: pytest.MonkeyPa
     assert plugin.fsdp_version == 2
     assert plugin.reshard_after_forward is True
     assert SimpleNamespace(**vars(plugin)).activation_checkpointing
+
+
+# --- what other models' files hold ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "told"),
+    [
+        ({"temperature": 0.6, "top_p": 0.9}, {"do_sample": True, "temperature": 0.6}, "do_sample is set"),
+        ({"do_sample": False, "temperature": 0.7}, {"do_sample": False, "temperature": None}, "left out temperature"),
+        ({"do_sample": True, "temperature": 0.7, "top_k": 20}, {"do_sample": True, "top_k": 20}, ""),
+        ({}, {"do_sample": None}, ""),
+    ],
+)
+def test_any_generation_config_can_be_saved(
+    tmp_path: Path, given: dict[str, Any], kept: dict[str, Any], told: str
+) -> None:
+    from transformers import GenerationConfig
+
+    from solon.pipeline.export.weights import made_valid
+
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": 1, **given}))
+    config = GenerationConfig.from_pretrained(tmp_path)
+    said = made_valid(config)
+    assert said.startswith(told) if told else said == ""
+    config.save_pretrained(tmp_path)
+    again = GenerationConfig.from_pretrained(tmp_path)
+    assert {name: getattr(again, name) for name in kept} == kept
+    assert again.eos_token_id == 1
+
+
+@torch.no_grad()
+def test_a_reward_model_with_named_templates_is_exported(run: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    from solon.pipeline.export.weights import write_merged_reward
+
+    adapter = shutil.copytree(run / "rl_cai/reward_model", tmp_path / "adapter")
+    tokenizer = AutoTokenizer.from_pretrained(adapter)
+    tokenizer.chat_template = {"default": tokenizer.chat_template, "rag": "{{ messages }}"}
+    tokenizer.save_pretrained(adapter)
+    write_merged_reward(LocalModel.load(str(tiny_folder)), adapter, tmp_path / "reward")
+    exported = AutoTokenizer.from_pretrained(tmp_path / "reward")
+    turns = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "no."}]
+    assert exported.apply_chat_template(turns, tokenize=False).endswith("no.<|im_end|>")
+    assert exported.pad_token != exported.eos_token
+
+
+@torch.no_grad()
+def test_a_merge_into_a_tied_head_leaves_the_embedding(tiny: LocalModel, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from solon.pipeline.export.weights import write_merged
+
+    config = tiny.model.config
+    config.tie_word_embeddings = True
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "base")
+    tiny.tokenizer.save_pretrained(tmp_path / "base")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "lm_head"], task_type="CAUSAL_LM"))
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            weight.normal_(std=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save_pretrained(tmp_path / "adapter")
+    tiny.tokenizer.save_pretrained(tmp_path / "adapter")
+    ids = torch.arange(12)[None] + 9
+    wanted = model.eval()(ids).logits
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_merged(LocalModel.load(str(tmp_path / "base")), tmp_path / "adapter", tmp_path / "out")
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()(ids).logits
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)

@@ -21,7 +21,7 @@ from trl import KTOConfig, KTOTrainer
 
 from solon.errors import ConfigError
 from solon.settings import KtoSettings
-from solon.training.adapters import copy_adapter, trainable
+from solon.training.adapters import copy_adapter, trainable, without_dropout
 from solon.training.arguments import build_arguments, trainer_arguments
 from solon.training.dpo.pairs import Pair, encode_pairs
 from solon.training.offline import begin, finished
@@ -62,6 +62,7 @@ def train_kto(task: Task, settings: KtoSettings) -> History:
             train_dataset=Dataset.from_list(rows),
             processing_class=local.tokenizer,
         )
+        copy_adapter(local, POLICY, REFERENCE)  # TRL's own copy leaves out what has no place of its name (embeddings)
         trainable(local, POLICY)
         history = fit(trainer, task.tick, task.checkpoints, logged=tuple(NUMBERS), beside=task.watch)
         copy_adapter(local, POLICY, task.target)
@@ -74,6 +75,11 @@ class TokenRowsTrainer(KTOTrainer):  # type: ignore[misc]
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
         return dataset
+
+    def compute_loss(self, model: Any, *arguments: Any, **more: Any) -> Any:
+        if not self.args.gradient_checkpointing:  # which works in training mode alone
+            without_dropout(self.model)
+        return super().compute_loss(model, *arguments, **more)
 
 
 def unpaired(pairs: Sequence[Pair], seed: int) -> list[dict[str, Any]]:

@@ -10,11 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import AttentionInterface
+
+from solon.engines.local.company import CANNOT, PROBE, company, far, read_whole
+from solon.engines.local.model import LocalModel
 
 BY_ROW = "solon_rows"
 IGNORED = -100
@@ -88,13 +92,57 @@ def attends_plainly(model: Any) -> bool:
     return whole and special == [None, None] and getattr(model, "_supports_attention_backend", False)
 
 
+_packs: WeakKeyDictionary[LocalModel, bool] = WeakKeyDictionary()
+
+
+def packs(local: LocalModel) -> bool:
+    """Whether rows one behind another are read as each alone: what `attends_plainly` says, and a try.
+
+    A model's attention may be handed more than queries, keys and values (sinks, caps), hand on less than it is given,
+    or count positions from another number than 0 (RoBERTa).
+    """
+    if not attends_plainly(local.base):
+        return False
+    if local not in _packs:
+        _packs[local] = company(local) != "alone" and _reads_apart(local)
+    return _packs[local]
+
+
+@torch.no_grad()
+def _reads_apart(local: LocalModel) -> bool:
+    """Whether two short rows behind one another have the states of the second alone."""
+    ids = local.encode_text(PROBE)
+    first, second = ids[: len(ids) // 3], ids[len(ids) // 3 : len(ids) // 2]
+    batch = PackedCollator()([{"input_ids": row, "labels": row} for row in (first, second)])
+    given = {name: batch[name].to(local.device) for name in ("input_ids", "position_ids")}
+    training = local.model.training
+    local.model.eval()
+    try:
+        with by_row(local.base):
+            together = local.decoder(**given, use_cache=False, lengths=batch["lengths"]).last_hidden_state
+            logits = local.base(**given, use_cache=False, lengths=batch["lengths"]).logits
+        alone = local.base(torch.tensor([second], device=local.device), use_cache=False).logits
+        apart = ((together, read_whole(local, second)), (logits, alone))  # as DPO reads, and as SFT does
+        return not any(far(packed[0, len(first) :], own[0]) for packed, own in apart)
+    except CANNOT:
+        return False
+    finally:
+        local.model.train(training)
+
+
 def rows_of(batch: Batch) -> Iterator[Batch]:
     """The sequences of a batch one by one, for models that must attend as they always do."""
     begin = 0
     for length in batch["lengths"]:
         here = (batch["learnt"] >= begin) & (batch["learnt"] < begin + length)
-        cut = {name: batch[name][:, begin : begin + length] for name in ("input_ids", "position_ids")}
-        yield {**cut, "learnt": batch["learnt"][here] - begin, "targets": batch["targets"][here], "lengths": [length]}
+        # Without positions: a row by itself has the model's own.
+        ids = batch["input_ids"][:, begin : begin + length]
+        yield {
+            "input_ids": ids,
+            "learnt": batch["learnt"][here] - begin,
+            "targets": batch["targets"][here],
+            "lengths": [length],
+        }
         begin += length
 
 

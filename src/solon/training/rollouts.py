@@ -120,5 +120,6 @@ class ValueHead(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, states: Tensor) -> Tensor:
-        values: Tensor = self.out(states).squeeze(-1)
+        # Its weights stay float32, whatever the policy is read in.
+        values: Tensor = self.out(states.to(self.out.weight.dtype)).squeeze(-1)
         return values

@@ -23,7 +23,7 @@ from solon.settings import SftSettings
 from solon.training.adapters import add_adapter, copy_adapter, trainable
 from solon.training.arguments import build_arguments, trainer_arguments
 from solon.training.checkpoints import Checkpoints
-from solon.training.packed import IGNORED, Batch, PackedCollator, attends_plainly, by_row, first_rows, rows_of
+from solon.training.packed import IGNORED, Batch, PackedCollator, by_row, first_rows, packs, rows_of
 from solon.training.processes import own_rows
 from solon.training.trainer import History, Progress, fit
 from solon.types import Message
@@ -85,8 +85,9 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, *, packs: bool = True, **arguments: Any) -> None:
         super().__init__(data_collator=PackedCollator(), **arguments)
+        self.packs = packs  # whether rows may lie one behind another; else each is read alone
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
@@ -108,7 +109,7 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
     ) -> Any:
         base = self.accelerator.unwrap_model(model).get_base_model()
         # All that has weights is computed by the wrapped model's own forward: DDP and FSDP hook into it.
-        if attends_plainly(base):
+        if self.packs:
             with by_row(base):
                 out = _read(model, inputs, lengths=inputs["lengths"])
             total = _surprise(out, inputs)
@@ -124,9 +125,10 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
 
 def _read(model: Any, batch: Batch, **more: Any) -> Any:
     """The model's output, its logits only where a token is to be learnt."""
+    positions = {"position_ids": batch["position_ids"]} if "position_ids" in batch else {}
     return model(
         input_ids=batch["input_ids"],
-        position_ids=batch["position_ids"],
+        **positions,
         logits_to_keep=batch["learnt"],
         use_cache=False,
         **more,
@@ -135,7 +137,10 @@ def _read(model: Any, batch: Batch, **more: Any) -> Any:
 
 def _surprise(out: Any, batch: Batch) -> Tensor:
     """-log P of the tokens to be learnt, in nats, added up."""
-    return F.cross_entropy(out.logits[0].float(), batch["targets"], reduction="sum")
+    logits = out.logits[0]
+    if len(logits) != len(batch["targets"]):  # a family that does not know `logits_to_keep` gives them all
+        logits = logits[batch["learnt"]]
+    return F.cross_entropy(logits.float(), batch["targets"], reduction="sum")
 
 
 def train_sft(
@@ -161,15 +166,17 @@ def train_sft(
         add_adapter(local, adapter, settings.lora, seed)
     else:
         copy_adapter(local, start, adapter)
-    trainable(local, adapter)
+    packed = packs(local)
+    trainable(local, adapter)  # the try of `packs` reads the bare model
     trainer = CompletionTrainer(
+        packs=packed,
         model=local.model,
         args=arguments,
         train_dataset=dataset(encoded, settings),
         processing_class=local.tokenizer,
     )
     # The whole training: layers that are recomputed in the backward pass must attend as they did.
-    with by_row(local.base) if attends_plainly(local.base) else nullcontext():
+    with by_row(local.base) if packed else nullcontext():
         history = fit(trainer, tick, checkpoints)
     local.model.eval()
     if history:

@@ -6,12 +6,13 @@ that is frozen, or none. Only one thread may use a model at a time: `thread` is 
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -23,8 +24,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from solon.engines.local.chat import Chat
+from solon.engines.local.context import longest
 from solon.engines.local.logits import Logits, check_logits
-from solon.engines.local.source import ModelSource, resolve
+from solon.engines.local.source import ModelSource, resolve, whole
+from solon.engines.local.tokens import complete
 from solon.engines.thoughts import split
 from solon.errors import ModelError, PromptTooLong
 from solon.types import Message
@@ -34,10 +37,41 @@ transformers_logging.disable_progress_bar()
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft)\.")
 
 
-def decoder_of(model: Any) -> Any:
-    """What a transformers model has beside its output head."""
-    found = model.get_decoder() if hasattr(model, "get_decoder") else None
-    return getattr(model, model.base_model_prefix) if found is None or found is model else found
+def _checked_decoder(model: Any, name: str) -> Any:
+    """The part of a transformers model whose hidden states give the model's own logits. Raises ModelError."""
+    refused: ModelError | None = None
+    for part in _decoders(model):
+        try:
+            check_logits(Logits(model, part), name)
+        except ModelError as error:
+            refused = refused or error
+        else:
+            return part
+    raise refused or ModelError(f"model: {name} ({model.config.model_type}) does not say which part is its head")
+
+
+def _decoders(model: Any) -> Iterator[Any]:
+    """What may be the decoder: as the model names it, by its prefix, or what holds the embedding (Llama 4)."""
+    embedding = model.get_input_embeddings()
+    parts = [model.get_decoder() if hasattr(model, "get_decoder") else None]
+    parts.append(getattr(model, model.base_model_prefix or "", None))
+    parts += [part for part in model.children() if any(module is embedding for module in part.modules())]
+    seen = {id(None), id(model), id(embedding)}
+    for part in parts:
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+
+
+def accepted(module: Any, **arguments: Any) -> dict[str, Any]:
+    """Those of `arguments` that the module's forward names: not every family takes positions or a cache."""
+    known = _parameters(getattr(module.forward, "__func__", module.forward))
+    return {name: value for name, value in arguments.items() if name in known}
+
+
+@lru_cache(maxsize=256)
+def _parameters(forward: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)
 
 
 class LocalModel:
@@ -52,11 +86,13 @@ class LocalModel:
         self.source, self.precision = source, precision
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.thread = ThreadPoolExecutor(1, "solon-model")
+        self._decoder: Any = None
 
     @cached_property
     def tokenizer(self) -> Any:
         with self._translated():
             tokenizer = AutoTokenizer.from_pretrained(self.source.folder, trust_remote_code=False)
+            complete(tokenizer, self.source.folder)
         tokenizer.padding_side = "left"
         return tokenizer
 
@@ -67,12 +103,13 @@ class LocalModel:
 
     @cached_property
     def model(self) -> Any:
-        with self._translated():
+        with self._translated(), whole(self.source.folder) as folder:
             model = AutoModelForCausalLM.from_pretrained(
-                self.source.folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
+                folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
             )
+        model.name_or_path = model.config._name_or_path = str(self.source.folder)
         model = model.to(self.device).eval()
-        check_logits(Logits(model, decoder_of(model)), self.source.name)
+        self._decoder = _checked_decoder(model, self.source.name)
         return model
 
     @contextmanager
@@ -95,13 +132,15 @@ class LocalModel:
 
     @property
     def pad(self) -> int:
-        pad = self.tokenizer.pad_token_id
-        return int(pad if pad is not None else min(self.eos))
+        """A token that fills rows up, one that the embedding has; masks keep it from being read."""
+        ids = (self.tokenizer.pad_token_id, *sorted(self.eos))
+        rows = int(self.base.get_input_embeddings().weight.shape[0])
+        return next((int(i) for i in ids if i is not None and 0 <= i < rows), 0)
 
-    @property
+    @cached_property
     def context(self) -> int:
         """Most tokens that prompt and answer may have together."""
-        return int(getattr(self.base.config, "max_position_embeddings", 2048))
+        return longest(self.base.config.get_text_config(), getattr(self.tokenizer, "model_max_length", None))
 
     @property
     def base(self) -> Any:
@@ -110,8 +149,22 @@ class LocalModel:
 
     @property
     def decoder(self) -> Any:
-        """The model without its output head: hidden states (batch, time, width)."""
-        return decoder_of(self.base)
+        """The model without its output head, or towers for images and sound: hidden states (batch, time, width).
+
+        Raises ModelError where it cannot be told from the head.
+        """
+        base = self.base
+        return self._decoder if self._decoder is not None else _checked_decoder(base, self.source.name)
+
+    @property
+    def width(self) -> int:
+        """Of a hidden state, as the head reads it."""
+        return int(self.head.weight.shape[-1])
+
+    @property
+    def head(self) -> Any:
+        """The output head. What it says is not always the model's logits: those are `logits`."""
+        return self.base.get_output_embeddings()
 
     @property
     def logits(self) -> Logits:

@@ -1,123 +1,59 @@
-"""Reads prompts in three layers: what all of a batch share, what groups of them share, what is each one's own.
-
-A label asks about one pair under many principles, and several labels wait at once: the demonstrations are common
-to all, the pair in one order to a group, the principle is a row's own. Each layer is read in passes of like length.
-"""
+"""How a model's prompts are read: together, as far as the model can be, else one by one."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-import torch
 from torch import Tensor
-from transformers import DynamicCache
 
-from solon.engines.local.cache import RoomyLayer, new_cache
+from solon.engines.local.alone import AloneReader
+from solon.engines.local.company import company
 from solon.engines.local.model import LocalModel
-from solon.engines.local.passes import passes
 from solon.engines.local.prefixes import Prefixes
-from solon.engines.local.sharing import WORD, Group, common_to_all, groups, pack
-from solon.engines.local.state import State, joined
+from solon.engines.local.state import State
+from solon.engines.local.together import BatchReader
 from solon.engines.local.work import Work
 
 
 class Reader:
-    """Reads with whichever adapter is active, and counts its `work`.
+    """Reads with whichever adapter is active, and counts its `work`; the model is looked at when first asked.
 
     `pass_cost` is how many tokens one more pass must spare to be worth it; endless: nothing is shared.
     """
 
     def __init__(self, local: LocalModel, pass_cost: float) -> None:
-        self.local, self.work = local, Work()
-        self.prefixes = Prefixes()
-        self._pass_cost = pass_cost
+        self.local, self._pass_cost = local, pass_cost
 
     @cached_property
-    def _gaps(self) -> bool:
-        """Whether padding may lie between a row's tokens: a sliding window would count it as tokens."""
-        return all(isinstance(layer, RoomyLayer) for layer in self._empty().layers)
+    def _way(self) -> BatchReader | AloneReader:
+        fits = company(self.local)
+        if fits == "alone":
+            return AloneReader(self.local)
+        return BatchReader(self.local, self._pass_cost, gaps=fits == "gaps")
 
     @property
-    def _cost(self) -> float:
-        return self._pass_cost if self._gaps else math.inf
+    def work(self) -> Work:
+        return self._way.work if "_way" in self.__dict__ else Work()
+
+    @property
+    def prefixes(self) -> Prefixes:
+        return self._way.prefixes if "_way" in self.__dict__ else Prefixes()
 
     def read(self, prompts: Sequence[list[int]]) -> Iterator[tuple[list[int], State]]:
         """Prompts (by index) as they have been read, pass by pass: the last column is each one's last token."""
-        keys = [pack(prompt) for prompt in prompts]
-        start, base = self._common(keys, prompts[0])
-        kin = groups(keys, start, self._cost, len(keys))
-        shared = [group for group in kin if group.end > start]
-        alone = [row for group in kin if group.end == start for row in group.rows]
-        self.work += Work(saved=sum((len(group.rows) - 1) * (group.end - start) for group in shared))
-        if shared:
-            yield from self._grouped(prompts, start, base, shared)
-        for index, state in self.extended(base, [0] * len(alone), [prompts[row][start:] for row in alone]):
-            yield [alone[i] for i in index], state
+        return self._way.read(prompts)
 
     def all(self, prompts: Sequence[list[int]]) -> tuple[list[int], State]:
         """All prompts in one state, and which prompt each of its rows is."""
-        return self._joined(self.read(prompts))
-
-    def _joined(self, parts: Iterable[tuple[list[int], State]]) -> tuple[list[int], State]:
-        indices, states = zip(*parts, strict=True)
-        return [row for index in indices for row in index], joined(states, self._empty())
-
-    def _empty(self) -> DynamicCache:
-        return new_cache(self.local.base.config)
-
-    def _common(self, keys: Sequence[bytes], prompt: list[int]) -> tuple[int, State | None]:
-        """The leading tokens that are read once for all of `keys`: how many, and their one-row state."""
-        shared = common_to_all(keys)
-        prefix = keys[0][: shared * WORD]
-        kept, state = self.prefixes.longest(prefix)
-        self.work += Work(saved=len(keys) * kept)
-        if (len(keys) - 1) * (shared - kept) <= self._cost:
-            return kept, state
-        self.work += Work(saved=(len(keys) - 1) * (shared - kept))
-        ((_, state),) = self.extended(state, [0], [prompt[kept:shared]])
-        self.prefixes.keep(prefix, state)
-        return shared, state
-
-    def _grouped(
-        self, prompts: Sequence[list[int]], start: int, base: State | None, shared: Sequence[Group]
-    ) -> Iterator[tuple[list[int], State]]:
-        beginnings = [prompts[group.rows[0]][start : group.end] for group in shared]
-        order, state = self._joined(self.extended(base, [0] * len(shared), beginnings))
-        members = [(row, parent) for parent, i in enumerate(order) for row in shared[i].rows]
-        rests = [prompts[row][shared[order[parent]].end :] for row, parent in members]
-        for index, read in self.extended(state, [parent for _, parent in members], rests):
-            yield [members[i][0] for i in index], read
+        return self._way.all(prompts)
 
     def extended(
-        self, base: State | None, parents: Sequence[int], rows: Sequence[list[int]]
+        self, base: State, parents: Sequence[int], rows: Sequence[list[int]]
     ) -> Iterator[tuple[list[int], State]]:
-        """Reads each of `rows` after the row of `base` that its parent names: (indices of rows, state) per pass.
+        """Reads each of `rows` after the row of `base` that its parent names: (indices of rows, state) per pass."""
+        return self._way.extended(base, parents, rows)
 
-        `base` itself stays as it is.
-        """
-        cost = self._cost if self._gaps or base is None else 0  # no cost: only equal lengths travel together
-        for index in passes([len(row) for row in rows], cost):
-            state = base.rows([parents[i] for i in index]) if base else None
-            yield index, self._one_pass(state, [rows[i] for i in index])
-
-    def _one_pass(self, state: State | None, rows: Sequence[list[int]]) -> State:
-        width, pad = max(map(len, rows)), self.local.pad
-        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=self.local.device)
-        real = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self.local.device)
-        return self.forward(state, ids, real)
-
-    def forward(self, state: State | None, ids: Tensor, real: Tensor) -> State:
-        """Reads `ids` (rows, new) after `state`, whose cache grows; `real` is 0 where they are padding."""
-        self.work += Work(computed=real.numel(), padding=real.numel() - int(real.sum()))
-        mask = torch.cat([state.mask, real], 1) if state else real
-        cache = state.cache if state else self._empty()
-        out = self.local.decoder(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=(mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :],
-            past_key_values=cache,
-            use_cache=True,
-        )
-        return State(out.last_hidden_state, cache, mask)
+    def forward(self, state: State, ids: Tensor, real: Tensor) -> State:
+        """Reads `ids` (rows, 1) after `state`, which is used up; `real` is 0 for rows that read nothing."""
+        return self._way.forward(state, ids, real)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from solon.engines.base import Origin
 from solon.engines.batching import Batcher
-from solon.engines.local.model import LocalModel
+from solon.engines.local.model import LocalModel, accepted
 from solon.errors import ConfigError, ModelError, PromptTooLong
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Message
 
@@ -91,17 +93,25 @@ class Classifier(LocalModel):
                 f"model: {self.source.name} is no reward model (a sequence classifier with one label); to ask a "
                 "language model, use another way of asking, such as choice"
             )
-        model.config.pad_token_id = self.pad
         return model.to(self.device).eval()
+
+    @property
+    def rows(self) -> int:
+        """Of the embedding."""
+        return int(self.model.get_input_embeddings().weight.shape[0])
 
     @property
     def pad(self) -> int:
         pad = self.tokenizer.pad_token_id
-        return int(pad if pad is not None else self.tokenizer.eos_token_id or 0)
+        return int(pad) if pad is not None and pad < self.rows else 0
 
 
 class ClassifierRewards:
-    """The one logit of a `Classifier`."""
+    """The one logit of a `Classifier`, at the token where transformers reads it in a row of its own.
+
+    That is the last one that is not config.pad_token_id, or the very last where the configuration names no padding:
+    so what fills rows up here is that token, or one that ends no row of the batch.
+    """
 
     def __init__(self, local: Classifier) -> None:
         self.local = local
@@ -122,7 +132,43 @@ class ClassifierRewards:
     @torch.inference_mode()
     def score(self, rows: Sequence[list[int]]) -> list[float]:
         longest, local = max(map(len, rows)), self.local
-        ids = torch.tensor([[*row, *[local.pad] * (longest - len(row))] for row in rows], device=local.device)
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=local.device)
-        rewards: list[float] = local.model(input_ids=ids, attention_mask=mask).logits[:, 0].float().tolist()
+        with self._filler(rows) as pad:
+            ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=local.device)
+            mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=local.device)
+            segments = self._segments(rows, longest)
+            logits = local.model(input_ids=ids, attention_mask=mask, **segments).logits
+        rewards: list[float] = logits[:, 0].float().tolist()
         return rewards
+
+    @contextmanager
+    def _filler(self, rows: Sequence[list[int]]) -> Iterator[int]:
+        """A token to fill rows up with; inside the block transformers knows it as padding."""
+        config = self.local.model.config.get_text_config()
+        before = config.pad_token_id
+        if before is not None and 0 <= before < self.local.rows:
+            yield before
+            return
+        ends = {row[-1] for row in rows}
+        config.pad_token_id = next(i for i in range(len(ends) + 1) if i not in ends)
+        try:
+            yield config.pad_token_id
+        finally:
+            config.pad_token_id = before
+
+    def _segments(self, rows: Sequence[list[int]], longest: int) -> dict[str, Tensor]:
+        """Which text of a pair each token is of, for models that were taught it (BERT): 0 conversation, 1 reply."""
+        tokenizer = self.local.tokenizer
+        if "token_type_ids" not in tokenizer.model_input_names or tokenizer.chat_template != PLAIN_TEMPLATE:
+            return {}
+        named = accepted(self.local.model, token_type_ids=None)
+        made = [_after_first(row, tokenizer.sep_token_id) for row in rows]
+        return {
+            name: torch.tensor([[*row, *[0] * (longest - len(row))] for row in made], device=self.local.device)
+            for name in named
+        }
+
+
+def _after_first(row: Sequence[int], separator: int | None) -> list[int]:
+    """0 up to the first separator, 1 after it."""
+    first = row.index(separator) if separator in row else len(row) - 1
+    return [0] * (first + 1) + [1] * (len(row) - first - 1)

@@ -11,7 +11,10 @@ import importlib.util
 import json
 import os
 import re
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 CONVERSION = 2  # raise when a GGUF file is converted otherwise
+_ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
@@ -116,8 +120,28 @@ def _refuse_unsafe(folder: Path, name: str) -> None:
         raise ModelError(f"model: {name}: config.json is not JSON") from None
     if "auto_map" in described:
         raise ModelError(f"model: {name}: needs code from its folder (auto_map), which Solon does not run")
-    if not any(folder.glob("*.safetensors")):
+    weights = [path.name for path in folder.glob("*.safetensors") if not path.name.startswith(_ADAPTER)]
+    if not weights and (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            f"model: {name}: holds an adapter and not the model itself; name its base here, and this folder "
+            f"with --adapter"
+        )
+    if not weights:
         raise ModelError(f"model: {name}: no .safetensors weights in the folder")
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """The model in `folder` without the adapter that may lie beside its weights, which transformers would load too."""
+    if not (folder / "adapter_config.json").is_file():
+        yield folder
+        return
+    print(f"solon: {folder} also holds an adapter, which is not used; name it with --adapter", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as view:
+        for path in folder.iterdir():
+            if path.name != "adapter_config.json" and not path.name.startswith(_ADAPTER):
+                (Path(view) / path.name).symlink_to(path.resolve())
+        yield Path(view)
 
 
 def _hash_folder(folder: Path) -> str:

@@ -20,7 +20,7 @@ from solon.engines.local.logprobs import token_logprobs
 from solon.engines.local.model import LocalModel
 from solon.training.batches import Rows
 from solon.training.dpo.pairs import Pair
-from solon.training.packed import attends_plainly
+from solon.training.packed import packs
 
 BY_PAIR = "solon_pairs"
 
@@ -29,7 +29,7 @@ Batch = dict[str, Any]
 
 def reads_branches(local: LocalModel) -> bool:
     """Whether the model's attention is plain, causal and whole in every layer, so that ours may stand in for it."""
-    return attends_plainly(local.base)
+    return packs(local)
 
 
 def batch_of(pairs: Sequence[Pair], pad: int, shared: bool) -> Batch:

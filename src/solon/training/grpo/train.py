@@ -52,17 +52,20 @@ def _train(name: str, trainer: type[Any], arguments: type[Any], task: Task, sett
 
 
 def _run(name: str, trainer: type[Any], args: Any, task: Task, settings: GrpoSettings) -> History:
-    rolling = Rolling(task, settings)
+    rolling, local = Rolling(task, settings), task.local
     follow = Follow(task, rolling)
     built = trainer(
-        model=task.local.model,
+        model=local.model,
         args=args,
         reward_funcs=[rolling.reward],
         train_dataset=Dataset.from_dict({"prompt": _draw(task, settings)}),
-        processing_class=task.local.tokenizer,
+        processing_class=local.tokenizer,
         callbacks=[follow],
     )
     built.rolling = rolling
+    if REFERENCE in local.adapters:
+        copy_adapter(local, POLICY, REFERENCE)  # TRL's own copy leaves out what has no place of its name (embeddings)
+        trainable(local, POLICY)
     try:
         fit(built, lambda *_: None, task.checkpoints, beside=follow)
     except EngineError as error:

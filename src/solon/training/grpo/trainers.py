@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from trl import GRPOTrainer, RLOOTrainer
 
+from solon.engines.local.company import company
 from solon.errors import EngineError
+from solon.training.adapters import without_dropout
 from solon.training.grpo.rolling import Rolling
+
+
+def _over_rows(parts: Sequence[Any]) -> Any:
+    """One answer per row as one answer for the batch; what is a mean over a row's tokens stays a mean."""
+    if parts[0] is None:
+        return None
+    return torch.stack(list(parts)).mean() if parts[0].dim() == 0 else torch.cat(list(parts))
 
 
 class _OurAnswers:
@@ -19,6 +29,7 @@ class _OurAnswers:
     """
 
     rolling: Rolling
+    model: Any
     state: Any
     args: Any
 
@@ -29,9 +40,17 @@ class _OurAnswers:
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
     ) -> Any:
-        found = super()._get_per_token_logps_and_entropies(  # type: ignore[misc]
-            model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
-        )
+        if not self.args.gradient_checkpointing:  # which works in training mode alone
+            without_dropout(self.model)
+        read = super()._get_per_token_logps_and_entropies  # type: ignore[misc]
+        if company(self.rolling.task.local) == "alone":
+            # TRL pads prompts on the left, which a recurrent state would read: each row goes without its padding.
+            begins = attention_mask.argmax(-1).tolist()
+            rows = [(input_ids[i : i + 1, at:], attention_mask[i : i + 1, at:]) for i, at in enumerate(begins)]
+            parts = [read(model, ids, mask, logits_to_keep, *args, **kwargs) for ids, mask in rows]
+            found = tuple(_over_rows(part) for part in zip(*parts, strict=True))
+        else:
+            found = read(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
         self.rolling.read(found[0], attention_mask[:, -logits_to_keep:])
         return found
 

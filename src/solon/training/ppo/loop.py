@@ -49,7 +49,7 @@ class Ppo:
         self.reporter = Reporter(settings, folder, cpu=local.device.type == "cpu")
         start_adapter(local, task.reference, task.target, task.seed)
         self.decoder = LocalDecoder(local, task.target)
-        self.critic = ValueHead(int(local.base.config.hidden_size)).to(local.device)
+        self.critic = ValueHead(local.width).to(local.device)
         self.learner = Learner(local, task.target, self.critic, settings)
         self.kl_coef = KlCoef(settings.kl_coef, settings.kl, settings.kl_target)
         self.normalise = Normaliser()

@@ -54,7 +54,7 @@ class RewardModel(nn.Module):
         # Kept out of the module tree: what is saved, moved or counted here is the heads alone.
         object.__setattr__(self, "local", local)
         self.adapter, self.reading = adapter, reading
-        width = int(local.base.config.hidden_size)
+        width = local.width
         self.head = nn.Linear(width, reading.heads)
         nn.init.normal_(self.head.weight, std=1 / (width + 1))
         nn.init.zeros_(self.head.bias)
