@@ -65,15 +65,6 @@ def own(local: LocalModel, prompt: list[int], answer: list[int]) -> tuple[float,
     return float(scores[range(len(answer)), answer].sum()), logits
 
 
-def plain_head(local: LocalModel, ids: list[int], logits: Tensor) -> bool:
-    """Whether the logits are the head's product with the states and nothing more: no scale, cap or transform."""
-    try:
-        with torch.no_grad():
-            return torch.allclose(local.head(read_whole(local, ids))[0].float(), logits, atol=1e-4)
-    except RuntimeError:
-        return False
-
-
 def made(family: str, tokenizer: object, folder: Path) -> LocalModel:
     if family in NOT_BUILT:
         pytest.skip(NOT_BUILT[family])
@@ -95,8 +86,6 @@ def test_every_family_is_right_or_refused(family: str, tokenizer: object, tiny_f
     answers = [local.encode_text(answer) for answer in ANSWERS]
     asked = [Scored(rows[0], answers), Scored(rows[1], answers[:1]), Scored(rows[2], answers[1:])]
     wanted = [[own(local, item.ids, choice)[0] for choice in item.choices] for item in asked]
-    if not plain_head(local, rows[0] + answers[0], own(local, rows[0], answers[0])[1]):
-        pytest.xfail("its logits are more than head times state")
     for got, true in zip(LocalDecoder(local, cost=4).score(asked), wanted, strict=True):
         assert got == pytest.approx(true, abs=1e-3)
     jobs = [Job(row, 4, 1.0, 1.0, seed) for seed, row in enumerate(rows)]
@@ -108,7 +97,7 @@ def test_every_family_is_right_or_refused(family: str, tokenizer: object, tiny_f
 # One of each kind: plain, windows, tied, parallel blocks, learned positions, ALiBi, experts, latent attention, hybrids.
 TRAINED = (
     "llama", "mistral", "gemma3_text", "gpt2", "gpt_neox", "opt", "mpt", "bloom", "mixtral", "gpt_oss", "phimoe",
-    "deepseek_v3", "llama4_text", "nemotron", "mamba", "lfm2", "qwen3_next", "jamba", "roberta", "whisper",
+    "granite", "cohere", "gemma2", "phi", "deepseek_v3", "llama4_text", "nemotron", "mamba", "lfm2", "qwen3_next", "jamba", "roberta", "whisper",
 )  # fmt: skip
 
 
@@ -124,7 +113,6 @@ def test_the_first_step_of_training_reads_the_models_own_numbers(
     ]
     each = [(p, a) for p, two in zip(prompts, sides, strict=True) for a in two]
     wanted = [own(local, prompt, answer)[0] for prompt, answer in each]
-    plain = plain_head(local, prompts[0], own(local, prompts[0][:-1], prompts[0][-1:])[1])
     add_adapter(local, "policy", LoraSettings(rank=2, alpha=4), 0)
     packed = packs(local)
 
@@ -140,8 +128,6 @@ def test_the_first_step_of_training_reads_the_models_own_numbers(
     weights = adapter_weights(local, "policy").values()
     assert any(w.grad is not None and float(w.grad.abs().max()) > 0 for w in weights)
     assert all(math.isfinite(float(w.grad.sum())) for w in weights if w.grad is not None)
-    if not plain:
-        pytest.xfail("its logits are more than head times state")
 
     with torch.no_grad(), by_pair(local, packed):  # DPO
         pairs = [Pair(p, a, b, 1.0) for p, (a, b) in zip(prompts, sides, strict=True)]

@@ -153,8 +153,10 @@ class LocalModel:
 
         Raises ModelError where it cannot be told from the head.
         """
-        base = self.base
-        return self._decoder if self._decoder is not None else _checked_decoder(base, self.source.name)
+        base = self.base  # loads and checks
+        if self._decoder is None:
+            self._decoder = _checked_decoder(base, self.source.name)
+        return self._decoder
 
     @property
     def width(self) -> int:

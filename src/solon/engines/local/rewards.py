@@ -158,7 +158,7 @@ class ClassifierRewards:
     def _segments(self, rows: Sequence[list[int]], longest: int) -> dict[str, Tensor]:
         """Which text of a pair each token is of, for models that were taught it (BERT): 0 conversation, 1 reply."""
         tokenizer = self.local.tokenizer
-        if "token_type_ids" not in tokenizer.model_input_names or tokenizer.chat_template != PLAIN_TEMPLATE:
+        if "token_type_ids" not in tokenizer.model_input_names or not self.local.chat.plain:
             return {}
         named = accepted(self.local.model, token_type_ids=None)
         made = [_after_first(row, tokenizer.sep_token_id) for row in rows]
