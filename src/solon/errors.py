@@ -8,7 +8,9 @@ SolonError                 exit code 2: the user can fix it; the message is one 
 ├── Interrupted            exit code 130: a signal stopped a training, which is saved; run again to resume
 └── EngineError            a model could not be asked
     ├── ModelError         a model folder or file is refused (pickle weights, remote code, missing)
-    ├── PromptTooLong      the prompt does not fit the model's context; the record is quarantined
+    ├── PromptUnfit        the model cannot be asked this; the record is quarantined
+    │   ├── PromptTooLong    it does not fit the model's context
+    │   └── TemplateRefuses  the model's chat template does not take such a conversation
     ├── RecordingMiss      a recorded engine was asked something it has no answer to
     └── UpstreamDown       exit code 75: a server is unreachable; run again to resume
 """
@@ -56,8 +58,16 @@ class ModelError(EngineError):
     """A model folder or file is refused."""
 
 
-class PromptTooLong(EngineError):
+class PromptUnfit(EngineError):
+    """The model cannot be asked this prompt, whatever it would say to others."""
+
+
+class PromptTooLong(PromptUnfit):
     """Prompt plus `max_tokens` exceed the context of the model."""
+
+
+class TemplateRefuses(PromptUnfit):
+    """The model's chat template does not take the conversation: a system turn, say, or two user turns in a row."""
 
 
 class RecordingMiss(EngineError):

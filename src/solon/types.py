@@ -152,13 +152,18 @@ Request = GenerateRequest | ChooseRequest
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to a `GenerateRequest`. `logprobs` are nats per sampled token, each <= 0, when known."""
+    """The answer to a `GenerateRequest`. `logprobs` are nats per sampled token, each <= 0, when known.
+
+    `reasoning` is what the model thought before it answered, no part of `text`. An answer that used up its tokens
+    thinking has no text.
+    """
 
     text: str
     finish_reason: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
     logprobs: tuple[float, ...] | None = None
+    reasoning: str | None = None
 
     @property
     def truncated(self) -> bool:
@@ -271,8 +276,9 @@ class Verdict:
 
 
 # refused: the judge declined to judge; unreadable: it said something that is no verdict; invalid: probabilities
-# that are none (NaN, infinite); truncated: cut off before its verdict; too long: the pair does not fit the context.
-FAILURES = ("refused", "unreadable", "invalid", "truncated", "too long")
+# that are none (NaN, infinite); truncated: cut off before its verdict; too long: the pair does not fit the context;
+# template: the judge's chat template does not take the question.
+FAILURES = ("refused", "unreadable", "invalid", "truncated", "too long", "template")
 
 
 @dataclass(frozen=True, slots=True)

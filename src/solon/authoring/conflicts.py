@@ -26,7 +26,7 @@ from solon.constitution import Constitution, Principle
 from solon.constitution.lint import Finding, Rule, silenced
 from solon.constitution.load import Document
 from solon.engines import Engine
-from solon.errors import PromptTooLong
+from solon.errors import PromptUnfit
 from solon.flow import gather_window
 from solon.prompts.compare import YES_NO
 from solon.prompts.conflict import AGREEING, CLASHING, WHY, ask_clash, ask_why, demonstrated
@@ -160,7 +160,7 @@ async def _clash(engine: Engine, first: str, second: str) -> float | None:
     for one, other in ((first, second), (second, first)):
         try:
             answer = await engine.choose(ChooseRequest(ask_clash(one, other), YES_NO))
-        except PromptTooLong:
+        except PromptUnfit:
             return None
         if answer.unreadable is not None:
             return None
@@ -172,7 +172,7 @@ async def _why(engine: Engine, first: Principle, second: Principle) -> str:
     asked = GenerateRequest(ask_why(first.text, second.text), max_tokens=MAX_TOKENS, temperature=0.0)
     try:
         return _reason(await engine.generate(asked))
-    except PromptTooLong:
+    except PromptUnfit:
         return ""
 
 

@@ -24,7 +24,7 @@ from solon.authoring.qualify import MIN_AUC, Qualification, qualify
 from solon.authoring.words import holds_back, shared, slug, stems
 from solon.constitution.model import Aim, Principle
 from solon.engines import Engine
-from solon.errors import DataError, PromptTooLong
+from solon.errors import DataError, PromptUnfit
 from solon.flow import gather_window
 from solon.prompts.compare import YES_NO
 from solon.prompts.drafting import AIMS, CONTROL_HEADING, NO_RULES, RULES, Shown, ask_aim, ask_principle, ask_rule
@@ -103,7 +103,7 @@ class _Asking:
         """Whether a passage is a rule; one that is counts as kept until the next question."""
         try:
             answer = await self.engine.choose(ChooseRequest(ask_rule(_shown(passage)), YES_NO))
-        except PromptTooLong as error:
+        except PromptUnfit as error:
             return Settled(passage, "unreadable", why=str(error))
         if answer.unreadable is not None:
             return Settled(passage, "unreadable", why=f"neither Yes nor No: {answer.unreadable}")
@@ -116,7 +116,7 @@ class _Asking:
         asked = GenerateRequest(ask_principle(_shown(passage)), max_tokens=MAX_TOKENS, temperature=0.0)
         try:
             answer: Completion = await self.engine.generate(asked)
-        except PromptTooLong as error:
+        except PromptUnfit as error:
             return replace(rule, outcome="unreadable", why=str(error))
         checked = check_principle(answer, passage.text, passage.lead, " ".join([*passage.heading, passage.before]))
         fault = checked.fault
@@ -131,7 +131,7 @@ class _Asking:
         """What a principle is for; "own" and the reason where the answer cannot be read."""
         try:
             answer = await self.engine.choose(ChooseRequest(ask_aim(principle.text), tuple(AIMS)))
-        except PromptTooLong as error:
+        except PromptUnfit as error:
             return "own", f"aim unreadable: {error}"
         if answer.unreadable is not None:
             return "own", f"aim unreadable: {answer.unreadable}"

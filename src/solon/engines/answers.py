@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from solon.engines.thoughts import split
 from solon.errors import EngineError
 
 FILTERED = "content_filter"  # the finish reason of an answer that a content filter withheld
@@ -28,7 +29,8 @@ class Said:
     """One answer of a server.
 
     `positions` is the list of log-probabilities by token as sent, empty when there is none; `model` is what the
-    server calls itself, "" when it does not say; `refused` tells that the server itself says it is a refusal.
+    server calls itself, "" when it does not say; `refused` tells that the server itself says it is a refusal;
+    `reasoning` is what the model thought first, no part of `text`.
     """
 
     text: str
@@ -38,12 +40,12 @@ class Said:
     positions: tuple[Any, ...] = ()
     model: str = ""
     refused: bool = False
+    reasoning: str = ""
 
     @property
     def still_thinking(self) -> bool:
         """Whether the answer was cut off before the model said anything but its thoughts."""
-        silent = not self.text or (self.text.startswith("<think>") and "</think>" not in self.text)
-        return silent and self.finish == "length"
+        return not self.text and self.finish == "length"
 
 
 def read_answer(body: str, server: str) -> Said:
@@ -63,14 +65,18 @@ def read_answer(body: str, server: str) -> Said:
     message, usage = _object(first.get("message")), _object(fields.get("usage"))
     positions = _object(first.get("logprobs")).get("content")
     finish, refusal = first.get("finish_reason"), message.get("refusal")
+    # Servers with a reasoning parser send thoughts apart, under one name or the other; others leave them in the text.
+    text, thoughts = split(_text(message.get("content")))
+    apart = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
     return Said(
-        text=(_text(message.get("content")) or _text(refusal)).strip(),
+        text=text or _text(refusal).strip(),
         finish=finish if isinstance(finish, str) and finish else "unknown",
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
         positions=tuple(positions) if isinstance(positions, list) else (),
         model=one_line(_text(fields.get("model"))),
         refused=bool(refusal) or finish == FILTERED,
+        reasoning=(apart or thoughts).strip(),
     )
 
 

@@ -90,7 +90,8 @@ class OpenAIEngine:
 
     async def generate(self, request: GenerateRequest) -> Completion:
         said, _ = await self._ask(lambda dialect: dialect.to_generate(request))
-        return Completion(said.text, said.finish, said.prompt_tokens, said.completion_tokens)
+        tokens = (said.prompt_tokens, said.completion_tokens)
+        return Completion(said.text, said.finish, *tokens, reasoning=said.reasoning or None)
 
     async def choose(self, request: ChooseRequest) -> Choice:
         said, dialect = await self._ask(lambda dialect: dialect.to_choose(request))

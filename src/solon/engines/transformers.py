@@ -56,22 +56,18 @@ class TransformersEngine:
         ids = self.local.encode_chat(request.messages, request.max_tokens)
         job = Job(ids, request.max_tokens, request.temperature, request.top_p, request.noise_seed())
         written = await self._write.submit(Asked(job, pack(ids), len(ids) + request.max_tokens))
-        return Completion(
-            self.local.decode_text(written.ids),
-            "stop" if written.stopped else "length",
-            len(ids),
-            len(written.ids),
-        )
+        text, thoughts = self.local.decode_answer(written.ids)
+        finish = "stop" if written.stopped else "length"
+        return Completion(text, finish, len(ids), len(written.ids), reasoning=thoughts or None)
 
     async def choose(self, request: ChooseRequest) -> Choice:
         """Each choice's total log-probability as the next words, whatever the model would say after them.
 
         So where one choice begins another ("1" and "10"), the first one's probability includes the second's.
         """
-        choices = [self.local.encode_text(choice) for choice in request.choices]
+        ids, choices = self.local.encode_choices(request.messages, request.choices)
         if not all(choices):
             return Choice((), unreadable="a choice has no tokens")
-        ids = self.local.encode_chat(request.messages, max(map(len, choices)))
         logprobs: Sequence[float] = await self._score.submit(_asked(Scored(ids, choices)))
         if not all(math.isfinite(x) for x in logprobs):
             return Choice((), len(ids), f"the model gave {list(logprobs)}")

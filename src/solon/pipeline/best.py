@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from solon.data.candidates import Candidates
 from solon.engines import Engine
-from solon.errors import PromptTooLong
+from solon.errors import PromptUnfit
 from solon.evaluation.refusal import declines
 from solon.feedback import Labeller
 from solon.feedback.best_of_n import Ranked
@@ -101,7 +101,7 @@ async def pick(asked: Candidates, respond: Respond, labeller: Labeller, gold: La
     """Answer, rank and pick. Raises what an engine raises when it cannot be asked at all."""
     try:
         drawn = await respond(asked)
-    except PromptTooLong as error:
+    except PromptUnfit as error:
         return Picked(asked, failure=f"too long: {error}")
     # An empty answer that fools the judge must not be learnt.
     answers = tuple(answer for answer in drawn if answer.text.strip())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from solon.constitution import Constitution, load_constitution
 from solon.data.prompts import BadRow, load_prompts
 from solon.engines import Engine, MemoisedEngine, Usage
-from solon.errors import PromptTooLong
+from solon.errors import PromptUnfit
 from solon.memo import Memo
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, Role, RoleName
@@ -69,7 +69,7 @@ class Context:
         """Whether prompt and `room` more tokens fit the policy's context; if not, it is set aside."""
         try:
             self.policy.encode_chat((user(prompt.text),), room)
-        except PromptTooLong as error:
+        except PromptUnfit as error:
             self.set_aside(prompt, str(error))
             return False
         return True

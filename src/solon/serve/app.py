@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from solon.constitution import Constitution
 from solon.engines import Engine
-from solon.errors import PromptTooLong, SolonError, UpstreamDown
+from solon.errors import PromptTooLong, PromptUnfit, SolonError, UpstreamDown
 from solon.revision.chain import ChainSettings
 from solon.serve.access import Access
 from solon.serve.answer import Answered, Ask, answer
@@ -103,8 +103,9 @@ async def _translated(engine: Engine, constitution: Constitution, ask: Ask) -> l
     """`answer`, its errors as ApiError. Only messages that cannot hold request text are logged."""
     try:
         return await answer(engine, constitution, ask)
-    except PromptTooLong as error:
-        raise ApiError(400, str(error), "context_length_exceeded", "messages") from None
+    except PromptUnfit as error:
+        code = "context_length_exceeded" if isinstance(error, PromptTooLong) else "unsupported_conversation"
+        raise ApiError(400, str(error), code, "messages") from None
     except UpstreamDown as error:
         _LOG.warning("%s", error)
         raise ApiError(

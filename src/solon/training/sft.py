@@ -18,7 +18,7 @@ from torch import Tensor
 from trl import SFTConfig, SFTTrainer, pack_dataset
 
 from solon.engines.local.model import LocalModel
-from solon.errors import DataError, PromptTooLong
+from solon.errors import DataError, PromptUnfit
 from solon.settings import SftSettings
 from solon.training.adapters import add_adapter, copy_adapter, trainable
 from solon.training.arguments import build_arguments, trainer_arguments
@@ -41,10 +41,9 @@ def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list
     encoded = []
     for row in rows:
         try:
-            prompt = local.encode_chat([Message(**m) for m in row["prompt"]])
-        except PromptTooLong:
+            prompt, answer = encode_row(local, row)
+        except PromptUnfit:
             continue
-        answer = _answer(local, row)
         if answer and len(prompt) + len(answer) <= min(max_length, local.context):
             mask = [0] * len(prompt) + [1] * len(answer)
             encoded.append({"input_ids": prompt + answer, "completion_mask": mask})
@@ -53,12 +52,15 @@ def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list
     return encoded
 
 
-def _answer(local: LocalModel, row: Row) -> list[int]:
-    """The completion's token ids: those it was sampled as, where the row has them, for text may be spelt otherwise."""
+def encode_row(local: LocalModel, row: Row) -> tuple[list[int], list[int]]:
+    """Token ids of prompt and completion: those that it was sampled as, where the row has them.
+
+    Raises PromptUnfit where the model cannot be given them.
+    """
+    turns = [Message(**m) for m in row["prompt"]]
     if row.get("completion_ids"):
-        return list(row["completion_ids"])
-    ids = local.encode_text(row["completion"][0]["content"])
-    return [*ids, local.tokenizer.eos_token_id] if row.get("ended", True) else ids
+        return local.encode_chat(turns), list(row["completion_ids"])
+    return local.encode_completion(turns, row["completion"][0]["content"], row.get("ended", True))
 
 
 def dataset(encoded: Sequence[Mapping[str, list[int]]], settings: SftSettings) -> Dataset:

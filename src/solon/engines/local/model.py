@@ -23,9 +23,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from solon.engines.local.chat import Chat
 from solon.engines.local.context import longest
+from solon.engines.local.logits import Logits, check_logits
 from solon.engines.local.source import ModelSource, resolve, whole
 from solon.engines.local.tokens import complete
+from solon.engines.thoughts import split
 from solon.errors import ModelError, PromptTooLong
 from solon.types import Message
 
@@ -33,11 +36,21 @@ transformers_logging.disable_progress_bar()
 # What these libraries tell each other about their next versions is not for our users.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft)\.")
 
-# For base models without a chat template: the plain dialogue of the paper.
-PLAIN_TEMPLATE = (
-    "{% for m in messages %}{{ {'user': 'Human: ', 'assistant': 'Assistant: ', 'system': ''}[m.role] }}"
-    "{{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
-)
+
+def decoder_of(model: Any) -> Any:
+    """What a transformers model has beside its output head and its towers for images and sound.
+
+    Raises ModelError where it cannot be told from the head.
+    """
+    inner = getattr(model, model.base_model_prefix, model)
+    if inner is model or model.config.get_text_config() is not model.config:
+        inner = model.get_decoder()
+    embedding = model.get_input_embeddings()
+    if inner is model:  # a prefix that names nothing (Llama 4): what holds the embedding is all but the head
+        inner = next((part for part in model.children() if any(m is embedding for m in part.modules())), model)
+    if inner is model or inner is embedding:
+        raise ModelError(f"model: {model.config.model_type} does not say which part of it is its head; use another")
+    return inner
 
 
 def accepted(module: Any, **arguments: Any) -> dict[str, Any]:
@@ -69,10 +82,13 @@ class LocalModel:
         with self._translated():
             tokenizer = AutoTokenizer.from_pretrained(self.source.folder, trust_remote_code=False)
             complete(tokenizer, self.source.folder)
-        if not tokenizer.chat_template:
-            tokenizer.chat_template = PLAIN_TEMPLATE
         tokenizer.padding_side = "left"
         return tokenizer
+
+    @cached_property
+    def chat(self) -> Chat:
+        """Conversations as this model's chat template has them."""
+        return Chat(self.tokenizer, self.source.name)
 
     @cached_property
     def model(self) -> Any:
@@ -81,7 +97,9 @@ class LocalModel:
                 folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
             )
         model.name_or_path = model.config._name_or_path = str(self.source.folder)
-        return model.to(self.device).eval()
+        model = model.to(self.device).eval()
+        check_logits(Logits(model, decoder_of(model)), self.source.name)
+        return model
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -96,10 +114,10 @@ class LocalModel:
 
     @cached_property
     def eos(self) -> frozenset[int]:
-        """Tokens that end an answer: the tokenizer's and every one the generation config lists."""
+        """Tokens that end an answer: eos, the template's end of turn, and all that the generation config lists."""
         listed = getattr(self.base.generation_config, "eos_token_id", None)
         ids = listed if isinstance(listed, list) else [listed]
-        return frozenset(i for i in [*ids, self.tokenizer.eos_token_id] if i is not None)
+        return frozenset(i for i in [*ids, self.tokenizer.eos_token_id, self.chat.end_of_turn] if i is not None)
 
     @property
     def pad(self) -> int:
@@ -120,40 +138,22 @@ class LocalModel:
 
     @property
     def decoder(self) -> Any:
-        """The model without its output head, or towers for images and sound: hidden states (batch, time, width).
-
-        Raises ModelError where it cannot be told from the head.
-        """
-        base = self.base
-        inner = getattr(base, base.base_model_prefix, base)
-        if inner is base or base.config.get_text_config() is not base.config:
-            inner = base.get_decoder()
-        embedding = base.get_input_embeddings()
-        if inner is base:  # a prefix that names nothing (Llama 4): what holds the embedding is all but the head
-            inner = next((part for part in base.children() if any(m is embedding for m in part.modules())), base)
-        if inner is base or inner is embedding:
-            raise ModelError(
-                f"model: {self.source.name} ({base.config.model_type}) does not say which part is its head"
-            )
-        return inner
+        """The model without its output head, or towers for images and sound: hidden states (batch, time, width)."""
+        return decoder_of(self.base)
 
     @property
     def width(self) -> int:
         """Of a hidden state, as the head reads it."""
-        return int(self.head.weight.shape[-1])
+        return int(self.base.get_output_embeddings().weight.shape[-1])
 
     @property
-    def head(self) -> Any:
-        """The output head: (…, width) → (…, vocabulary)."""
-        return self.base.get_output_embeddings()
-
-    @cached_property
-    def _special(self) -> tuple[str, ...]:
-        return tuple(sorted({t.content for t in self.tokenizer.added_tokens_decoder.values() if t.special}))
+    def logits(self) -> Logits:
+        """Hidden states (n, width) to the model's own logits (n, vocabulary)."""
+        return Logits(self.base, self.decoder)
 
     def harmless_text(self, text: str) -> str:
-        """`text` with chat-template tokens broken up, so that text never becomes a control token."""
-        for token in self._special:
+        """`text` with control tokens broken up by a zero-width space: for files that others' tokenizers will read."""
+        for token in self.chat.control_texts:
             if token in text:
                 text = text.replace(token, f"{token[0]}\u200b{token[1:]}")
         return text
@@ -161,24 +161,60 @@ class LocalModel:
     def encode_chat(self, messages: Sequence[Message], max_tokens: int = 0) -> list[int]:
         """Token ids up to where the assistant's next words begin.
 
-        Raises PromptTooLong when they and `max_tokens` do not fit the context.
+        Raises PromptTooLong when they and `max_tokens` do not fit the context, TemplateRefuses when the chat template
+        does not take the conversation.
         """
-        turns = [{"role": m.role, "content": self.harmless_text(m.content)} for m in messages]
-        ids = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=False)
-        if len(ids) + max_tokens > self.context:
+        ids = self.chat.prompt(messages)
+        self.check_room(len(ids), max_tokens)
+        return ids
+
+    def encode_completion(
+        self, messages: Sequence[Message], reply: str, ended: bool = True
+    ) -> tuple[list[int], list[int]]:
+        """Token ids of a conversation and of the assistant's `reply` to it, as the chat template renders the two.
+
+        A reply that `ended` has its end of turn. Raises as `encode_chat` does.
+        """
+        prompt, completion = self.chat.completion(messages, reply, ended)
+        self.check_room(len(prompt), len(completion))
+        return prompt, completion
+
+    def encode_choices(self, messages: Sequence[Message], choices: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """Token ids of a conversation, and of each choice as the assistant's next words. Raises as `encode_chat`."""
+        prompt, encoded = self.chat.choices(messages, choices)
+        self.check_room(len(prompt), max(map(len, encoded)))
+        return prompt, encoded
+
+    def check_room(self, tokens: int, more: int) -> None:
+        """Raises PromptTooLong where `tokens` of a prompt and `more` after it do not fit the context."""
+        if tokens + more > self.context:
             raise PromptTooLong(
-                f"the prompt has {len(ids)} tokens and may get {max_tokens} more, "
+                f"the prompt has {tokens} tokens and may get {more} more, "
                 f"but the context of {self.source.name} is {self.context}; shorten it or use a model with a longer one"
             )
-        return list(ids)
 
     def encode_text(self, text: str) -> list[int]:
-        """Token ids of plain text, no special tokens added or recognised."""
-        return list(self.tokenizer.encode(self.harmless_text(text), add_special_tokens=False))
+        """Token ids of plain text, no control tokens added or recognised."""
+        return self.chat.text(text)
 
     def decode_text(self, ids: Sequence[int]) -> str:
-        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
-        return text.strip()
+        """The answer that a model wrote as `ids`, without control tokens and thoughts."""
+        return self.decode_answer(ids)[0]
+
+    def decode_answer(self, ids: Sequence[int]) -> tuple[str, str]:
+        """(answer, thoughts) of what a model wrote; an answer cut off inside its thoughts is empty."""
+        raw: str = self.tokenizer.decode(list(ids), skip_special_tokens=False)
+        answer, thoughts = split(raw, self.chat.opened_thought)
+        if answer == raw.strip() and not thoughts:
+            text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+            return text.strip(), ""
+        for control in self._special:
+            answer, thoughts = answer.replace(control, ""), thoughts.replace(control, "")
+        return answer.strip(), thoughts.strip()
+
+    @cached_property
+    def _special(self) -> tuple[str, ...]:
+        return tuple(sorted({t.content for t in self.tokenizer.added_tokens_decoder.values() if t.special}))
 
     @property
     def adapters(self) -> tuple[str, ...]:

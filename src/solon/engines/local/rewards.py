@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification
 
 from solon.engines.base import Origin
 from solon.engines.batching import Batcher
-from solon.engines.local.model import PLAIN_TEMPLATE, LocalModel, accepted
+from solon.engines.local.model import LocalModel, accepted
 from solon.errors import ConfigError, ModelError, PromptTooLong
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Message
 
@@ -118,13 +118,11 @@ class ClassifierRewards:
 
     def encode(self, turns: Sequence[Message], reply: str) -> list[int]:
         local = self.local
-        said = [(turn.role, local.harmless_text(turn.content)) for turn in (*turns, Message("assistant", reply))]
-        if local.tokenizer.chat_template == PLAIN_TEMPLATE:
-            asked = "\n\n".join(text for _, text in said[:-1])
-            ids = local.tokenizer(asked, said[-1][1])["input_ids"]
+        if local.chat.plain:
+            asked = "\n\n".join(turn.content for turn in turns)
+            ids = local.tokenizer(local.harmless_text(asked), local.harmless_text(reply))["input_ids"]
         else:
-            messages = [{"role": role, "content": text} for role, text in said]
-            ids = local.tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+            ids = local.chat.conversation((*turns, Message("assistant", reply)))
         if len(ids) > local.context:
             raise PromptTooLong(
                 f"prompt and reply have {len(ids)} tokens, but the context of {local.source.name} is {local.context}"
@@ -160,7 +158,7 @@ class ClassifierRewards:
     def _segments(self, rows: Sequence[list[int]], longest: int) -> dict[str, Tensor]:
         """Which text of a pair each token is of, for models that were taught it (BERT): 0 conversation, 1 reply."""
         tokenizer = self.local.tokenizer
-        if "token_type_ids" not in tokenizer.model_input_names or tokenizer.chat_template != PLAIN_TEMPLATE:
+        if "token_type_ids" not in tokenizer.model_input_names or not self.local.chat.plain:
             return {}
         named = accepted(self.local.model, token_type_ids=None)
         made = [_after_first(row, tokenizer.sep_token_id) for row in rows]

@@ -24,6 +24,7 @@ from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 _ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
+CONVERSION = 2  # raise when a GGUF file is converted otherwise
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
@@ -154,9 +155,22 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SOLON_CACHE") or f"{base}/solon").expanduser()
 
 
+def _listed(ids: int | list[int] | None) -> list[int]:
+    return ids if isinstance(ids, list) else [] if ids is None else [ids]
+
+
+def _ends_of_turn(gguf: Path, vocabulary: int) -> list[int]:
+    """The tokens besides eos at which llama.cpp ends an answer: end of turn and end of message."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(gguf).fields
+    named = (fields.get(f"tokenizer.ggml.{name}_token_id") for name in ("eot", "eom"))
+    return [n for field in named if field is not None and 0 <= (n := int(field.contents())) < vocabulary]
+
+
 def _converted(gguf: Path, weights: str, precision: str) -> Path:
     """The GGUF file as a folder of safetensors: dequantising takes 15-60 s, reading the copy one or two."""
-    target = cache_folder() / "models" / f"{weights[:16]}-{precision}"
+    target = cache_folder() / "models" / f"{weights[:16]}-{precision}-{CONVERSION}"
     if target.exists():
         return target
     import torch
@@ -175,6 +189,8 @@ def _converted(gguf: Path, weights: str, precision: str) -> Path:
         model.hf_quantizer = None
         model.is_quantized = False
         model.config.__dict__.pop("quantization_config", None)
+        ends = sorted({*_listed(model.generation_config.eos_token_id), *_ends_of_turn(gguf, len(tokenizer))})
+        model.generation_config.eos_token_id = ends or None
         model.save_pretrained(folder)
         sync_folder(folder)
         with contextlib.suppress(OSError):  # another process published the same content first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from solon.engines import Engine
-from solon.errors import PromptTooLong
+from solon.errors import PromptTooLong, PromptUnfit
 from solon.prompts.reading import failure_of
 from solon.types import Choice, ChooseRequest, Message
 
@@ -14,13 +14,18 @@ async def choose(engine: Engine, messages: tuple[Message, ...], choices: tuple[s
     """The probabilities of `choices`, or why there are none: a failure as in Verdict."""
     try:
         answer = await engine.choose(ChooseRequest(messages, choices))
-    except PromptTooLong as error:
-        return f"too long: {error}"
+    except PromptUnfit as error:
+        return unasked(error)
     if answer.unreadable is not None:
         return failure_of(answer.unreadable)
     if len(answer.logprobs) != len(choices) or not all(math.isfinite(x) and x <= 1e-3 for x in answer.logprobs):
         return f"invalid: log-probabilities {list(answer.logprobs)}"
     return answer
+
+
+def unasked(error: PromptUnfit) -> str:
+    """That the judge cannot be asked this, as a failure of Verdict."""
+    return f"{'too long' if isinstance(error, PromptTooLong) else 'template'}: {error}"
 
 
 def sigmoid(x: float) -> float:

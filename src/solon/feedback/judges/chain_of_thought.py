@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from solon.constitution import Principle
 from solon.engines import Engine
-from solon.errors import PromptTooLong
-from solon.feedback.judges.asking import choose, turned
+from solon.errors import PromptUnfit
+from solon.feedback.judges.asking import choose, turned, unasked
 from solon.feedback.orders import Orders, orders_of
 from solon.prompts.compare import DECIDE, LETTERS, ask_reasoning
 from solon.prompts.reading import refuses
@@ -49,8 +49,8 @@ class ChainOfThoughtJudge:
         request = GenerateRequest((question,), self.max_tokens, heat, 1.0, self.seed, sample)
         try:
             reasoning = (await self.engine.generate(request)).text
-        except PromptTooLong as error:
-            return verdict(None, f"too long: {error}", None)
+        except PromptUnfit as error:
+            return verdict(None, unasked(error), None)
         if refuses(reasoning):
             return verdict(None, f"refused: {reasoning[:120]}", reasoning)
         answer = await choose(self.engine, (question, assistant(reasoning), user(DECIDE)), LETTERS)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from solon.constitution import Principle
-from solon.errors import PromptTooLong
-from solon.feedback.judges.asking import sigmoid
+from solon.errors import PromptUnfit
+from solon.feedback.judges.asking import sigmoid, unasked
 from solon.types import Comparison, Fingerprint, Message, Verdict
 
 Reward = Callable[[tuple[Message, ...], str], Awaitable[float]]
@@ -27,8 +27,8 @@ class RewardModelJudge:
         judge = self.fingerprint.key
         try:
             a, b = await asyncio.gather(*(self.reward(comparison.turns, reply) for reply in replies))
-        except PromptTooLong as error:
-            return [Verdict(principle.id, "", None, judge, f"too long: {error}", ask="reward_model")]
+        except PromptUnfit as error:
+            return [Verdict(principle.id, "", None, judge, unasked(error), ask="reward_model")]
         if not (math.isfinite(a) and math.isfinite(b)):
             return [Verdict(principle.id, "", None, judge, f"invalid: rewards {a}, {b}", ask="reward_model")]
         return [Verdict(principle.id, "", sigmoid(a - b), judge, ask="reward_model")]

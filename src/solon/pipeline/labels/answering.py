@@ -9,7 +9,7 @@ from solon.data.candidates import Candidates
 from solon.data.formats import Row
 from solon.data.prompts import BadRow
 from solon.engines import Engine
-from solon.errors import PromptTooLong
+from solon.errors import PromptUnfit
 from solon.pipeline.labels.source import compared
 from solon.types import GenerateRequest
 
@@ -28,7 +28,7 @@ class Responder:
         asked = [GenerateRequest(prompt.turns, self.max_tokens, self.temperature, 1.0, self.seed, n) for n in (0, 1)]
         try:
             a, b = [(await self.engine.generate(request)).text for request in asked]
-        except PromptTooLong as error:
+        except PromptUnfit as error:
             return BadRow(f"{file}#{prompt.id}", 0, str(error))
         return Row(compared(prompt, f"{prompt.id}:sampled", a, b, "sampled"))
 

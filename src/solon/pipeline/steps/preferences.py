@@ -10,7 +10,7 @@ from typing import Any
 
 from solon.data.preferences import draft_pairs
 from solon.data.tables import batches
-from solon.errors import DataError, PromptTooLong
+from solon.errors import DataError, PromptUnfit
 from solon.feedback.calibration import Calibration
 from solon.flow import gather_window
 from solon.pipeline.context import Context
@@ -83,7 +83,7 @@ class Preferences(Step):
             ]
             try:
                 a, b = [(await engine.generate(request)).text for request in asked]
-            except PromptTooLong as error:
+            except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return None
             return Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, a, b, "policy")

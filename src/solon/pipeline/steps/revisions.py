@@ -10,7 +10,7 @@ from solon.constitution import Constitution
 from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows
 from solon.data.tables import write_rows
 from solon.engines import MemoisedEngine
-from solon.errors import DataError, PromptTooLong
+from solon.errors import DataError, PromptUnfit
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
@@ -84,7 +84,7 @@ class Revisions(Step):
                     drafter, prompt, max_tokens=sampling.max_tokens, temperature=sampling.temperature, seed=seed
                 )
                 return await revise(reviser, context.constitution, prompt, first.text, settings)
-            except PromptTooLong as error:
+            except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return []
 
@@ -106,6 +106,6 @@ class Revisions(Step):
             return await draft(
                 engine, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=context.recipe.seed
             )
-        except PromptTooLong as error:
+        except PromptUnfit as error:
             context.set_aside(prompt, str(error))
             return None

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from solon.data.formats import Row
 from solon.data.prompts import BadRow
-from solon.errors import ConfigError
+from solon.errors import ConfigError, DataError, PromptUnfit
 from solon.pipeline.training.pairs import preference, reward_pair
+from solon.pipeline.training.rows import PLACE
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
 from solon.types import fraction
 
 
 def train_rows(work: Work) -> Made:
     """SFT."""
-    from solon.training.sft import train_sft
+    from solon.training.sft import encode_row, train_sft
 
+    rows = _readable(work, lambda one: encode_row(work.local, one), lambda one: one[PLACE])
     with tempfile.TemporaryDirectory() as scratch:
         history = train_sft(
             work.local,
             TARGET,
-            work.items,
+            rows,
             work.job.settings,
             seed=work.job.seed,
             scratch=Path(scratch),
@@ -35,14 +38,16 @@ def train_rows(work: Work) -> Made:
 
 def train_preferences(work: Work) -> Made:
     """DPO and KTO."""
+    from solon.training.dpo.pairs import encode_pair
     from solon.training.methods import TRAIN
     from solon.training.task import Task, unrewarded
 
     guards = guards_of(work)
+    rows = _readable(work, lambda row: encode_pair(work.local, preference(row)), _place)
     task = Task(
         local=work.local,
         prompts=(),
-        preferences=[preference(row) for row in work.items],
+        preferences=[preference(row) for row in rows],
         reward=unrewarded,
         watch=guards,
         checkpoints=work.checkpoints,
@@ -57,7 +62,7 @@ def train_preferences(work: Work) -> Made:
 
 def train_reward_model(work: Work) -> Made:
     """The reward model; all pairs of a share of the prompts measure it."""
-    from solon.training.reward import fits, measure, train_reward
+    from solon.training.reward import encode_pair, measure, train_reward
 
     settings, seed = work.job.settings, work.job.seed
     if settings.principle and work.format == "solon":
@@ -65,10 +70,7 @@ def train_reward_model(work: Work) -> Made:
             "--set principle=true: a label store names its principles by id; solon run knows their texts, or give a "
             "file whose column principle holds the text"
         )
-    fitting = {id(row): fits(work.local, reward_pair(row), principle=settings.principle) for row in work.items}
-    reason = f"prompt and reply exceed the {work.local.context} tokens of the model's context"
-    work.set_aside([BadRow(row.file, row.line, reason) for row in work.items if not fitting[id(row)]])
-    kept = [row for row in work.items if fitting[id(row)]]
+    kept = _readable(work, lambda row: encode_pair(work.local, reward_pair(row), principle=settings.principle), _place)
     train = [reward_pair(row) for row in kept if not _held_out(row, work.job.held_out)]
     test = [reward_pair(row) for row in kept if _held_out(row, work.job.held_out)]
     with tempfile.TemporaryDirectory() as scratch:
@@ -84,6 +86,32 @@ def train_reward_model(work: Work) -> Made:
         )
     facts: dict[str, Any] = {"pairs": len(train), "heldout_pairs": len(test), "heldout": measure(model, test, seed)}
     return Made(history, model.save, facts)
+
+
+def _readable(work: Work, read: Callable[[Any], object], place: Callable[[Any], tuple[str, int]]) -> list[Any]:
+    """The items that `read` turns into tokens; those that the model cannot be given are set aside with their place.
+
+    Raises DataError where none is left.
+    """
+    kept: list[Any] = []
+    bad: list[BadRow] = []
+    for item in work.items:
+        try:
+            read(item)
+        except PromptUnfit as error:
+            bad.append(BadRow(*place(item), str(error)))
+        else:
+            kept.append(item)
+    work.set_aside(bad)
+    if not kept:
+        raise DataError(
+            f"{work.job.file}: the model can be given none of its rows; line {bad[0].line}: {bad[0].reason}"
+        )
+    return kept
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row.file, row.line
 
 
 def _held_out(row: Row, share: float) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from solon.data.prompts import BadRow
-from solon.errors import DataError, PromptTooLong
+from solon.errors import DataError, PromptUnfit
 from solon.pipeline.training.prompts import Asked
 from solon.pipeline.training.scoring import Scorer, composite, load_scorer, reads
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
@@ -64,6 +64,6 @@ def _too_long(work: Work, one: Asked, scorers: list[Scorer]) -> str | None:
     tokens = work.job.settings.max_tokens
     try:
         work.local.encode_chat((user(one.text),), tokens)
-    except PromptTooLong as error:
+    except PromptUnfit as error:
         return str(error)
     return reads(scorers, one.text, tokens)

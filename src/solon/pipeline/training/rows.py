@@ -27,6 +27,7 @@ from solon.types import Message, assistant
 
 MESSAGES, COMPLETION = "messages", "prompt-completion"
 UNPAIRED = ("trl-unpaired", "trl-unpaired-standard")  # one reply a row: a good one is a completion to learn
+PLACE = "place"  # a row's file and line, for what is said of it
 LOOKED_AT = 20  # records that tell the format, so that a broken first one does not
 
 Rows = list[dict[str, Any]]
@@ -68,7 +69,7 @@ def _parsed(path: Path, parse: Callable[[Record], Rows]) -> Iterator[Rows | BadR
             continue
         line, record = item
         try:
-            yield parse(record)
+            yield [{**one, PLACE: (str(path), line)} for one in parse(record)]
         except RowProblem as problem:
             yield BadRow(str(path), line, str(problem))
 
@@ -95,7 +96,8 @@ def _of_pair(found: Row | BadRow) -> Rows | BadRow:
         if found.identical or found.prob_a == 0.5:
             raise RowProblem("prefers neither reply")
         sides, _ = chosen_of(found)
-        return [_checked((*sides.turns, assistant(sides.chosen)), found.comparison.prompt_id)]
+        one = _checked((*sides.turns, assistant(sides.chosen)), found.comparison.prompt_id)
+        return [{**one, PLACE: (found.file, found.line)}]
     except RowProblem as problem:
         return BadRow(found.file, found.line, str(problem))
 

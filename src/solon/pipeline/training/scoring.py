@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from solon.engines.local.source import resolve
-from solon.errors import ConfigError, ModelError, PromptTooLong
+from solon.errors import ConfigError, ModelError, PromptUnfit
 from solon.files import sha256_file
 from solon.pipeline.rewards import OWN_FILES, base_of
 from solon.pipeline.training.job import Goal
@@ -128,7 +128,7 @@ def reads(scorers: Sequence[Scorer], prompt: str, tokens: int) -> str | None:
     for scorer in scorers:
         try:
             room = scorer.room(prompt)
-        except PromptTooLong as error:
+        except PromptUnfit as error:
             return str(error)
         if room < tokens:
             return f"the reward model's context leaves {max(room, 0)} tokens for an answer, which may have {tokens}"

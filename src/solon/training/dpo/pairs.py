@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solon.engines.local.model import LocalModel
-from solon.errors import DataError, PromptTooLong
+from solon.errors import DataError, PromptUnfit
 from solon.types import Message
 
 
@@ -48,7 +48,7 @@ def encode_pairs(local: LocalModel, rows: Sequence[Mapping[str, Any]], max_lengt
             "label more pairs or check the judge"
         )
     longest = min(max_length, local.context)
-    pairs = [pair for row in differing if (pair := _encoded(local, row)) and pair.length <= longest]
+    pairs = [pair for row in differing if (pair := _fitting(local, row)) and pair.length <= longest]
     if all(pair.prob_chosen == 0.5 for pair in pairs):
         raise DataError(
             f"{way}: none of the {sided} rows that hold a preference fits max_length {longest}; "
@@ -68,14 +68,16 @@ def _check(row: Mapping[str, Any], number: int, way: str) -> None:
         raise DataError(f"{way}: row {number}: prob_chosen is {row['prob_chosen']}; it must lie in [0, 1]")
 
 
-def _encoded(local: LocalModel, row: Mapping[str, Any]) -> Pair | None:
-    """The row's tokens; None where the prompt alone is longer than the context."""
+def _fitting(local: LocalModel, row: Mapping[str, Any]) -> Pair | None:
     try:
-        prompt = local.encode_chat([Message(**m) for m in row["prompt"]])
-    except PromptTooLong:
+        return encode_pair(local, row)
+    except PromptUnfit:
         return None
-    return Pair(prompt, _answer(local, row["chosen"]), _answer(local, row["rejected"]), float(row["prob_chosen"]))
 
 
-def _answer(local: LocalModel, messages: Sequence[Mapping[str, str]]) -> list[int]:
-    return [*local.encode_text(messages[0]["content"]), local.tokenizer.eos_token_id]
+def encode_pair(local: LocalModel, row: Mapping[str, Any]) -> Pair:
+    """The row's tokens. Raises PromptUnfit where the model cannot be given them."""
+    turns = [Message(**m) for m in row["prompt"]]
+    prompt, chosen = local.encode_completion(turns, row["chosen"][0]["content"])
+    _, rejected = local.encode_completion(turns, row["rejected"][0]["content"])
+    return Pair(prompt, chosen, rejected, float(row["prob_chosen"]))

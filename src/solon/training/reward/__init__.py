@@ -9,10 +9,10 @@ measure.py   accuracy, calibration, length bias on held-out labels
 from __future__ import annotations
 
 from solon.training.reward.data import Pair
-from solon.training.reward.encode import fits
+from solon.training.reward.encode import encode_pair, fits
 from solon.training.reward.identity import Reading
 from solon.training.reward.measure import measure
 from solon.training.reward.model import Opinion, RewardModel
 from solon.training.reward.train import train_reward
 
-__all__ = ["Opinion", "Pair", "Reading", "RewardModel", "fits", "measure", "train_reward"]
+__all__ = ["Opinion", "Pair", "Reading", "RewardModel", "encode_pair", "fits", "measure", "train_reward"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from solon.engines.local.model import LocalModel
-from solon.errors import DataError, PromptTooLong
+from solon.errors import DataError, PromptUnfit
 from solon.prompts.fence import fence
 from solon.training.reward.data import Pair, bootstrap
 from solon.types import Message
@@ -25,17 +25,22 @@ def conditioned(turns: Sequence[Message], principle: str) -> tuple[Message, ...]
 
 
 def encode(local: LocalModel, turns: Sequence[Message], reply: str, principle: str = "") -> list[int]:
-    """Token ids of conversation, reply and end of turn. Raises PromptTooLong when they do not fit the context."""
-    ids = local.encode_text(reply)
-    return [*local.encode_chat(conditioned(turns, principle), len(ids) + 1), *ids, local.tokenizer.eos_token_id]
+    """Token ids of conversation, reply and end of turn. Raises PromptUnfit where the model cannot be given them."""
+    prompt, completion = local.encode_completion(conditioned(turns, principle), reply)
+    return prompt + completion
+
+
+def encode_pair(local: LocalModel, pair: Pair, *, principle: bool = False) -> tuple[list[int], list[int]]:
+    """`encode` of both answers of a pair, under its principle if `principle`. Raises PromptUnfit."""
+    text = pair.principle if principle else ""
+    return encode(local, pair.turns, pair.response_a, text), encode(local, pair.turns, pair.response_b, text)
 
 
 def fits(local: LocalModel, pair: Pair, *, principle: bool = False) -> bool:
-    """Whether both answers of a pair fit the context."""
+    """Whether the model can be given both answers of a pair."""
     try:
-        for reply in (pair.response_a, pair.response_b):
-            encode(local, pair.turns, reply, pair.principle if principle else "")
-    except PromptTooLong:
+        encode_pair(local, pair, principle=principle)
+    except PromptUnfit:
         return False
     return True
 
@@ -49,10 +54,9 @@ def rows_of(
     """
     rows = []
     for pair in pairs:
-        text = pair.principle if principle else ""
         try:
-            a, b = (encode(local, pair.turns, reply, text) for reply in (pair.response_a, pair.response_b))
-        except PromptTooLong:
+            a, b = encode_pair(local, pair, principle=principle)
+        except PromptUnfit:
             continue
         weights = bootstrap(pair, heads, seed)
         rows.append({"ids_a": a, "ids_b": b, "label": pair.prob_a, "weights": weights, "length": len(a) + len(b)})
