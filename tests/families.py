@@ -15,8 +15,7 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from solon.engines.local.company import company
-from solon.engines.local.logits import check_logits
-from solon.engines.local.model import LocalModel
+from solon.engines.local.model import LocalModel, _checked_decoder
 from solon.engines.local.source import ModelSource
 from solon.errors import ModelError
 
@@ -170,7 +169,7 @@ def table(found: dict[str, str]) -> str:
 def way(local: LocalModel) -> str:
     """How the model is read, one of the values of WAYS: what loading and asking it comes to."""
     try:
-        check_logits(local.logits, local.source.name)
+        local._decoder = _checked_decoder(local.base, local.source.name)
         return WAYS[company(local)]
     except ModelError:
         return WAYS["refused"]

@@ -37,20 +37,30 @@ transformers_logging.disable_progress_bar()
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft)\.")
 
 
-def decoder_of(model: Any) -> Any:
-    """What a transformers model has beside its output head and its towers for images and sound.
+def _checked_decoder(model: Any, name: str) -> Any:
+    """The part of a transformers model whose hidden states give the model's own logits. Raises ModelError."""
+    refused: ModelError | None = None
+    for part in _decoders(model):
+        try:
+            check_logits(Logits(model, part), name)
+        except ModelError as error:
+            refused = refused or error
+        else:
+            return part
+    raise refused or ModelError(f"model: {name} ({model.config.model_type}) does not say which part is its head")
 
-    Raises ModelError where it cannot be told from the head.
-    """
-    inner = getattr(model, model.base_model_prefix, model)
-    if inner is model or model.config.get_text_config() is not model.config:
-        inner = model.get_decoder()
+
+def _decoders(model: Any) -> Iterator[Any]:
+    """What may be the decoder: as the model names it, by its prefix, or what holds the embedding (Llama 4)."""
     embedding = model.get_input_embeddings()
-    if inner is model:  # a prefix that names nothing (Llama 4): what holds the embedding is all but the head
-        inner = next((part for part in model.children() if any(m is embedding for m in part.modules())), model)
-    if inner is model or inner is embedding:
-        raise ModelError(f"model: {model.config.model_type} does not say which part of it is its head; use another")
-    return inner
+    parts = [model.get_decoder() if hasattr(model, "get_decoder") else None]
+    parts.append(getattr(model, model.base_model_prefix or "", None))
+    parts += [part for part in model.children() if any(module is embedding for module in part.modules())]
+    seen = {id(None), id(model), id(embedding)}
+    for part in parts:
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
 
 
 def accepted(module: Any, **arguments: Any) -> dict[str, Any]:
@@ -76,6 +86,7 @@ class LocalModel:
         self.source, self.precision = source, precision
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.thread = ThreadPoolExecutor(1, "solon-model")
+        self._decoder: Any = None
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -98,7 +109,7 @@ class LocalModel:
             )
         model.name_or_path = model.config._name_or_path = str(self.source.folder)
         model = model.to(self.device).eval()
-        check_logits(Logits(model, decoder_of(model)), self.source.name)
+        self._decoder = _checked_decoder(model, self.source.name)
         return model
 
     @contextmanager
@@ -138,13 +149,22 @@ class LocalModel:
 
     @property
     def decoder(self) -> Any:
-        """The model without its output head, or towers for images and sound: hidden states (batch, time, width)."""
-        return decoder_of(self.base)
+        """The model without its output head, or towers for images and sound: hidden states (batch, time, width).
+
+        Raises ModelError where it cannot be told from the head.
+        """
+        base = self.base
+        return self._decoder if self._decoder is not None else _checked_decoder(base, self.source.name)
 
     @property
     def width(self) -> int:
         """Of a hidden state, as the head reads it."""
-        return int(self.base.get_output_embeddings().weight.shape[-1])
+        return int(self.head.weight.shape[-1])
+
+    @property
+    def head(self) -> Any:
+        """The output head. What it says is not always the model's logits: those are `logits`."""
+        return self.base.get_output_embeddings()
 
     @property
     def logits(self) -> Logits:

@@ -23,8 +23,8 @@ from solon.files import sha256_file, sync_folder
 from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
-_ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
 CONVERSION = 2  # raise when a GGUF file is converted otherwise
+_ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
