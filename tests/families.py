@@ -14,8 +14,10 @@ import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from solon.engines.local.model import LocalModel
+from solon.engines.local.company import company
+from solon.engines.local.model import LocalModel, _checked_decoder
 from solon.engines.local.source import ModelSource
+from solon.errors import ModelError
 
 FAMILIES = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 WIDTH = 32
@@ -164,22 +166,26 @@ def table(found: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+def way(local: LocalModel) -> str:
+    """How the model is read, one of the values of WAYS: what loading and asking it comes to."""
+    try:
+        local._decoder = _checked_decoder(local.base, local.source.name)
+        return WAYS[company(local)]
+    except ModelError:
+        return WAYS["refused"]
+
+
 def main() -> None:
     """Print the table anew: `PYTHONPATH=tests python tests/families.py`."""
     import tempfile
 
-    from solon.engines.local.company import company
-    from solon.errors import ModelError
     from tiny import write_tiny_llama
 
     folder = write_tiny_llama(Path(tempfile.mkdtemp()) / "llama")
     tokenizer, found = LocalModel.load(str(folder)).tokenizer, {}
     for family in FAMILIES:
         if family not in NOT_BUILT:
-            try:
-                found[family] = WAYS[company(build(family, tokenizer, folder))]
-            except ModelError:
-                found[family] = "refused"
+            found[family] = way(build(family, tokenizer, folder))
     print(table(found))
 
 

@@ -75,7 +75,8 @@ def _targets(local: LocalModel) -> tuple[dict[str, nn.Module], str | None]:
     found = {_WRAPPED.sub("", path): module for path, module in local.base.named_modules() if _linear(path, module)}
     inside = next(path for path, module in local.base.named_modules() if module is local.decoder)
     # A decoder that is the whole model holds its own head.
-    head = next((path for path, module in local.base.named_modules() if module is local.head), None)
+    end = local.base.get_output_embeddings()
+    head = next((path for path, module in local.base.named_modules() if module is end), None)
     here = {path: module for path, module in found.items() if path.startswith(f"{inside}.") and path != head}
     allowed = _adaptable(local, here)
     if not allowed:

@@ -88,7 +88,13 @@ def check_logits(logits: Logits, name: str) -> None:
     model = logits.model
     rows = model.get_input_embeddings().weight.shape[0]
     ids = torch.linspace(0, rows - 1, PROBE + 2)[1:-1].long()[None].to(model.device)
-    wanted = model(input_ids=ids, use_cache=False).logits[0].float()
+    try:
+        wanted = model(input_ids=ids, use_cache=False).logits[0].float()
+    except Exception as error:  # whatever a model that needs more than token ids raises
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+        raise ModelError(
+            f"model: {name}: {type(model).__name__} cannot be asked by token ids alone ({why}); use another model"
+        ) from None
     try:
         hidden = logits.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
         found, targets = logits(hidden).float(), wanted.argmax(-1)

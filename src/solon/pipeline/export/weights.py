@@ -24,7 +24,7 @@ SHARD = "5GB"
 # A reward is read at the end of the reply, where training put the token that ends a turn; many templates go on.
 _UP_TO_THE_END = (
     "{%- set whole -%}%s{%- endset -%}{%- set whole = whole.rstrip() -%}"
-    "{{- whole if whole.endswith(eos_token) else whole + eos_token -}}"
+    "{{- whole if whole.endswith(%e) else whole + %e -}}"
 )
 
 
@@ -186,7 +186,9 @@ def _write_tokenizer(local: LocalModel, adapter: Path, folder: Path, *, reward_p
     tokenizer = AutoTokenizer.from_pretrained(adapter, trust_remote_code=False)
     if reward_pad is not None:
         # Of several templates by name, the one that conversations were read with.
-        tokenizer.chat_template = _UP_TO_THE_END.replace("%s", tokenizer.get_chat_template())
+        end = local.chat.end_of_turn if local.chat.end_of_turn is not None else tokenizer.eos_token_id
+        ending = _UP_TO_THE_END.replace("%e", json.dumps(tokenizer.convert_ids_to_tokens(end), ensure_ascii=False))
+        tokenizer.chat_template = ending.replace("%s", tokenizer.get_chat_template())
         tokenizer.pad_token, tokenizer.padding_side = tokenizer.convert_ids_to_tokens(reward_pad), "right"
     tokenizer.save_pretrained(folder)
     piece = local.source.folder / "tokenizer.model"
