@@ -40,8 +40,9 @@ def revision_rows(revisions: Sequence[Revision], rounds: Rounds = "all") -> list
 
 
 def helpful_rows(answers: Sequence[tuple[Prompt, Completion]]) -> list[dict[str, Any]]:
-    """(prompt → answer) for every sampled answer that says anything."""
-    return [row((user(p.text),), a.text, p.kind, p.id, not a.truncated) for p, a in answers if a.text]
+    """(prompt → answer) for every sampled answer that says anything; what a filter withheld is none."""
+    spoken = [(p, a) for p, a in answers if a.text and not a.failure]
+    return [row((user(p.text),), a.text, p.kind, p.id, not a.truncated) for p, a in spoken]
 
 
 def at_most(rows: Sequence[dict[str, Any]], share: float, others: int) -> list[dict[str, Any]]:
