@@ -34,7 +34,7 @@ class Unwatched:
         return None
 
 
-def vowels(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+def vowels(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
     """The share of lower-case vowels in twelve tokens: a reward with a known best answer."""
     return Scores([sum(c in "aeiou" for c in text) / 12 for text in answers])
 

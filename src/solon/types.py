@@ -132,19 +132,26 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChooseRequest:
-    """Ask how likely each of `choices` is as the assistant's next words after `messages`."""
+    """Ask how likely each of `choices` is as the assistant's next words after `messages`.
+
+    `ended` false tells a reward model that the choices were cut off, so that it reads no end of turn behind them;
+    other engines read none anyway.
+    """
 
     messages: tuple[Message, ...]
     choices: tuple[str, ...]
+    ended: bool = True
 
     def payload(self) -> dict[str, Any]:
-        return {"verb": "choose", "messages": [m.as_dict() for m in self.messages], "choices": list(self.choices)}
+        asked = {"verb": "choose", "messages": [m.as_dict() for m in self.messages], "choices": list(self.choices)}
+        return asked if self.ended else {**asked, "ended": False}
 
     def canonical(self, messages: str | None = None) -> str:
         """`payload` as canonical JSON, with `messages` in place of the conversation's if given."""
         choices = ",".join([_quoted(choice) for choice in self.choices])
         said = conversation(self.messages) if messages is None else messages
-        return f'{{"choices":[{choices}],"messages":{said},"verb":"choose"}}'
+        ended = "" if self.ended else '"ended":false,'
+        return f'{{"choices":[{choices}],{ended}"messages":{said},"verb":"choose"}}'
 
 
 Request = GenerateRequest | ChooseRequest

@@ -29,7 +29,7 @@ PROMPTS = [f"say {n}" for n in range(24)]
 def test_the_picks_are_the_best_of_n_and_what_is_learnt_from(tiny: LocalModel, tmp_path: Path) -> None:
     rewards: list[float] = []
 
-    def noted(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def noted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         scores = vowels(prompts, answers)
         rewards.extend(scores.total)
         return scores
@@ -57,9 +57,9 @@ def test_the_policy_comes_out_better_than_it_went_in(tiny: LocalModel, tmp_path:
 def test_fewer_prompts_are_drawn_by_the_seed(tiny: LocalModel, tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def noted(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def noted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         asked.extend(prompts)
-        return vowels(prompts, answers)
+        return vowels(prompts, answers, ended)
 
     few = KNOBS.model_copy(update={"prompts": 5})
     task = task_of(tiny, tmp_path, prompts=PROMPTS, reward=noted)
@@ -77,17 +77,17 @@ def test_answers_sampled_before_a_stop_are_not_sampled_again(tiny_folder: Path, 
     first = task_of(LocalModel.load(str(tiny_folder)), tmp_path / "broken", prompts=PROMPTS)
     scored = 0
 
-    def killed(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def killed(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         os.kill(os.getpid(), signal.SIGTERM)
-        return vowels(prompts, answers)
+        return vowels(prompts, answers, ended)
 
     with pytest.raises(Interrupted, match="step 8"):
         train_best_of_n(replace(first, reward=killed), KNOBS)
 
-    def counted(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def counted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         nonlocal scored
         scored += len(answers)
-        return vowels(prompts, answers)
+        return vowels(prompts, answers, ended)
 
     again = task_of(LocalModel.load(str(tiny_folder)), tmp_path / "broken", prompts=PROMPTS, reward=counted)
     resumed = train_best_of_n(again, KNOBS)
@@ -98,7 +98,7 @@ def test_answers_sampled_before_a_stop_are_not_sampled_again(tiny_folder: Path, 
 
 
 def test_what_cannot_be_learnt_from_is_one_line(tiny: LocalModel, tmp_path: Path) -> None:
-    task = task_of(tiny, tmp_path, prompts=PROMPTS, reward=lambda _, answers: Scores([math.inf] * len(answers)))
+    task = task_of(tiny, tmp_path, prompts=PROMPTS, reward=lambda _, answers, *__: Scores([math.inf] * len(answers)))
     with pytest.raises(EngineError, match="a reward is not finite for the prompt 'say"):
         train_best_of_n(task, KNOBS)
     with pytest.raises(DataError, match="no prompts"):

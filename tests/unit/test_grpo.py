@@ -37,7 +37,7 @@ def settings(**knobs: Any) -> GrpoSettings:
     return GrpoSettings.model_validate({**small, **knobs})
 
 
-def plain(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+def plain(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
     """ASCII characters per token allowed: half of them, for a random model over bytes."""
     return Scores([sum(c.isascii() for c in text) / 8 for text in answers])
 
@@ -194,7 +194,7 @@ def test_kl_is_nats_per_answer_and_the_best_weights_are_those_that_wrote_the_bes
 
 
 def test_what_a_step_showed_is_what_was_written(tiny: LocalModel, tmp_path: Path, written: list[list[Rollout]]) -> None:
-    def reward(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         return Scores([len(a) / 4 for a in answers], {"length": [float(len(a)) for a in answers]})
 
     watch, ticks = Watching(), list[tuple[int, int]]()
@@ -229,7 +229,7 @@ def test_a_reward_may_use_adapters_of_its_own(tiny_folder: Path, tmp_path: Path)
     for switching in (False, True):
         local = LocalModel.load(str(tiny_folder))
 
-        def reward(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+        def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
             if switching:  # noqa: B023  # called within the turn
                 local.model.set_adapter("sl_cai")  # noqa: B023
             return plain(prompts, answers)
@@ -325,7 +325,7 @@ def test_a_resumed_training_equals_the_unbroken_one(tiny_folder: Path, tmp_path:
 
 
 def test_a_reward_that_is_not_finite_stops_with_the_last_good_policy(tiny_folder: Path, tmp_path: Path) -> None:
-    def broken(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def broken(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         calls.append(1)
         total = plain(prompts, answers).total
         return Scores([*total[:-1], float("nan")] if len(calls) == 3 else total)
@@ -342,7 +342,7 @@ def test_a_reward_that_is_not_finite_stops_with_the_last_good_policy(tiny_folder
 
 
 def test_a_gradient_that_is_not_finite_teaches_nothing(tiny: LocalModel, tmp_path: Path) -> None:
-    task = task_of(tiny, tmp_path, reward=lambda p, a: Scores([3e38 * (i % 2) for i in range(len(a))]))
+    task = task_of(tiny, tmp_path, reward=lambda _, a, *__: Scores([3e38 * (i % 2) for i in range(len(a))]))
     with pytest.raises(EngineError, match="rloo: the gradient of step 1 is not finite; lower learning_rate"):
         train_rloo(task, settings(kl_coef=1.0))
     before, after = adapter_state(tiny, "sl_cai"), adapter_state(tiny, "policy")

@@ -85,7 +85,7 @@ def test_a_policy_without_a_reference_adapter_is_tied_to_the_bare_model(tiny: Lo
 
 
 def test_a_reward_that_is_not_finite_stops_ppo_and_names_the_prompt(tiny: LocalModel, tmp_path: Path) -> None:
-    def broken(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def broken(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         return Scores([math.nan if prompt == "on" else 0.0 for prompt in prompts])
 
     with pytest.raises(EngineError, match="reward of step 1 is not finite, first for the answer to 'on'"):
@@ -115,7 +115,7 @@ def test_no_more_passes_once_the_policy_has_moved(tiny: LocalModel, tmp_path: Pa
 
 
 def test_returns_are_the_score_the_penalty_of_a_cut_and_the_kl(tiny: LocalModel, tmp_path: Path) -> None:
-    knobs = settings(truncated=-5.0, lam=1.0, whiten_advantages=False)
+    knobs = settings(missing_eos_penalty=5.0, lam=1.0, whiten_advantages=False)
     rollouts = [Rollout("p", [5, 6], [7, 8], "", True), Rollout("p", [5, 6], [7, 8], "", False)]
     # values are 0, so advantage = return: from each token on, the score (and the cut) less 0.5 per nat of KL
     reads = [Read([-1.0, -2.0], [-1.2, -2.0], [0.0, 0.0])] * 2

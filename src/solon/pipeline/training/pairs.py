@@ -10,7 +10,7 @@ from solon.data.formats.row import chosen_of
 from solon.data.prompts import BadRow, data_path
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.loaded import Loaded, taken
-from solon.types import assistant
+from solon.types import Preference, assistant
 
 if TYPE_CHECKING:
     from solon.training.reward import Pair
@@ -30,14 +30,23 @@ def _labelled(rows: Iterator[Row | BadRow]) -> Iterator[Row | BadRow]:
 
 
 def preference(row: Row) -> dict[str, Any]:
-    """The pair in TRL's columns, with the soft label."""
+    """The pair in TRL's columns, with the soft label, and whether each answer ended (None: the file does not say)."""
     (turns, chosen, rejected), prob = chosen_of(row)
+    chosen_ended, rejected_ended = _ends(row)
     return {
         "prompt": [turn.as_dict() for turn in turns],
         "chosen": [assistant(chosen).as_dict()],
         "rejected": [assistant(rejected).as_dict()],
         "prob_chosen": prob,
+        "chosen_ended": chosen_ended,
+        "rejected_ended": rejected_ended,
     }
+
+
+def _ends(row: Row) -> tuple[bool | None, bool | None]:
+    """Whether chosen and rejected ended by themselves."""
+    label = Preference(row.comparison, row.prob_a if row.prob_a is not None else 0.5)
+    return label.chosen_ended, label.rejected_ended
 
 
 def reward_pair(row: Row) -> Pair:
@@ -47,4 +56,5 @@ def reward_pair(row: Row) -> Pair:
     (turns, chosen, rejected), prob = chosen_of(row)
     principle = row.extra.get("principle")
     text = principle if isinstance(principle, str) else ""
-    return Pair(turns, chosen, rejected, prob, text, row.comparison.id)
+    ended, other = (end is not False for end in _ends(row))
+    return Pair(turns, chosen, rejected, prob, text, row.comparison.id, ended, other)

@@ -1,7 +1,8 @@
 """Rows of preferences to token ids. KTO reads them too.
 
-Rows have TRL's columns `prompt`, `chosen` and `rejected`, lists of messages, and `prob_chosen`. We tokenise them
-ourselves so that text which spells a chat-template token stays text.
+Rows have TRL's columns `prompt`, `chosen` and `rejected`, lists of messages, and `prob_chosen`; `chosen_ended` and
+`rejected_ended`, where they are, say whether an answer ended by itself (false: its token limit cut it off). We
+tokenise them ourselves so that text which spells a chat-template token stays text.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from solon.engines.local.model import LocalModel
 from solon.errors import DataError, PromptTooLong
 from solon.types import Message
 
+SIDES = ("chosen", "rejected")
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Token ids of a prompt and of two answers to it, each with its end of turn. `prob_chosen` = P(chosen better)."""
+    """Token ids of a prompt and of two answers to it, each with its end of turn unless it was cut off.
+
+    `prob_chosen` = P(chosen better).
+    """
 
     prompt: list[int]
     chosen: list[int]
@@ -74,8 +80,10 @@ def _encoded(local: LocalModel, row: Mapping[str, Any]) -> Pair | None:
         prompt = local.encode_chat([Message(**m) for m in row["prompt"]])
     except PromptTooLong:
         return None
-    return Pair(prompt, _answer(local, row["chosen"]), _answer(local, row["rejected"]), float(row["prob_chosen"]))
+    chosen, rejected = (_answer(local, row[side], row.get(f"{side}_ended") is not False) for side in SIDES)
+    return Pair(prompt, chosen, rejected, float(row["prob_chosen"]))
 
 
-def _answer(local: LocalModel, messages: Sequence[Mapping[str, str]]) -> list[int]:
-    return [*local.encode_text(messages[0]["content"]), local.tokenizer.eos_token_id]
+def _answer(local: LocalModel, messages: Sequence[Mapping[str, str]], ended: bool) -> list[int]:
+    """The answer's tokens, with an end of turn where it ended: the policy must not learn to stop in mid-sentence."""
+    return [*local.encode_text(messages[0]["content"]), *([local.tokenizer.eos_token_id] if ended else [])]

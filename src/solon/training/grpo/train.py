@@ -63,6 +63,7 @@ def _run(name: str, trainer: type[Any], args: Any, task: Task, settings: GrpoSet
         callbacks=[follow],
     )
     built.rolling = rolling
+    built.eos_token_ids = sorted(task.local.eos)  # what ends an answer is what ended ours
     try:
         fit(built, lambda *_: None, task.checkpoints, beside=follow)
     except EngineError as error:
