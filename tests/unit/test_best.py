@@ -194,7 +194,7 @@ def test_a_judge_that_reads_one_answer_at_a_time_has_n_questions(ask: str, quest
 def test_a_reward_model_picks_the_highest_reward() -> None:
     rewards = {"x": 0.5, "y": -2.0, "z": 3.0}
 
-    async def reward(turns: tuple[Message, ...], reply: str) -> float:
+    async def reward(turns: tuple[Message, ...], reply: str, ended: bool) -> float:
         assert turns == TURNS
         return rewards[reply]
 

@@ -148,7 +148,7 @@ def test_the_reward_model_is_asked_once_for_the_batch() -> None:
     calls: list[tuple[Sequence[str], Sequence[str]]] = []
 
     class Model:
-        def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
+        def score(self, prompts: Sequence[str], responses: Sequence[str], *, ended: Any = None) -> list[float]:
             calls.append((prompts, responses))
             return [float(len(r)) for r in responses]
 
@@ -248,7 +248,7 @@ def test_what_is_not_asked_for_is_not_loaded(tiny: LocalModel, constitution: Con
         raise AssertionError("loaded in vain")
 
     class Model:
-        def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
+        def score(self, prompts: Sequence[str], responses: Sequence[str], *, ended: Any = None) -> list[float]:
             return [1.0, 3.0]
 
     sources = Sources(tiny, constitution, reward_model=Model, judge=never, ask=ask)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,11 @@ BOTH = pytest.mark.parametrize("train", [train_grpo, train_rloo])
 
 def settings(**knobs: Any) -> GrpoSettings:
     small = {"steps": 3, "batch_size": 8, "group": 4, "max_tokens": 8, "learning_rate": 1e-2, "kl_coef": 0.0}
+    small["mask_truncated_completions"] = False  # the random model hardly ever ends an answer
     return GrpoSettings.model_validate({**small, **knobs})
 
 
-def plain(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+def plain(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
     """ASCII characters per token allowed: half of them, for a random model over bytes."""
     return Scores([sum(c.isascii() for c in text) / 8 for text in answers])
 
@@ -128,6 +131,35 @@ def test_the_reference_is_read_and_never_moved_and_no_trace_of_trl_stays(
     assert tiny.adapters == ("sl_cai", "policy")
     assert tiny.base.forward == forward
     assert not tiny.model.training
+
+
+@BOTH
+def test_what_was_cut_off_is_not_learnt_from_unless_asked_for(
+    tiny_folder: Path, tmp_path: Path, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(decoder: LocalDecoder, *args: Any) -> list[Rollout]:
+        ends = decoder.local.eos
+        made = roll_out(decoder, *args)
+        return [replace(r, ids=[65 if i in ends else i for i in r.ids], stopped=False) for r in made]
+
+    monkeypatch.setattr(rolling, "roll_out", cut_off)
+    assert GrpoSettings().mask_truncated_completions
+    for masked in (True, False):
+        local = LocalModel.load(str(tiny_folder))
+        told: list[bool] = []
+
+        def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], told: Any = told) -> Scores:
+            told.extend(ended)
+            return plain(prompts, answers, ended)
+
+        task = task_of(local, tmp_path / str(masked), reward=reward)
+        before = adapter_state(local, "sl_cai")
+        history = train(task, settings(mask_truncated_completions=masked))
+        assert [row["truncated"] for row in history] == [1.0] * 3
+        assert told == [False] * 24
+        after = adapter_state(local, "policy")
+        assert any(not torch.equal(before[name], after[name]) for name in before) == (not masked)
+        assert all(math.isnan(row["kl"]) == masked for row in history)
 
 
 def test_without_a_reference_the_base_is_it(tiny: LocalModel, tmp_path: Path) -> None:

@@ -307,6 +307,7 @@ def test_a_policy_that_learns_to_please_by_length_is_caught_before_gold_fell_a_t
         tiny, tmp_path, prompts=PROMPTS, reward=lambda _, a, *__: Scores([float(len(x)) for x in a]), watch=watch
     )
     knobs = {"batch_size": 32, "minibatch_size": 32, "learning_rate": 1e-3, "max_tokens": 28, "kl_coef": 0.0}
+    knobs["missing_eos_penalty"] = 0.0  # or running into the limit would not please
     train_ppo(task, PpoSettings(steps=16, **knobs))
 
     points = watch.series["gold"]

@@ -35,8 +35,9 @@ class Composite:
         self.terms = list(terms)
         self.spreads: dict[str, float] = {}
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
-        """Rewards and raw values by name; those in FAILED are counts and no part of the sum. `ended` is as in `Reward`.
+    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
+        """Rewards and raw values by name; those in FAILED are counts and no part of the sum. `ended` is as in `Reward`;
+        where it is empty all answers ended.
 
         Raises EngineError for a value that is not finite, naming term and prompt.
         """

@@ -33,8 +33,10 @@ class RewardModelTerm:
 
     model: Scorer
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> dict[str, list[float]]:
-        return {"reward_model": [float(value) for value in self.model.score(prompts, answers, ended=ended)]}
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+    ) -> dict[str, list[float]]:
+        return {"reward_model": [float(value) for value in self.model.score(prompts, answers, ended=ended or None)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,15 @@ class LengthTerm:
     encode: Callable[[str], Sequence[int]]
     free: int = 0
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> dict[str, list[float]]:
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+    ) -> dict[str, list[float]]:
         return {"length": [max(0, len(self.encode(answer)) - self.free) / 100 for answer in answers]}
 
 
-def repetition_term(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> dict[str, list[float]]:
+def repetition_term(
+    prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+) -> dict[str, list[float]]:
     """The share of repeated 3-grams in each answer, in [0, 1)."""
     return {"repetition": [repetition(answer) for answer in answers]}
 
