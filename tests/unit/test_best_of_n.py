@@ -50,7 +50,7 @@ def test_the_picks_are_the_best_of_n_and_what_is_learnt_from(ending: LocalModel,
     picked = [max(whole) for group in groups if (whole := [r for r, ended in group if ended])]
     assert 0 < first["truncated"] < 1
     assert first["truncated"] == pytest.approx(1 - sum(ends) / len(ends))
-    assert first["left_out"] == 24 - len(picked)
+    assert first["prompts_left_out"] == 24 - len(picked)
     assert first["reward_picked"] == pytest.approx(sum(picked) / len(picked))
     assert first["reward_picked"] > first["reward"]
     assert rest[-1]["loss"] < rest[0]["loss"]
@@ -140,7 +140,7 @@ def test_what_was_cut_off_is_never_picked_and_a_prompt_with_nothing_else_is_left
     (first,) = train_best_of_n(task, knobs)
     assert first == {
         "step": 0, "answers": 8, "reward": pytest.approx((1 + 7 * 5) / 8), "reward_picked": 1.0,
-        "truncated": 7 / 8, "left_out": 1,
+        "truncated": 7 / 8, "prompts_left_out": 1,
     }  # fmt: skip
     assert [row["completion"] for row in learnt] == [[{"role": "assistant", "content": "a2"}]]
     with pytest.raises(DataError, match="max_tokens 12 cut off every answer to all 1 prompts; raise it"):

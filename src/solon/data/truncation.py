@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from solon.settings import TruncatedPairs
-from solon.types import Comparison
+from solon.types import Comparison, Unlabelled
 
 # A word, a sign, or a character of a script that puts no spaces between words (Chinese, Japanese, Thai, Khmer, Lao).
 _UNSPACED = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _PIECE = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s]")
+
+CUT_OFF = "cut off"  # the kind of failure of a pair that is left out
 
 
 @dataclass(slots=True)
@@ -38,9 +39,11 @@ class Truncation:
         self.cut[pair.source] += 1
         return at_equal_length(pair) if self.rule == "equal_length" else None
 
-    def admitted(self, pairs: Iterable[Comparison]) -> Iterator[Comparison]:
-        """The pairs that are not left out, as they are to be compared."""
-        return (one for pair in pairs if (one := self.admit(pair)) is not None)
+    @staticmethod
+    def left_out(pair: Comparison) -> Unlabelled:
+        """The record of a pair that `admit` did not let in."""
+        sides = " and ".join(side for side, ended in (("a", pair.ended_a), ("b", pair.ended_b)) if ended is False)
+        return Unlabelled(pair, f"{CUT_OFF}: its token limit ended response {sides}; nobody was asked")
 
     def said(self) -> str:
         """What became of pairs that were cut off, in a line; "" where there is none."""

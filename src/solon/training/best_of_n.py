@@ -47,7 +47,7 @@ class Pick:
 
 def train_best_of_n(task: Task, settings: BestOfNSettings) -> History:
     """Sample, pick, fine-tune; the first row holds mean rewards of all answers and of the picks, the share of answers
-    that was cut off (`truncated`) and how many prompts were left out since none of theirs ended (`left_out`).
+    that was cut off (`truncated`), and `prompts_left_out`: to how many prompts no answer ended.
 
     Raises DataError without prompts or where no answer to any ended, EngineError for a reward that is not finite.
     """
@@ -66,7 +66,7 @@ def train_best_of_n(task: Task, settings: BestOfNSettings) -> History:
         "reward": sum(rewards) / len(rewards),
         "reward_picked": _mean_reward(picks),
         "truncated": sum(pick.cut for pick in sampled) / len(rewards),
-        "left_out": len(sampled) - len(picks),
+        "prompts_left_out": len(sampled) - len(picks),
     }
     if task.watch.stop is not None:
         return [first]

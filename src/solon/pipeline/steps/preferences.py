@@ -65,7 +65,13 @@ class Preferences(Step):
         answered = context.ask(self._answers(context))
         made = [*revision_pairs(context.path("sl_cai/revisions.parquet")), *policy_pairs(answered)]
         rule = Truncation(context.recipe.rl_cai.truncated_pairs)
-        pairs = [*rule.admitted(made)]
+        pairs, left_out = [], []
+        for pair in made:
+            admitted = rule.admit(pair)
+            if admitted is None:
+                left_out.append(rule.left_out(pair))
+            else:
+                pairs.append(admitted)
         if said := rule.said():
             context.progress.warn(f"preferences: {said}{MORE if rule.rule == 'leave_out' else ''}")
         if not pairs:
@@ -78,6 +84,8 @@ class Preferences(Step):
                 write(result)
 
             context.ask(label_each(context, feedback, fitted, pairs, take))
+            for pair in left_out:  # in the file of those without a label, and counted apart: no judge failed
+                write(pair)
             if not tally.labelled:
                 raise DataError(f"preferences: none of {len(pairs)} pairs could be labelled: {tally.said()}")
         answers = [answer for _, both in answered for answer in both]
