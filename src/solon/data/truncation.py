@@ -18,7 +18,8 @@ from solon.types import Comparison, Unlabelled
 
 # A word, a sign, or a character of a script that puts no spaces between words (Chinese, Japanese, Thai, Khmer, Lao).
 _UNSPACED = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
-_PIECE = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s]")
+_WORD = rf"[^\W{_UNSPACED}]+"
+_PIECE = re.compile(rf"[{_UNSPACED}]|{_WORD}(?:['’]{_WORD})*|[^\w\s]")
 
 CUT_OFF = "cut off"  # the kind of failure of a pair that is left out
 

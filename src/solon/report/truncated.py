@@ -32,7 +32,8 @@ class CutOff:
 
 def cut_off(m: Material) -> list[CutOff]:
     """A row of every kind of answer whose ends the run kept; runs of older versions kept none."""
-    return [CutOff(written, share_of(hits, n)) for written, hits, n in _counted(m) if n]
+    shares = ((written, share_of(hits, n)) for written, hits, n in _counted(m))
+    return [CutOff(written, share) for written, share in shares if share is not None]
 
 
 def _counted(m: Material) -> Iterator[tuple[str, int, int]]:
@@ -60,8 +61,8 @@ def caution(m: Material) -> Remark | None:
     limit = m.setting("evaluate", "max_tokens")
     at = f" of {limit} tokens" if limit else ""
     return Remark(
-        f"{percent(ended.count(False) / len(ended))} of the base’s {count(len(ended), 'evaluation answer')} were cut off "
-        f"by the limit{at}: where models differ in how often they end, rewards and refusals differ by that alone. "
+        f"{percent(ended.count(False) / len(ended))} of the base’s {count(len(ended), 'evaluation answer')} were cut "
+        f"off by the limit{at}: where models differ in how often they end, rewards and refusals differ by that alone. "
         "Raise evaluate.max_tokens.",
         "warn",
     )

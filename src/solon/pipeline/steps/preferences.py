@@ -84,8 +84,8 @@ class Preferences(Step):
                 write(result)
 
             context.ask(label_each(context, feedback, fitted, pairs, take))
-            for pair in left_out:  # in the file of those without a label, and counted apart: no judge failed
-                write(pair)
+            for unlabelled in left_out:  # in the file of those without a label, and counted apart: no judge failed
+                write(unlabelled)
             if not tally.labelled:
                 raise DataError(f"preferences: none of {len(pairs)} pairs could be labelled: {tally.said()}")
         answers = [answer for _, both in answered for answer in both]

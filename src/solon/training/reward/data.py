@@ -89,8 +89,8 @@ def negatives(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
 
 
 def _against_empty(pair: Pair, seed: int) -> Pair:
-    better = {"response_a": pair.better, "ended_a": pair.better_ended}
-    return replace(pair, **better, response_b=_empty(pair, seed), ended_b=True, prob_a=SURE)
+    better, ended = pair.better, pair.better_ended
+    return replace(pair, response_a=better, ended_a=ended, response_b=_empty(pair, seed), ended_b=True, prob_a=SURE)
 
 
 def _empty(pair: Pair, seed: int) -> str:
