@@ -88,7 +88,7 @@ def test_at_equal_length_both_answers_have_as_many_words_and_neither_has_ended()
     ("text", "count", "begin"),
     [
         ("a  b\n\nc.", 3, "a  b\n\nc"),
-        ("don't", 2, "don'"),
+        ("don't go", 1, "don't"),
         ("今日は雨です。", 3, "今日は"),  # no spaces: every character counts
         ("ฝนตก now", 5, "ฝนตก now"),
         ("short", 9, "short"),
@@ -152,7 +152,10 @@ def test_a_label_says_which_answer_ended_whoever_won() -> None:
 
 
 READ = {
-    "trl": {"prompt": "q", "chosen": "a", "rejected": "b", "chosen_finish_reason": "stop", "rejected_finish_reason": "length"},
+    "trl": {
+        "prompt": "q", "chosen": "a", "rejected": "b",
+        "chosen_finish_reason": "stop", "rejected_finish_reason": "length",
+    },
     "hh": {
         "chosen": "\n\nHuman: q\n\nAssistant: a", "rejected": "\n\nHuman: q\n\nAssistant: b",
         "chosen_ended": True, "rejected_ended": False,
@@ -322,10 +325,8 @@ def test_label_leaves_out_what_was_cut_off_or_compares_at_equal_length(tmp_path:
     judge = ("--model", f"script:{tmp_path / 'judge.yaml'}", "-c", tmp_path / "law.yaml")
     code, out, err = solon_cli("label", file, *judge, "--out", tmp_path / "out")
     assert code == 0, err
-    assert (
-        "cut off by a token limit  1 pairs, left out" in " ".join(out.split("\n")).replace("   ", "  ")
-        or "left out" in out
-    )
+    assert "1 pair, left out" in out
+    assert "of 1 pair, taken as they are" in out
     labels = {row["id"]: row for row in read_rows(tmp_path / "out/preferences.parquet")}
     assert {name: (row["chosen_ended"], row["rejected_ended"]) for name, row in labels.items()} == {
         "whole": (True, True),
@@ -354,14 +355,14 @@ def test_train_leaves_out_what_was_cut_off_with_file_and_line(
     ]
     file = write(tmp_path / "pairs.jsonl", rows)
     options = ("--model", tiny_folder, "--out", tmp_path / "out", "--set", "batch_size=2")
-    code, out, err = solon_cli("train", verb, file, *options)
+    code, _, err = solon_cli("train", verb, file, *options)
     assert code == 0, err
     assert f"1 row set aside in {tmp_path / 'out/quarantine.jsonl'}; first: {file}:3: an answer was cut off" in err
     assert err.count("5 rows do not say whether the answers ended") == 1
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["rows"] == 5
     assert manifest["truncated_pairs"]["pairs"] == 1
-    code, out, err = solon_cli("train", verb, file, *options, "--truncated-pairs", "equal_length")
+    code, _, err = solon_cli("train", verb, file, *options, "--truncated-pairs", "equal_length")
     assert code == 2
     assert "holds a finished training that differs in --truncated-pairs" in err
 
@@ -427,7 +428,7 @@ def test_a_run_leaves_pairs_with_torn_answers_out_counts_and_says_them(
 
     equal = load_recipe(str(path), (*limits, "rl_cai.truncated_pairs=equal_length"))
     planned = {step.name: step for step in make_plan(equal, run, "preferences").steps}
-    assert "rl_cai.truncated_pairs changed" in planned["preferences"].why or planned["preferences"].why
+    assert planned["preferences"].why == ("rl_cai changed",)
     assert (planned["preferences"].rows, planned["preferences"].left_out) == (8, 0)
     again = recipe.model_copy(update={"rl_cai": recipe.rl_cai.model_copy(update={"policy_pairs": 3})})
     planned = {step.name: step for step in make_plan(again, run, "preferences").steps}
@@ -437,9 +438,9 @@ def test_a_run_leaves_pairs_with_torn_answers_out_counts_and_says_them(
     by_id = {row["id"]: row for row in read_rows(run / "rl_cai/preferences.parquet")}
     assert len(by_id) == 8
     torn = by_id["red_team-3:revision"]
-    assert {torn["chosen"][0]["content"], torn["rejected"][0]["content"]} == {"Here is how you", "I can't help"}
+    assert {torn["chosen"][0]["content"], torn["rejected"][0]["content"]} == {"Here is how you", "I can't help with"}
     assert (torn["chosen_ended"], torn["rejected_ended"]) == (False, False)
-    assert torn["revised_chosen"] == (torn["chosen"][0]["content"] == "I can't help")
+    assert torn["revised_chosen"] == (torn["chosen"][0]["content"] == "I can't help with")
 
 
 def test_a_run_whose_every_pair_is_torn_says_which_limits_to_raise(tmp_path: Path, tiny_folder: Path) -> None:

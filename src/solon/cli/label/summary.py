@@ -55,12 +55,14 @@ def _truncated(met: dict[str, Any]) -> list[tuple[str, str]]:
     figures = []
     if met["pairs"]:
         done = "left out" if met["rule"] == "leave_out" else "both answers cut to the shorter one's length"
-        figures.append(("cut off by a token limit", f"{met['pairs']:,} pairs, {done}"))
+        figures.append(("cut off by a token limit", f"{_pairs(met['pairs'])}, {done}"))
     if met["unknown"]:
-        figures.append(
-            ("ends unknown", f"of {met['unknown']:,} pairs, taken as they are (chosen_ended, rejected_ended)")
-        )
+        figures.append(("ends unknown", f"of {_pairs(met['unknown'])}, taken as they are"))
     return figures
+
+
+def _pairs(count: int) -> str:
+    return f"{count:,} {'pair' if count == 1 else 'pairs'}"
 
 
 def _vouched(found: dict[str, Any]) -> str:
