@@ -20,13 +20,17 @@ from solon.data.tables import read_rows
 from solon.data.truncation import Truncation, at_equal_length, first_pieces, pieces
 from solon.engines.local.model import LocalModel
 from solon.errors import DataError
+from solon.files import write_json
 from solon.pipeline.best import as_given
 from solon.pipeline.plan import make_plan
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.reward_pairs import as_labelled
 from solon.pipeline.run import run_recipe
+from solon.pipeline.steps.evaluate import measure, replies_of
 from solon.pipeline.training.rows import load_rows
+from solon.report.material import read_material
+from solon.report.truncated import caution, cut_off
 from solon.settings import LoraSettings, PpoSettings, RewardSettings
 from solon.training.adapters import add_adapter
 from solon.training.dpo.pairs import encode_pairs
@@ -441,6 +445,53 @@ def test_a_run_leaves_pairs_with_torn_answers_out_counts_and_says_them(
     assert {torn["chosen"][0]["content"], torn["rejected"][0]["content"]} == {"Here is how you", "I can't help with"}
     assert (torn["chosen_ended"], torn["rejected_ended"]) == (False, False)
     assert torn["revised_chosen"] == (torn["chosen"][0]["content"] == "I can't help with")
+
+
+def answer_row(name: str, ended: bool, failure: str | None = None) -> dict[str, Any]:
+    row = {"id": name, "kind": "helpful", "prompt": name, "text": "" if failure else "Yes", "conduct": "answers"}
+    return row | {"ended": ended, "failure": failure, "reward": 0.0}
+
+
+def test_the_report_shows_whose_answers_were_cut_off_and_warns_of_the_bases(tmp_path: Path) -> None:
+    ends = {"base": [True] * 17 + [False] * 3, "sl_cai": [True] * 19 + [False], "rl_cai": [True] * 20}
+    answered = {model: [answer_row(str(n), ended) for n, ended in enumerate(said)] for model, said in ends.items()}
+    metrics = measure(answered, 0)
+    assert [metrics["helpful"][model]["truncated"]["value"] for model in ends] == [0.15, 0.05, 0.0]
+    write_json(tmp_path / "manifest.json", {"recipe": "tiny"})
+    write_json(tmp_path / "evaluation/answers.json", answered)
+    write_json(tmp_path / "evaluation/metrics.json", metrics)
+    drafts = {"truncated": {"drafts": {"cut": 99, "of": 108}}}
+    write_json(tmp_path / "steps/revisions.json", {"facts": drafts})
+    pairs = {"truncated_pairs": {"rule": "leave_out", "pairs": 118, "by_source": {}, "unknown": 0}}
+    write_json(tmp_path / "steps/preferences.json", {"facts": pairs})
+    policy = {"size": 64, "steps": [{"step": 1, "truncated": 0.5}, {"step": 2, "truncated": 0.25}]}
+    write_json(tmp_path / "steps/policy.json", {"facts": policy})
+    m = read_material(tmp_path)
+    assert [(row.written, row.share.value, row.share.n) for row in cut_off(m)] == [
+        ("drafts of red-team prompts", 99 / 108, 108),
+        ("rollouts, all steps", 24 / 64, 64),
+        ("evaluation answers of base", 0.15, 20),
+        ("evaluation answers of SL-CAI", 0.05, 20),
+        ("evaluation answers of RL-CAI", 0.0, 20),
+    ]
+    said = caution(m)
+    assert said is not None
+    assert said.text.startswith("15% of the base’s 20 evaluation answers were cut off by the limit")
+    answered["base"] = [*answered["base"][:18], answer_row("18", True), answer_row("19", True)]
+    assert caution(replace(m, answers=answered)) is None  # one of twenty
+    assert caution(replace(m, answers={"base": [{"text": "of an older run"}]})) is None
+
+
+def test_a_prompt_to_which_a_model_said_no_word_is_no_answer_of_anyones() -> None:
+    answered = {
+        "base": [answer_row("x", True), answer_row("y", False, "truncated"), answer_row("z", True)],
+        "rl_cai": [answer_row("x", True), answer_row("y", True), answer_row("z", True)],
+    }
+    kept, no_reply = replies_of(answered)
+    assert [[row["id"] for row in rows] for rows in kept.values()] == [["x", "z"], ["x", "z"]]
+    assert no_reply == {"base": 1}
+    with pytest.raises(DataError, match="to none of 1 prompts did every model say a word"):
+        replies_of({"base": [answer_row("y", False, "truncated")]})
 
 
 def test_a_run_whose_every_pair_is_torn_says_which_limits_to_raise(tmp_path: Path, tiny_folder: Path) -> None:

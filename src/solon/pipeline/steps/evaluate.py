@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from solon.errors import DataError
 from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
 from solon.flow import gather_window
@@ -42,7 +43,7 @@ class Evaluate(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
         prompts = [p for p in self._prompts(context) if context.fits(p, room)]
-        answered = {model: answer_all(context, model, prompts) for model in MODELS}
+        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in MODELS})
         with context.progress.bar("reward scores", len(MODELS)) as bar:
             for rows in answered.values():
                 ended = [r["ended"] for r in rows]
@@ -55,7 +56,7 @@ class Evaluate(Step):
         _caution(context, answered["base"])
         measured = measure(answered, context.recipe.seed)
         write_json(metrics, measured)
-        return [answers, metrics], {"size": len(prompts), **measured}
+        return [answers, metrics], {"size": len(prompts), "no_reply": no_reply, **measured}
 
 
 def _caution(context: Context, rows: Answered) -> None:
@@ -86,10 +87,33 @@ def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
             "prompt": p.text,
             "text": a.text,
             "ended": not a.truncated,
+            "failure": a.failure,
             "conduct": conduct(a.text),
         }
         for p, a in zip(prompts, answers, strict=True)
     ]
+
+
+def _cut_off(rows: Answered) -> dict[str, Any]:
+    """The share cut off by the token limit; nothing where the rows do not say, as those of older runs."""
+    cut = [not row["ended"] for row in rows if "ended" in row]
+    return {"truncated": asdict(rate(cut))} if cut else {}
+
+
+def replies_of(answered: dict[str, Answered]) -> tuple[dict[str, Answered], dict[str, int]]:
+    """The rows of the prompts to which every model gave a reply, and how many each gave none to.
+
+    An answer without a word that used up its tokens neither refuses nor helps, and models are compared on the same
+    prompts. Raises DataError where no prompt is left.
+    """
+    failed = {model: {row["id"] for row in rows if row["failure"]} for model, rows in answered.items()}
+    lost = set[str]().union(*failed.values())
+    kept = {model: [row for row in rows if row["id"] not in lost] for model, rows in answered.items()}
+    if lost and not any(kept.values()):
+        raise DataError(
+            f"evaluate: to none of {len(lost)} prompts did every model say a word; raise evaluate.max_tokens"
+        )
+    return kept, {model: len(ids) for model, ids in failed.items() if ids}
 
 
 def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
@@ -105,7 +129,7 @@ def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
             model: {
                 "declined": asdict(rate(declined[model])),
                 "conduct": {c: sum(r["conduct"] == c for r in rows) for c in sorted({r["conduct"] for r in rows})},
-                "truncated": asdict(rate([not r["ended"] for r in rows])),
+                **_cut_off(rows),
                 "reward": sum(rewards[model]) / len(rewards[model]),
                 "words": sum(len(r["text"].split()) for r in rows) / len(rows),
                 "declined_change": asdict(difference(declined["base"], declined[model], seed)),
