@@ -54,6 +54,7 @@ def _answer(m: Material) -> dict[str, Any]:
         "rollouts": training.rollouts(m),
         "alarms": training.alarms(m),
         "cut_off": truncated.cut_off(m),
+        "no_reply": truncated.no_reply(m),
         "cut_off_caution": truncated.caution(m),
         "declined_chart": charts.declined(cells),
         "groups": examples.groups(m),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,16 @@ def caution(m: Material) -> Remark | None:
         "Raise evaluate.max_tokens.",
         "warn",
     )
+
+
+def no_reply(m: Material) -> dict[str, int]:
+    """How many answers were no reply, by why: their tokens went into thoughts, or a filter withheld them."""
+    found: Counter[str] = Counter()
+    for step in ("revisions", "preferences"):
+        found.update(m.facts.get(step, {}).get("no_reply") or {})
+    if lost := sum((m.facts.get("evaluate", {}).get("no_reply") or {}).values()):
+        found["truncated"] += lost
+    return dict(found)
 
 
 def pairs(m: Material) -> dict[str, Any]:
