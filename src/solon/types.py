@@ -227,7 +227,8 @@ class Revision:
     """One critique-and-revision step. `before` is the draft at step 0, the last revision after that.
 
     `failure` says why the step gave nothing to train on ("empty", "truncated", "withheld"); the chain ends there.
-    `before_ended` is false where `before` was cut off by its token limit, None where an older run does not say.
+    `before_ended` and `critique_ended` are false where that text was cut off by its token limit, None where an older
+    run does not say.
     """
 
     prompt_id: str
@@ -241,6 +242,7 @@ class Revision:
     revision: str
     failure: str | None = None
     before_ended: bool | None = None
+    critique_ended: bool | None = None
 
     @property
     def ended(self) -> bool:

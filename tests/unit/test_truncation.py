@@ -13,9 +13,11 @@ import pytest
 
 import solon.cli
 from recipes_for_tests import tiny_recipe
+from solon.constitution import load_constitution
 from solon.data.candidates import load_candidates
 from solon.data.formats import convert, load_pairs
 from solon.data.preferences import comparison_of, draft_pairs, preference_row
+from solon.data.sft import critique_rows
 from solon.data.tables import read_rows
 from solon.data.truncation import Truncation, at_equal_length, first_pieces, pieces
 from solon.engines.local.model import LocalModel
@@ -38,7 +40,7 @@ from solon.training.kto import unpaired
 from solon.training.reward import Pair, RewardModel, train_reward
 from solon.training.reward.data import negatives
 from solon.training.reward.encode import encode, rows_of
-from solon.types import Comparison, Completion, Preference, user
+from solon.types import Comparison, Completion, Preference, Revision, user
 
 Solon = Callable[..., tuple[int, str, str]]
 TORN = Comparison("c", "p", "Why?", "Because of the", "It rains.", "policy", ended_a=False, ended_b=True)
@@ -138,6 +140,15 @@ def test_the_draft_of_a_chain_keeps_its_end() -> None:
     old = {name: value for name, value in chain_row(0, "dra", "one.", None).items() if name != "before_ended"}
     (pair,) = draft_pairs([old])  # of a run before there was a column
     assert {pair.response_a: pair.ended_a, pair.response_b: pair.ended_b} == {"dra": None, "one.": True}
+
+
+def test_a_critique_that_was_cut_off_teaches_no_end() -> None:
+    law = load_constitution("balanced")
+    step = Revision("p", "Why?", 0, law.principles[0].id, "dra", "ask", "It is no", "ask", "One.", None, False, False)
+    critique, revision = critique_rows([step], law, 1.0)
+    assert (critique["source"], critique["ended"], revision["ended"]) == ("critique", False, True)
+    whole = replace(step, critique_ended=True)
+    assert [row["ended"] for row in critique_rows([whole], law, 1.0)] == [True, True]
 
 
 def test_a_label_says_which_answer_ended_whoever_won() -> None:

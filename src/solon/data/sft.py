@@ -66,7 +66,7 @@ def critique_rows(revisions: Sequence[Revision], constitution: Constitution, sha
         if r.step > 0 or r.failure or not r.critique or fraction(r.prompt_id) >= share:
             continue
         ask = ask_critique(constitution[r.principle], r.prompt, r.before)
-        rows.append(row((ask,), r.critique, "critique", r.prompt_id))
+        rows.append(row((ask,), r.critique, "critique", r.prompt_id, r.critique_ended is not False))
         turns = (ask, assistant(r.critique), user(r.revision_request))
         rows.append(row(turns, r.revision, "critique_revision", r.prompt_id))
     return rows

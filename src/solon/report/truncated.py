@@ -17,6 +17,7 @@ from solon.report.words import MODELS, count, percent
 MOST = 0.1  # of the base’s evaluation answers: with more, models are compared by where their answers stop
 WRITTEN = {
     "drafts": "drafts of red-team prompts",
+    "critiques": "critiques",
     "revisions": "revisions",
     "helpful": "sampled answers to helpful prompts and look-alikes",
     "answers": "answers of the policy that were compared",

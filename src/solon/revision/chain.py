@@ -67,7 +67,8 @@ async def revise(
         (principle,) = draw(constitution, "revise", seed=settings.seed, record=prompt.id, step=step)
         own = demonstrations(principle.exemplars.revision, principle)
         opening = (*shown, *own, ask_critique(principle, prompt.text, response))
-        critique = clean((await _ask(engine, opening, settings.critique_tokens, settings)).text)
+        criticised = await _ask(engine, opening, settings.critique_tokens, settings)
+        critique = clean(criticised.text)
         request = revision_request(principle)
         turns = (*opening, assistant(critique), user(request))
         answer = await _ask(engine, turns, settings.revision_tokens, settings)
@@ -86,11 +87,12 @@ async def revise(
                 revision,
                 failure,
                 ended,
+                criticised.ended,
             )
         )
         if failure:
             break
-        response, ended = revision, True
+        response, ended = revision, answer.ended
     return steps
 
 

@@ -75,6 +75,7 @@ class Revisions(Step):
             "truncated": {
                 "drafts": truncated(drafts),
                 "helpful": truncated([answer for _, answer in answers]),
+                "critiques": {"cut": sum(step.critique_ended is False for step in steps), "of": len(steps)},
                 "revisions": {"cut": sum(not step.ended for step in steps), "of": len(steps)},
             },
             "no_reply": no_reply([*drafts, *(answer for _, answer in answers)]),
