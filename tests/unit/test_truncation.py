@@ -353,6 +353,11 @@ def test_label_leaves_out_what_was_cut_off_or_compares_at_equal_length(tmp_path:
     assert manifest["unlabelled_by_kind"] == {"cut off": 1}
     assert manifest["truncated_pairs"] == {"rule": "leave_out", "pairs": 1, "by_source": {"": 1}, "unknown": 1}
 
+    alone = write(tmp_path / "alone.jsonl", PAIRS[1:2])
+    code, _, err = solon_cli("label", alone, *judge, "--out", tmp_path / "none")
+    assert code != 0
+    assert err.strip().endswith("--truncated-pairs equal_length compares cut-off answers")
+
     code, _, err = solon_cli("label", file, *judge, "--out", tmp_path / "equal", "--truncated-pairs", "equal_length")
     assert code == 0, err
     row = next(row for row in read_rows(tmp_path / "equal/preferences.parquet") if row["id"] == "torn")

@@ -11,7 +11,7 @@ from solon.constitution import Constitution
 from solon.data.candidates import Candidates
 from solon.data.formats import Row
 from solon.data.prompts import BadRow, data_path
-from solon.data.truncation import Truncation
+from solon.data.truncation import CUT_OFF, Truncation
 from solon.engines import MemoisedEngine
 from solon.errors import DataError
 from solon.feedback import Labeller
@@ -82,7 +82,8 @@ async def label_file(
     manifest = _manifest(job, source, hashed, engines, responder, counts, rule, folder)
     write_json(folder / MANIFEST, manifest)
     if not counts.tally.labelled:
-        raise DataError(f"{job.file}: nothing could be labelled: {_why(counts)}; see {folder / UNLABELLED}")
+        more = "; --truncated-pairs equal_length compares cut-off answers" if CUT_OFF in counts.tally.kinds else ""
+        raise DataError(f"{job.file}: nothing could be labelled: {_why(counts)}; see {folder / UNLABELLED}{more}")
     return manifest
 
 
