@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 TEMPLATE = (
@@ -15,18 +17,52 @@ TEMPLATE = (
 SPECIAL = ("<|im_start|>", "<|im_end|>")
 
 
-def write_tiny_llama(folder: Path, *, layers: int = 2, width: int = 32, context: int = 512, seed: int = 0) -> Path:
-    """Write model and tokenizer to `folder` and return it."""
+def write_tokenizer(
+    folder: Path,
+    template: str | None = TEMPLATE,
+    *,
+    special: Sequence[str] = SPECIAL,
+    eos: str = "<|im_end|>",
+    added: Sequence[str] = (),
+    adds_bos: bool = False,
+) -> PreTrainedTokenizerFast:
+    """A tokenizer of bytes: `special` tokens first, `added` ones that are not special last; `special[0]` is BOS."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: i for i, token in enumerate([*SPECIAL, *alphabet])}
+    vocabulary = {token: i for i, token in enumerate([*special, *alphabet])}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
+    others = [token for token in special if token not in (eos, special[0])]
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|im_end|>", bos_token="<|im_start|>"
+        tokenizer_object=tokenizer,
+        eos_token=eos,
+        pad_token=eos,
+        bos_token=special[0],
+        additional_special_tokens=others,
     )
-    fast.chat_template = TEMPLATE
+    fast.add_tokens(list(added))
+    if adds_bos:
+        fast.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{special[0]} $A", pair=f"{special[0]} $A $B", special_tokens=[(special[0], fast.bos_token_id)]
+        )
+    if template is not None:
+        fast.chat_template = template
     fast.save_pretrained(folder)
+    return fast
+
+
+def write_tiny_llama(
+    folder: Path,
+    template: str | None = TEMPLATE,
+    *,
+    layers: int = 2,
+    width: int = 32,
+    context: int = 512,
+    seed: int = 0,
+    **tokenizer: Any,
+) -> Path:
+    """Write model and tokenizer (see `write_tokenizer`) to `folder` and return it."""
+    fast = write_tokenizer(folder, template, **tokenizer)
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(fast),

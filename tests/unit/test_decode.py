@@ -10,10 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer, MistralConfig, MistralForCausalLM
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from solon.engines.local import prefixes
 from solon.engines.local.decode import Job, LocalDecoder, Scored
+from solon.engines.local.logits import Logits
 from solon.engines.local.logprobs import next_logprobs
 from solon.engines.local.model import LocalModel
 from solon.engines.local.work import Work
@@ -261,8 +262,11 @@ def test_labels_that_wait_together_share_their_pairs_and_pad_little(tiny: LocalM
 def test_close_choices_are_told_apart_in_bfloat16() -> None:
     """Two logits near 40 whose difference bfloat16, with steps of 0.25 there, cannot hold."""
     torch.manual_seed(0)
-    head = torch.nn.Linear(64, 50, bias=False, dtype=torch.bfloat16)
+    shape = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=50, tie_word_embeddings=False, **shape)).bfloat16().eval()
+    head = model.lm_head
     hidden = torch.randn(1, 64).bfloat16()
+    hidden[0, 0] = 1.0
     with torch.no_grad():
         head.weight[3] = hidden[0] * 40 / hidden[0].float().square().sum()
         head.weight[4] = head.weight[3]
@@ -270,7 +274,7 @@ def test_close_choices_are_told_apart_in_bfloat16() -> None:
     exact = hidden.float() @ head.weight.detach().float().T
     with torch.inference_mode():
         coarse = head(hidden).float()
-        found = next_logprobs(head, hidden, torch.tensor([0, 0]), torch.tensor([3, 4]))
+        found = next_logprobs(Logits(model, model.model), hidden, torch.tensor([0, 0]), torch.tensor([3, 4]))
     gap = float(exact[0, 4] - exact[0, 3])
     assert abs(gap) < 0.25
     assert float(coarse[0, 4] - coarse[0, 3]) != pytest.approx(gap, abs=0.01)

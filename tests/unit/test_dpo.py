@@ -312,7 +312,8 @@ def test_accumulated_batches_are_one_batch(tiny_folder: Path, tmp_path: Path, co
     for state, loss in zip(states[1:], losses[1:], strict=True):
         assert loss == pytest.approx(losses[0], abs=1e-5)
         for name in states[0]:
-            torch.testing.assert_close(state[name], states[0][name], rtol=1e-4, atol=1e-5)
+            # Adam divides by the gradient's own size: where that is near 0, rounding shows.
+            torch.testing.assert_close(state[name], states[0][name], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("way", ["checkpointed", "apart"])

@@ -106,7 +106,7 @@ def answer_states(local: LocalModel, answers: Answers) -> Tensor:
 def answer_logprobs(local: LocalModel, answers: Answers, states: Tensor, temperature: float = 1.0) -> Tensor:
     """log-probability (nats) of each answer token at `temperature`, (batch, time); 0 where masked."""
     real = answers.mask.bool()
-    found = token_logprobs(local.head, states[real] / temperature, answers.actions[real])
+    found = token_logprobs(local.logits, states[real], answers.actions[real], temperature)
     return torch.zeros_like(answers.mask).masked_scatter(real, found)
 
 

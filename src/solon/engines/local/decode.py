@@ -110,7 +110,7 @@ class LocalDecoder:
         rows, state = self._reader.all([job.ids for job in jobs])  # which job each row of the batch belongs to
         writing = [True] * len(rows)
         while True:
-            logits = self.local.head(state.hidden[:, -1]).float()
+            logits = self.local.logits(state.hidden[:, -1]).float()
             draws = [noise[r][len(results[r].ids)] if w else 0.5 for r, w in zip(rows, writing, strict=True)]
             picked = pick(logits, [jobs[r].temperature for r in rows], [jobs[r].top_p for r in rows], draws)
             logprobs = (logits.gather(-1, picked[:, None]).squeeze(-1) - logits.logsumexp(-1)).tolist()
@@ -138,7 +138,7 @@ class LocalDecoder:
         owners = [row for row, group in enumerate(groups) for _ in group]
         choices = [choice for group in groups for choice in group]
         first = self._tensor([choice[0] for choice in choices])
-        totals = next_logprobs(self.local.head, state.hidden[:, -1], self._tensor(owners), first)
+        totals = next_logprobs(self.local.logits, state.hidden[:, -1], self._tensor(owners), first)
         long = [i for i, choice in enumerate(choices) if len(choice) > 1]
         read = self._reader.extended(state, [owners[i] for i in long], [choices[i][:-1] for i in long])
         for index, rest in read:
@@ -152,5 +152,5 @@ class LocalDecoder:
         real = read.mask[:, -read.hidden.shape[1] :].bool()
         targets = self._tensor([token for choice in choices for token in choice[1:]])  # row by row, as `real` is
         scores = read.hidden.new_zeros(real.shape, dtype=torch.float32)
-        scores[real] = token_logprobs(self.local.head, read.hidden[real], targets)
+        scores[real] = token_logprobs(self.local.logits, read.hidden[real], targets)
         return scores.sum(-1)

@@ -22,6 +22,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from solon.engines.local.logits import Logits, check_logits
 from solon.engines.local.source import ModelSource, resolve
 from solon.errors import ModelError, PromptTooLong
 from solon.types import Message
@@ -35,6 +36,12 @@ PLAIN_TEMPLATE = (
     "{% for m in messages %}{{ {'user': 'Human: ', 'assistant': 'Assistant: ', 'system': ''}[m.role] }}"
     "{{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
 )
+
+
+def decoder_of(model: Any) -> Any:
+    """What a transformers model has beside its output head."""
+    found = model.get_decoder() if hasattr(model, "get_decoder") else None
+    return getattr(model, model.base_model_prefix) if found is None or found is model else found
 
 
 class LocalModel:
@@ -65,7 +72,9 @@ class LocalModel:
             model = AutoModelForCausalLM.from_pretrained(
                 self.source.folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
             )
-        return model.to(self.device).eval()
+        model = model.to(self.device).eval()
+        check_logits(Logits(model, decoder_of(model)), self.source.name)
+        return model
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -103,12 +112,12 @@ class LocalModel:
     @property
     def decoder(self) -> Any:
         """The model without its output head: hidden states (batch, time, width)."""
-        return getattr(self.base, self.base.base_model_prefix)
+        return decoder_of(self.base)
 
     @property
-    def head(self) -> Any:
-        """The output head: (…, width) → (…, vocabulary)."""
-        return self.base.get_output_embeddings()
+    def logits(self) -> Logits:
+        """Hidden states (n, width) to the model's own logits (n, vocabulary)."""
+        return Logits(self.base, self.decoder)
 
     @cached_property
     def _special(self) -> tuple[str, ...]:

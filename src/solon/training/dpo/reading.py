@@ -98,7 +98,7 @@ class AnswerLogprobs(nn.Module):
 
     def forward(self, batch: Mapping[str, Any]) -> Tensor:
         hidden = self.local.decoder(**batch["tokens"], use_cache=False).last_hidden_state
-        logprobs = token_logprobs(self.local.head, hidden.flatten(0, 1)[batch["source"]], batch["target"])
+        logprobs = token_logprobs(self.local.logits, hidden.flatten(0, 1)[batch["source"]], batch["target"])
         sums = logprobs.new_zeros(int(batch["answer"][-1]) + 1).index_add(0, batch["answer"], logprobs)
         return sums.view(-1, 2)
 
