@@ -47,7 +47,7 @@ def end_early(local: LocalModel) -> LocalModel:
     with torch.no_grad():
         states = local.decoder(input_ids=torch.randint(2, 258, (16, 32), generator=generator)).last_hidden_state
         mean = states.flatten(0, 1).mean(0)
-        local.head.weight[local.tokenizer.eos_token_id] = 4.4 * mean / mean.norm() ** 2
+        local.base.get_output_embeddings().weight[local.tokenizer.eos_token_id] = 4.4 * mean / mean.norm() ** 2
     return local
 
 
