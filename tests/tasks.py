@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from solon.engines.local.model import LocalModel
 from solon.settings import LoraSettings
 from solon.training.adapters import add_adapter
@@ -34,9 +36,19 @@ class Unwatched:
         return None
 
 
-def vowels(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+def vowels(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
     """The share of lower-case vowels in twelve tokens: a reward with a known best answer."""
     return Scores([sum(c in "aeiou" for c in text) / 12 for text in answers])
+
+
+def end_early(local: LocalModel) -> LocalModel:
+    """Make the random model end its answers after a few tokens: the end's logit is that of all others together."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        states = local.decoder(input_ids=torch.randint(2, 258, (16, 32), generator=generator)).last_hidden_state
+        mean = states.flatten(0, 1).mean(0)
+        local.base.get_output_embeddings().weight[local.tokenizer.eos_token_id] = 4.4 * mean / mean.norm() ** 2
+    return local
 
 
 def task_of(local: LocalModel, root: Path, seed: int = 0, **fields: Any) -> Task:

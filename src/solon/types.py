@@ -132,19 +132,26 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChooseRequest:
-    """Ask how likely each of `choices` is as the assistant's next words after `messages`."""
+    """Ask how likely each of `choices` is as the assistant's next words after `messages`.
+
+    `ended` false tells a reward model that the choices were cut off, so that it reads no end of turn behind them;
+    other engines read none anyway.
+    """
 
     messages: tuple[Message, ...]
     choices: tuple[str, ...]
+    ended: bool = True
 
     def payload(self) -> dict[str, Any]:
-        return {"verb": "choose", "messages": [m.as_dict() for m in self.messages], "choices": list(self.choices)}
+        asked = {"verb": "choose", "messages": [m.as_dict() for m in self.messages], "choices": list(self.choices)}
+        return asked if self.ended else {**asked, "ended": False}
 
     def canonical(self, messages: str | None = None) -> str:
         """`payload` as canonical JSON, with `messages` in place of the conversation's if given."""
         choices = ",".join([_quoted(choice) for choice in self.choices])
         said = conversation(self.messages) if messages is None else messages
-        return f'{{"choices":[{choices}],"messages":{said},"verb":"choose"}}'
+        ended = "" if self.ended else '"ended":false,'
+        return f'{{"choices":[{choices}],{ended}"messages":{said},"verb":"choose"}}'
 
 
 Request = GenerateRequest | ChooseRequest
@@ -167,7 +174,21 @@ class Completion:
 
     @property
     def truncated(self) -> bool:
+        """Whether the token limit cut it off: where it stops must not be learnt, or judged, as an end."""
         return self.finish_reason == "length"
+
+    @property
+    def ended(self) -> bool | None:
+        """Whether it ended by itself; None where the server does not say how it ended."""
+        return None if self.finish_reason == "unknown" else not self.truncated
+
+    @property
+    def failure(self) -> str | None:
+        """Why it is no reply: "truncated" where the limit came before its first word (all tokens went into thoughts),
+        "withheld" where a content filter of the server took it back; None for a reply, which may say nothing."""
+        if self.finish_reason == "content_filter":
+            return "withheld"
+        return "truncated" if self.truncated and not self.text.strip() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +231,9 @@ class Prompt:
 class Revision:
     """One critique-and-revision step. `before` is the draft at step 0, the last revision after that.
 
-    `failure` says why the step gave nothing to train on ("empty", "truncated"); the chain ends there.
+    `failure` says why the step gave nothing to train on ("empty", "truncated", "withheld"); the chain ends there.
+    `before_ended` and `critique_ended` are false where that text was cut off by its token limit, None where an older
+    run does not say.
     """
 
     prompt_id: str
@@ -223,6 +246,13 @@ class Revision:
     revision_request: str
     revision: str
     failure: str | None = None
+    before_ended: bool | None = None
+    critique_ended: bool | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the revision ended by itself: one that its limit cut off has failed."""
+        return self.failure != "truncated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +261,8 @@ class Comparison:
 
     `prompt` is the last user turn and `context` the turns before it, a system turn among them if there is one.
     `revised` is the revision's text in a (draft, revision) pair, "" elsewhere. `aim` is what the pair is about,
-    where that is known: the judge is then asked about principles of that aim.
+    where that is known: the judge is then asked about principles of that aim. `ended_a` and `ended_b` are false for a
+    response that its token limit cut off, None where the file does not say.
     """
 
     id: str
@@ -243,6 +274,13 @@ class Comparison:
     revised: str = ""
     context: tuple[Message, ...] = ()
     aim: str = ""
+    ended_a: bool | None = None
+    ended_b: bool | None = None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a response is known to have been cut off by its token limit."""
+        return self.ended_a is False or self.ended_b is False
 
     @property
     def turns(self) -> tuple[Message, ...]:
@@ -300,6 +338,15 @@ class Preference:
     @property
     def rejected(self) -> str:
         return self.comparison.response_b if self.chosen_is_a else self.comparison.response_a
+
+    @property
+    def chosen_ended(self) -> bool | None:
+        """Whether the chosen response ended by itself; None where that is not known."""
+        return self.comparison.ended_a if self.chosen_is_a else self.comparison.ended_b
+
+    @property
+    def rejected_ended(self) -> bool | None:
+        return self.comparison.ended_b if self.chosen_is_a else self.comparison.ended_a
 
     @property
     def prob_chosen(self) -> float:

@@ -148,10 +148,10 @@ class Case:
 
 
 ROLLED = {"steps": 3, "batch_size": 8, "max_tokens": 12, "kl_coef": 0.1}
-GROUPS = GrpoSettings(**ROLLED, learning_rate=0.1, group=4, trainer_args=PLAIN)
+GROUPS = GrpoSettings(**ROLLED, learning_rate=0.1, group=4, mask_truncated_completions=False, trainer_args=PLAIN)
 PPO = PpoSettings(**ROLLED, learning_rate=1e-3, minibatch_size=4, epochs=2, kl="adaptive", whiten_rewards=True)
 UNEVEN_PPO = PPO.model_copy(update={"batch_size": 7, "minibatch_size": 3, "accumulation": 2})
-BEST = BestOfNSettings(n=3, max_tokens=12)
+BEST = BestOfNSettings(n=3, max_tokens=300)  # the random model ends one answer in 260 tokens
 
 # Numbers of rows that no batch divides: the last one is uneven, in some cases with nothing left for one process.
 CASES: dict[str, Callable[[Case], History | tuple[Weights, History]]] = {

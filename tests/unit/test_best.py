@@ -194,7 +194,7 @@ def test_a_judge_that_reads_one_answer_at_a_time_has_n_questions(ask: str, quest
 def test_a_reward_model_picks_the_highest_reward() -> None:
     rewards = {"x": 0.5, "y": -2.0, "z": 3.0}
 
-    async def reward(turns: tuple[Message, ...], reply: str) -> float:
+    async def reward(turns: tuple[Message, ...], reply: str, ended: bool) -> float:
         assert turns == TURNS
         return rewards[reply]
 
@@ -385,6 +385,7 @@ def test_given_responses_are_ranked_and_written(tmp_path: Path) -> None:
         "failed_by_kind": {"empty": 1},
         "answers": 10,
         "answers_left_out": 2,
+        "answers_cut_off": 0,
         "labels": 6,
         "labels_failed_by_kind": {},
         "best_against_worst": {"for": 2, "against": 0, "alike": 1, "unread": 0},
@@ -483,7 +484,9 @@ def test_answers_are_drawn_and_a_second_run_asks_nothing(
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_another_model_may_answer_and_long_answers_are_marked(tmp_path: Path, prompts: Path, model: str) -> None:
+def test_another_model_may_answer_and_what_its_limit_cut_off_is_not_picked(
+    tmp_path: Path, prompts: Path, model: str
+) -> None:
     writer = script(tmp_path / "writer.yaml", [{"match": "question 0", "reply": "one two three four"}], "writer")
     options = ("--model", model, "--responder", writer, "-n", 3, "--max-tokens", 4, "--out", tmp_path / "out")
     summary = run(prompts, *options, "--json").summary
@@ -491,7 +494,8 @@ def test_another_model_may_answer_and_long_answers_are_marked(tmp_path: Path, pr
     assert summary["sampling"] == {"n": 3, "temperature": 1.0, "max_tokens": 4, "seed": 0}
     picks = [json.loads(line) for line in (tmp_path / "out" / "best.jsonl").read_text().splitlines()]
     assert picks[0]["completion"][0]["content"] == "one two three four"
-    assert [row["ended"] for row in picks] == [True, False, False, False, False, False]
+    assert [row["ended"] for row in picks] == [True]
+    assert (summary["counts"]["failed_by_kind"], summary["counts"]["answers_cut_off"]) == ({"cut off": 5}, 15)
     assert summary["counts"]["best_against_worst"]["alike"] == 1
 
 

@@ -31,7 +31,7 @@ def fixed(name: str, *batches: list[float]) -> Term:
     """A term that gives these values, batch by batch."""
     left = iter(batches)
 
-    def term(prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]:
+    def term(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> dict[str, list[float]]:
         return {name: next(left)}
 
     return term
@@ -148,7 +148,7 @@ def test_the_reward_model_is_asked_once_for_the_batch() -> None:
     calls: list[tuple[Sequence[str], Sequence[str]]] = []
 
     class Model:
-        def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
+        def score(self, prompts: Sequence[str], responses: Sequence[str], *, ended: Any = None) -> list[float]:
             calls.append((prompts, responses))
             return [float(len(r)) for r in responses]
 
@@ -191,7 +191,7 @@ def test_every_principle_has_a_score_of_its_own(constitution: Constitution) -> N
 
 
 def test_principles_share_the_weight_of_their_term() -> None:
-    def two(prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]:
+    def two(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> dict[str, list[float]]:
         return {"principle:x": [1.0, 3.0], "principle:y": [10.0, 30.0], "principles_failed": [0.0, 1.0]}
 
     reward = Composite([(weighed("principles", 2.0), two)])
@@ -248,7 +248,7 @@ def test_what_is_not_asked_for_is_not_loaded(tiny: LocalModel, constitution: Con
         raise AssertionError("loaded in vain")
 
     class Model:
-        def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
+        def score(self, prompts: Sequence[str], responses: Sequence[str], *, ended: Any = None) -> list[float]:
             return [1.0, 3.0]
 
     sources = Sources(tiny, constitution, reward_model=Model, judge=never, ask=ask)

@@ -514,7 +514,8 @@ def test_openrlhf_gets_rows_models_and_commands_that_run(run: Path, tmp_path: Pa
     assert value_of(ppo, "--reward.model_name_or_path") == "me/judge"
     assert value_of(ppo, "--vllm.num_engines") == "16"
     assert LocalModel.load(str(out / "models/sl_cai")).model
-    assert "rl_cai" not in (out / "README.md").read_text().split("Not carried over")[1]
+    left = (out / "README.md").read_text().split("Not carried over")[1]
+    assert re.findall(r"`(rl_cai.*)`", left) == ["rl_cai.ppo.missing_eos_penalty=1"]
 
 
 def test_verl_gets_a_configuration_on_top_of_its_own(run: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def swapped(c: Comparison) -> Comparison:
     return replace(c, response_a=c.response_b, response_b=c.response_a)
 
 
-async def noise(turns: tuple[Message, ...], reply: str) -> float:
+async def noise(turns: tuple[Message, ...], reply: str, ended: bool) -> float:
     """A reward that depends on the words only, in [-4, 4)."""
     return 8 * fraction([turns[-1].content, reply]) - 4
 
@@ -299,7 +299,7 @@ def test_several_reasonings_are_averaged(constitution: Constitution) -> None:
 
 
 def test_a_reward_model_is_bradley_terry(constitution: Constitution) -> None:
-    async def reward(turns: tuple[Message, ...], reply: str) -> float:
+    async def reward(turns: tuple[Message, ...], reply: str, ended: bool) -> float:
         return {"like this": 2.0, "no, sorry": -1.0}[reply]
 
     label = labelled(RewardModelJudge(reward, Fingerprint("reward", "r")), constitution)
@@ -313,7 +313,7 @@ def test_a_reward_model_is_bradley_terry(constitution: Constitution) -> None:
 def test_a_reward_that_is_none_is_a_failure(
     reward: float | Exception, failure: str, constitution: Constitution
 ) -> None:
-    async def broken(turns: tuple[Message, ...], reply: str) -> float:
+    async def broken(turns: tuple[Message, ...], reply: str, ended: bool) -> float:
         if isinstance(reward, Exception):
             raise reward
         return reward

@@ -60,6 +60,8 @@ def rows(draw: st.DrawFn, extra: st.SearchStrategy[Record], labelled: bool = Tru
         source=draw(st.sampled_from(["", "revision", "policy"])),
         revised=draw(st.sampled_from(["", a, b])) if a != b and labelled else "",
         context=tuple(context),
+        ended_a=draw(st.sampled_from([None, True, False])),
+        ended_b=draw(st.sampled_from([None, True, False])),
     )
     return Row(comparison, draw(PROBS), draw(extra), "x.jsonl", draw(st.integers(1, 99)))
 
@@ -307,7 +309,7 @@ def test_a_row_of_the_store_gives_its_comparison_back(row: Row) -> None:
 
 
 def test_the_schema_of_the_store_is_that_of_its_rows() -> None:
-    revised = Comparison("c", "p", "q", "a", "b", "revision", "b")
+    revised = Comparison("c", "p", "q", "a", "b", "revision", "b", ended_a=False, ended_b=True)
     failed = Verdict("kind", "ab", None, "j", "refused: no", "r")
     full = [preference_row(LABELLED), preference_row(Preference(revised, 0.7, (failed,)))]
     assert widened(None, full) == preference_schema()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,11 @@ BOTH = pytest.mark.parametrize("train", [train_grpo, train_rloo])
 
 def settings(**knobs: Any) -> GrpoSettings:
     small = {"steps": 3, "batch_size": 8, "group": 4, "max_tokens": 8, "learning_rate": 1e-2, "kl_coef": 0.0}
+    small["mask_truncated_completions"] = False  # the random model hardly ever ends an answer
     return GrpoSettings.model_validate({**small, **knobs})
 
 
-def plain(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+def plain(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
     """ASCII characters per token allowed: half of them, for a random model over bytes."""
     return Scores([sum(c.isascii() for c in text) / 8 for text in answers])
 
@@ -130,6 +133,35 @@ def test_the_reference_is_read_and_never_moved_and_no_trace_of_trl_stays(
     assert not tiny.model.training
 
 
+@BOTH
+def test_what_was_cut_off_is_not_learnt_from_unless_asked_for(
+    tiny_folder: Path, tmp_path: Path, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(decoder: LocalDecoder, *args: Any) -> list[Rollout]:
+        ends = decoder.local.eos
+        made = roll_out(decoder, *args)
+        return [replace(r, ids=[65 if i in ends else i for i in r.ids], stopped=False) for r in made]
+
+    monkeypatch.setattr(rolling, "roll_out", cut_off)
+    assert GrpoSettings().mask_truncated_completions
+    for masked in (True, False):
+        local = LocalModel.load(str(tiny_folder))
+        told: list[bool] = []
+
+        def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], told: Any = told) -> Scores:
+            told.extend(ended)
+            return plain(prompts, answers, ended)
+
+        task = task_of(local, tmp_path / str(masked), reward=reward)
+        before = adapter_state(local, "sl_cai")
+        history = train(task, settings(mask_truncated_completions=masked))
+        assert [row["truncated"] for row in history] == [1.0] * 3
+        assert told == [False] * 24
+        after = adapter_state(local, "policy")
+        assert any(not torch.equal(before[name], after[name]) for name in before) == (not masked)
+        assert all(math.isnan(row["kl"]) == masked for row in history)
+
+
 def test_without_a_reference_the_base_is_it(tiny: LocalModel, tmp_path: Path) -> None:
     task = task_of(tiny, tmp_path, reward=plain, reference=None)
     history = train_grpo(task, settings())
@@ -194,7 +226,7 @@ def test_kl_is_nats_per_answer_and_the_best_weights_are_those_that_wrote_the_bes
 
 
 def test_what_a_step_showed_is_what_was_written(tiny: LocalModel, tmp_path: Path, written: list[list[Rollout]]) -> None:
-    def reward(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         return Scores([len(a) / 4 for a in answers], {"length": [float(len(a)) for a in answers]})
 
     watch, ticks = Watching(), list[tuple[int, int]]()
@@ -229,7 +261,7 @@ def test_a_reward_may_use_adapters_of_its_own(tiny_folder: Path, tmp_path: Path)
     for switching in (False, True):
         local = LocalModel.load(str(tiny_folder))
 
-        def reward(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+        def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
             if switching:  # noqa: B023  # called within the turn
                 local.model.set_adapter("sl_cai")  # noqa: B023
             return plain(prompts, answers)
@@ -325,7 +357,7 @@ def test_a_resumed_training_equals_the_unbroken_one(tiny_folder: Path, tmp_path:
 
 
 def test_a_reward_that_is_not_finite_stops_with_the_last_good_policy(tiny_folder: Path, tmp_path: Path) -> None:
-    def broken(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def broken(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         calls.append(1)
         total = plain(prompts, answers).total
         return Scores([*total[:-1], float("nan")] if len(calls) == 3 else total)
@@ -342,7 +374,7 @@ def test_a_reward_that_is_not_finite_stops_with_the_last_good_policy(tiny_folder
 
 
 def test_a_gradient_that_is_not_finite_teaches_nothing(tiny: LocalModel, tmp_path: Path) -> None:
-    task = task_of(tiny, tmp_path, reward=lambda p, a: Scores([3e38 * (i % 2) for i in range(len(a))]))
+    task = task_of(tiny, tmp_path, reward=lambda _, a, *__: Scores([3e38 * (i % 2) for i in range(len(a))]))
     with pytest.raises(EngineError, match="rloo: the gradient of step 1 is not finite; lower learning_rate"):
         train_rloo(task, settings(kl_coef=1.0))
     before, after = adapter_state(tiny, "sl_cai"), adapter_state(tiny, "policy")

@@ -27,7 +27,8 @@ from tasks import Unwatched, history_of, task_of
 def settings(**knobs: Any) -> PpoSettings:
     small = {"steps": 25, "batch_size": 32, "minibatch_size": 16, "max_tokens": 12, "learning_rate": 2e-3}
     other = {"critic_learning_rate": 1e-2, "kl_coef": 0.0, "stop_kl": None}
-    return PpoSettings.model_validate({**small, **other, **knobs})
+    # The rewards here want answers that fill their twelve tokens, and those count as cut off.
+    return PpoSettings.model_validate({**small, **other, "missing_eos_penalty": 0.0, **knobs})
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -85,7 +86,7 @@ def test_a_policy_without_a_reference_adapter_is_tied_to_the_bare_model(tiny: Lo
 
 
 def test_a_reward_that_is_not_finite_stops_ppo_and_names_the_prompt(tiny: LocalModel, tmp_path: Path) -> None:
-    def broken(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def broken(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         return Scores([math.nan if prompt == "on" else 0.0 for prompt in prompts])
 
     with pytest.raises(EngineError, match="reward of step 1 is not finite, first for the answer to 'on'"):
@@ -115,7 +116,7 @@ def test_no_more_passes_once_the_policy_has_moved(tiny: LocalModel, tmp_path: Pa
 
 
 def test_returns_are_the_score_the_penalty_of_a_cut_and_the_kl(tiny: LocalModel, tmp_path: Path) -> None:
-    knobs = settings(truncated=-5.0, lam=1.0, whiten_advantages=False)
+    knobs = settings(missing_eos_penalty=5.0, lam=1.0, whiten_advantages=False)
     rollouts = [Rollout("p", [5, 6], [7, 8], "", True), Rollout("p", [5, 6], [7, 8], "", False)]
     # values are 0, so advantage = return: from each token on, the score (and the cut) less 0.5 per nat of KL
     reads = [Read([-1.0, -2.0], [-1.2, -2.0], [0.0, 0.0])] * 2

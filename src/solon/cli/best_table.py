@@ -69,6 +69,8 @@ def _notes(summary: dict[str, Any]) -> Iterator[str]:
             yield f"{said}: " + ", ".join(f"{count:,} {kind}" for kind, count in counts[name].items())
     if counts["answers_left_out"]:
         yield f"answers left out, which say nothing: {counts['answers_left_out']:,}"
+    if counts["answers_cut_off"]:
+        yield f"answers left out, which their token limit cut off: {counts['answers_cut_off']:,}"
     if pairs["alike"]:
         yield f"prompts whose answers are all equal: {pairs['alike']:,}"
     if pairs["against"]:

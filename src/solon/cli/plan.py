@@ -87,6 +87,8 @@ def _headline(step: StepPlan) -> str:
     parts = ["; ".join(step.why)]
     if step.rows and not step.calls:
         parts.append(f"{'≤ ' if step.rows_at_most else ''}{step.rows:,} rows")
+    if step.left_out:
+        parts.append(f"{step.left_out:,} truncated {'pair' if step.left_out == 1 else 'pairs'} left out")
     if not step.calls and step.seconds != 0:
         parts.append("time not measured yet" if step.seconds is None else _time(step.seconds))
     return f"[yellow]+[/] [bold]{step.name}[/] [dim]{', '.join(parts)}[/]"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.formats.checks import Record, RowProblem, check_text, identity, kind
+from solon.data.formats.ends import of_reason
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.formats.row import prompted
@@ -22,17 +23,27 @@ LOOKED_AT = 20  # records that tell whether the file holds responses, so that a 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """A conversation, its last turn the user's, and the responses to it that a file holds; () where it holds none."""
+    """A conversation, its last turn the user's, and the responses to it that a file holds; () where it holds none.
+
+    `ended` says of each response whether it ended by itself (false: cut off by its token limit); () where the file
+    does not say.
+    """
 
     id: str
     turns: tuple[Message, ...]
     responses: tuple[str, ...] = ()
+    ended: tuple[bool | None, ...] = ()
+
+    def ended_at(self, place: int) -> bool | None:
+        """Whether the response at `place` ended by itself; None where that is not known."""
+        return self.ended[place] if self.ended else None
 
 
 def load_candidates(name: str) -> tuple[list[Candidates], list[BadRow]]:
     """The conversations of a file, and the rows that were set aside. `name` is as in `solon.data.prompts.data_path`.
 
-    Where a row has `responses` (two texts or more), all need them, and `prompt` is a text or a list of messages; the
+    Where a row has `responses` (two texts or more), all need them, and `prompt` is a text or a list of messages;
+    `ended` (true, false or null for each) or `finish_reasons` say which of them a token limit cut off. The
     file is JSON lines or a list, gzipped or not, or Parquet. Other files are prompt files (`load_prompts`). Raises
     ConfigError when the file cannot be read and DataError when no row is usable.
     """
@@ -92,4 +103,19 @@ def _candidates(record: Record) -> Candidates:
     for text in (*(turn.content for turn in turns), *responses):
         check_text(text)
     name = identity(record, "id") or f"prompt-{digest([[turn.as_dict() for turn in turns], responses])[:16]}"
-    return Candidates(name, turns, tuple(responses))
+    return Candidates(name, turns, tuple(responses), _ended(record, len(responses)))
+
+
+def _ended(record: Record, count: int) -> tuple[bool | None, ...]:
+    """Of each response whether it ended by itself; () where the record does not say."""
+    said = record.get("ended")
+    if said is None:
+        reasons = record.get("finish_reasons")
+        return tuple(map(of_reason, reasons)) if isinstance(reasons, list) and len(reasons) == count else ()
+    if (
+        not isinstance(said, list)
+        or len(said) != count
+        or not all(one is None or isinstance(one, bool) for one in said)
+    ):
+        raise RowProblem(f"ended is no list of {count} times true, false or null, one for each response")
+    return tuple(said)

@@ -16,7 +16,8 @@ def preference_row(p: Preference) -> dict[str, Any]:
     `prob_chosen` is P(chosen better), in [0.5, 1]; `confidence` is |2p - 1|, in [0, 1]; `order_consistency` and
     `principle_agreement` are in [0, 1], or None where no verdict bears on them. `judge` is the first verdict's
     fingerprint key, as `principle` is its principle; every verdict is kept. `revised_chosen` says whether the
-    revision was chosen over the draft; None where the pair is of other texts, or of two equal ones.
+    revision was chosen over the draft; None where the pair is of other texts, or of two equal ones. `chosen_ended`
+    and `rejected_ended` are false for an answer that its token limit cut off, None where that is not known.
     """
     c = p.comparison
     first = p.verdicts[0] if p.verdicts else None
@@ -27,6 +28,8 @@ def preference_row(p: Preference) -> dict[str, Any]:
         "prompt": [turn.as_dict() for turn in c.turns],
         "chosen": [assistant(p.chosen).as_dict()],
         "rejected": [assistant(p.rejected).as_dict()],
+        "chosen_ended": p.chosen_ended,
+        "rejected_ended": p.rejected_ended,
         "prob_chosen": p.prob_chosen,
         "chosen_is_a": p.chosen_is_a,
         "revised_chosen": p.chosen == c.revised if c.revised and c.response_a != c.response_b else None,
@@ -49,6 +52,7 @@ def preference_schema() -> Any:
     verdict += [("reasoning", text), ("ask", text), ("sample", pa.int64())]
     columns = [("id", text), ("prompt_id", text), ("source", text)]
     columns += [("prompt", messages), ("chosen", messages), ("rejected", messages)]
+    columns += [("chosen_ended", boolean), ("rejected_ended", boolean)]
     columns += [("prob_chosen", number), ("chosen_is_a", boolean), ("revised_chosen", boolean)]
     columns += [("confidence", number), ("order_consistency", number), ("principle_agreement", number)]
     columns += [("judge", text), ("principle", text), ("verdicts", pa.list_(pa.struct(verdict)))]
@@ -56,7 +60,10 @@ def preference_schema() -> Any:
 
 
 def comparison_of(row: dict[str, Any]) -> Comparison:
-    """The comparison that a labelled row was made from. `revised` needs the column `revised_chosen`."""
+    """The comparison that a labelled row was made from. `revised` needs the column `revised_chosen`.
+
+    Where the row has no columns `chosen_ended` and `rejected_ended`, as older files have not, nobody knows.
+    """
     a, b = ("chosen", "rejected") if row["chosen_is_a"] else ("rejected", "chosen")
     texts = [row[side][0]["content"] for side in (a, b)]
     side = row.get("revised_chosen")
@@ -69,6 +76,8 @@ def comparison_of(row: dict[str, Any]) -> Comparison:
         source=row["source"],
         revised="" if side is None else row["chosen" if side else "rejected"][0]["content"],
         context=tuple(Message(m["role"], m["content"]) for m in row["prompt"][:-1]),
+        ended_a=row.get(f"{a}_ended"),
+        ended_b=row.get(f"{b}_ended"),
     )
 
 
@@ -76,15 +85,21 @@ def draft_pairs(chains: Sequence[dict[str, Any]]) -> list[Comparison]:
     """(draft, last good revision) of every chain, from rows of revisions.parquet.
 
     Which of the two is A is decided by hash of the prompt's id, so that neither side can be told by its place
-    and other prompts have no say in it.
+    and other prompts have no say in it. A good revision ended by itself; whether the draft did, its row says
+    (`before_ended`, which older files have not).
     """
-    last: dict[str, tuple[str, str, str]] = {}
+    last: dict[str, dict[str, Any]] = {}
     for r in chains:
         if r["failure"] is None:
-            draft = last[r["prompt_id"]][1] if r["prompt_id"] in last else r["before"]
-            last[r["prompt_id"]] = (r["prompt"], draft, r["revision"])
-    pairs = []
-    for prompt_id, (prompt, draft, revision) in last.items():
-        a, b = (draft, revision) if fraction(["draft is a", prompt_id]) < 0.5 else (revision, draft)
-        pairs.append(Comparison(f"{prompt_id}:revision", prompt_id, prompt, a, b, "revision", revision))
-    return pairs
+            first = last.get(r["prompt_id"], r)
+            last[r["prompt_id"]] = {**r, "before": first["before"], "before_ended": first.get("before_ended")}
+    return [_draft_pair(r) for r in last.values()]
+
+
+def _draft_pair(r: dict[str, Any]) -> Comparison:
+    """`r` is a chain from its draft (`before`) to its last good `revision`."""
+    name, sides = r["prompt_id"], [(r["before"], r["before_ended"]), (r["revision"], True)]
+    (a, ended_a), (b, ended_b) = sides if fraction(["draft is a", name]) < 0.5 else reversed(sides)
+    return Comparison(
+        f"{name}:revision", name, r["prompt"], a, b, "revision", r["revision"], ended_a=ended_a, ended_b=ended_b
+    )

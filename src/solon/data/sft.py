@@ -40,8 +40,9 @@ def revision_rows(revisions: Sequence[Revision], rounds: Rounds = "all") -> list
 
 
 def helpful_rows(answers: Sequence[tuple[Prompt, Completion]]) -> list[dict[str, Any]]:
-    """(prompt → answer) for every sampled answer that says anything."""
-    return [row((user(p.text),), a.text, p.kind, p.id, not a.truncated) for p, a in answers if a.text]
+    """(prompt → answer) for every sampled answer that says anything; what a filter withheld is none."""
+    spoken = [(p, a) for p, a in answers if a.text and not a.failure]
+    return [row((user(p.text),), a.text, p.kind, p.id, not a.truncated) for p, a in spoken]
 
 
 def at_most(rows: Sequence[dict[str, Any]], share: float, others: int) -> list[dict[str, Any]]:
@@ -65,7 +66,7 @@ def critique_rows(revisions: Sequence[Revision], constitution: Constitution, sha
         if r.step > 0 or r.failure or not r.critique or fraction(r.prompt_id) >= share:
             continue
         ask = ask_critique(constitution[r.principle], r.prompt, r.before)
-        rows.append(row((ask,), r.critique, "critique", r.prompt_id))
+        rows.append(row((ask,), r.critique, "critique", r.prompt_id, r.critique_ended is not False))
         turns = (ask, assistant(r.critique), user(r.revision_request))
         rows.append(row(turns, r.revision, "critique_revision", r.prompt_id))
     return rows

@@ -45,7 +45,8 @@ class Sampling:
 
 async def as_given(asked: Candidates) -> Sequence[Completion]:
     """The responses that stand in the file."""
-    return [Completion(text) for text in asked.responses]
+    ends = {True: "stop", False: "length", None: "unknown"}
+    return [Completion(text, ends[asked.ended_at(place)]) for place, text in enumerate(asked.responses)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,15 @@ class Picked:
     """What came of one prompt. Where `failure` says why nothing could be picked, a kind, a colon and the details,
     `ranking` may be None or without scores.
 
-    `answers` are those that were ranked; `left_out` is how many others there were. `gold` is the ranking of the same
+    `answers` are those that were ranked; `left_out` is how many others said nothing, `cut_off` how many others their
+    token limit cut off. `gold` is the ranking of the same
     answers by a second judge, if there is one.
     """
 
     asked: Candidates
     answers: tuple[Completion, ...] = ()
     left_out: int = 0
+    cut_off: int = 0
     ranking: Selection | None = None
     gold: Selection | None = None
     failure: str | None = None
@@ -98,22 +101,35 @@ def _all_of(ranking: Selection, order: Sequence[int]) -> tuple[float, ...] | Non
 
 
 async def pick(asked: Candidates, respond: Respond, labeller: Labeller, gold: Labeller | None) -> Picked:
-    """Answer, rank and pick. Raises what an engine raises when it cannot be asked at all."""
+    """Answer, rank and pick. Raises what an engine raises when it cannot be asked at all.
+
+    An answer that was cut off by its token limit is not ranked: beside whole ones a judge takes it for a bad one, and
+    were it picked, SFT would learn from a torn text.
+    """
     try:
         drawn = await respond(asked)
     except PromptUnfit as error:
         return Picked(asked, failure=f"too long: {error}")
     # An empty answer that fools the judge must not be learnt.
-    answers = tuple(answer for answer in drawn if answer.text.strip())
-    left_out = len(drawn) - len(answers)
+    spoken = [answer for answer in drawn if answer.text.strip() and not answer.failure]
+    answers = tuple(answer for answer in spoken if not answer.truncated)
+    left_out, cut_off = len(drawn) - len(spoken), len(spoken) - len(answers)
     if len(answers) < 2:
-        return Picked(asked, answers, left_out, failure=f"empty: {left_out} of {len(drawn)} answers say nothing")
+        return Picked(asked, answers, left_out, cut_off, failure=_too_few(left_out, cut_off, len(drawn)))
     texts = [answer.text for answer in answers]
     ranking = await select(labeller, asked.id, asked.turns, texts)
     if not ranking.order:
-        return Picked(asked, answers, left_out, ranking, failure=ranking.failed[0].failure)
+        return Picked(asked, answers, left_out, cut_off, ranking, failure=ranking.failed[0].failure)
     golden = await select(gold, asked.id, asked.turns, texts) if gold else None
-    return Picked(asked, answers, left_out, ranking, golden)
+    return Picked(asked, answers, left_out, cut_off, ranking, golden)
+
+
+def _too_few(left_out: int, cut_off: int, drawn: int) -> str:
+    """Why fewer than two answers are left to compare."""
+    if cut_off:
+        others = f", {left_out} say nothing" if left_out else ""
+        return f"cut off: the token limit ended {cut_off} of {drawn} answers{others}"
+    return f"empty: {left_out} of {drawn} answers say nothing"
 
 
 async def pick_each(

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,10 @@ def best_against_worst(picked: Picked) -> Preference | None:
     """Their own label, which the round robin may contradict; None where it failed or all answers are equal."""
     assert picked.ranking is not None
     label = picked.ranking.between(picked.ranking.best, picked.ranking.worst)
-    return label if isinstance(label, Preference) else None
+    if not isinstance(label, Preference):
+        return None
+    ends, pair = {answer.text: answer.ended for answer in picked.answers}, label.comparison
+    return replace(label, comparison=replace(pair, ended_a=ends[pair.response_a], ended_b=ends[pair.response_b]))
 
 
 def _best_row(picked: Picked) -> dict[str, Any]:
@@ -70,6 +73,7 @@ def _responses_row(picked: Picked) -> dict[str, Any]:
         "id": picked.asked.id,
         "prompt": [turn.as_dict() for turn in picked.asked.turns],
         "responses": [answer.text for answer in picked.answers],
+        "ended": [answer.ended for answer in picked.answers],
         "scores": ranking.scores if ranking else None,
         "gold_scores": gold.scores if gold else None,
         "failure": picked.failure,
@@ -104,6 +108,7 @@ class BestTally:
     prompts: int = 0
     answers: int = 0
     left_out: int = 0
+    cut_off: int = 0
     labels: int = 0
     ranked: list[Ranked] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -115,6 +120,7 @@ class BestTally:
         self.prompts += 1
         self.answers += len(picked.answers)
         self.left_out += picked.left_out
+        self.cut_off += picked.cut_off
         if picked.ranking is not None:
             self.labels += len(picked.ranking.labels)
             self.pair_kinds.update(label.failure.partition(":")[0] for label in picked.ranking.failed)
@@ -135,6 +141,7 @@ class BestTally:
             "failed_by_kind": dict(sorted(self.kinds.items())),
             "answers": self.answers,
             "answers_left_out": self.left_out,
+            "answers_cut_off": self.cut_off,
             "labels": self.labels,
             "labels_failed_by_kind": dict(sorted(self.pair_kinds.items())),
             "best_against_worst": {name: self.pairs[name] for name in ("for", "against", "alike", "unread")},

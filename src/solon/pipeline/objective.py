@@ -107,14 +107,14 @@ class Objective:
         engine = self._opened(self.context.named_engine("gold", role, role.ask or "reward_model"))
         if role.ask == "score":
             term = JudgeTerm(engine, self.context.constitution, self.ask, self._principles, self.context.recipe.seed)
-            return lambda prompts, answers: term(prompts, answers)["judge"]
+            return lambda prompts, answers, ended: term(prompts, answers, ended)["judge"]
         rewards = rewards_of(engine)
 
-        async def score(prompts: Sequence[str], answers: Sequence[str]) -> list[float]:
-            pairs = zip(prompts, answers, strict=True)
-            return list(await asyncio.gather(*(rewards((user(prompt),), answer) for prompt, answer in pairs)))
+        async def score(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+            asked = zip(prompts, answers, ended, strict=True)
+            return list(await asyncio.gather(*(rewards((user(p),), answer, whole) for p, answer, whole in asked)))
 
-        return lambda prompts, answers: self.ask(score(prompts, answers))
+        return lambda prompts, answers, ended: self.ask(score(prompts, answers, ended))
 
     def _opened(self, engine: MemoisedEngine) -> MemoisedEngine:
         self._engines.append(engine)

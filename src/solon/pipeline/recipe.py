@@ -26,6 +26,7 @@ from solon.settings import (
     RewardSettings,
     RewardTerm,
     SftSettings,
+    TruncatedPairs,
 )
 from solon.yaml import read_yaml
 
@@ -149,6 +150,8 @@ class RlCai(Section):
 
     `feedback` says how the judge labels, `qualify` what it must show before it may. `method` says how the policy
     learns; the section of that name holds its knobs, `rewards` what it is rewarded for, `guards` what ends it early.
+    `truncated_pairs`: pairs with an answer cut off by its token limit are left out, or (equal_length) both answers are
+    cut to the length of the shorter one before the judge sees them.
     `seed` is of the policy's training and sampling alone (None: the recipe's), to tell luck from effect.
     """
 
@@ -158,6 +161,7 @@ class RlCai(Section):
     qualify: QualifySettings = QualifySettings()
     answers: Sampling = Sampling()
     policy_pairs: int | None = Field(default=None, ge=0)
+    truncated_pairs: TruncatedPairs = "leave_out"
     reward_model: RewardSettings = RewardSettings()
     rewards: tuple[RewardTerm, ...] = Field(default=(RewardTerm(),), min_length=1)
     ppo: PpoSettings = PpoSettings()

@@ -37,7 +37,8 @@ def as_labelled(row: Row) -> Pair:
 
     turns = tuple(Message(turn["role"], turn["content"]) for turn in row["prompt"])
     chosen, rejected = (row[side][0]["content"] for side in ("chosen", "rejected"))
-    return Pair(turns, chosen, rejected, row["prob_chosen"], id=row["id"])
+    ended, other = (row.get(f"{side}_ended") is not False for side in ("chosen", "rejected"))
+    return Pair(turns, chosen, rejected, row["prob_chosen"], id=row["id"], ended_a=ended, ended_b=other)
 
 
 def by_principle(row: Row, labeller: Labeller, texts: Mapping[str, str]) -> list[Pair]:
@@ -51,5 +52,6 @@ def by_principle(row: Row, labeller: Labeller, texts: Mapping[str, str]) -> list
         label = labeller.labelled(comparison, [v for v in verdicts if v.principle == principle])
         if isinstance(label, Preference):
             a, b = comparison.response_a, comparison.response_b
-            pairs.append(Pair(comparison.turns, a, b, label.prob_a, texts[principle], row["id"]))
+            ends = (comparison.ended_a is not False, comparison.ended_b is not False)
+            pairs.append(Pair(comparison.turns, a, b, label.prob_a, texts[principle], row["id"], *ends))
     return pairs

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from solon.engines import Engine
 from solon.engines.local.source import ModelSource, identify, resolve
@@ -90,11 +90,17 @@ def reward_at(logprob: float) -> float:
     return -x - math.log(-math.expm1(-x))
 
 
-def rewards_of(engine: Engine) -> Callable[[tuple[Message, ...], str], Awaitable[float]]:
+class RewardOf(Protocol):
+    """The reward of a reply to a conversation; a reply that has not `ended` was cut off by its token limit."""
+
+    def __call__(self, turns: tuple[Message, ...], reply: str, ended: bool = True, /) -> Awaitable[float]: ...
+
+
+def rewards_of(engine: Engine) -> RewardOf:
     """The reward of a reply to a conversation, as a reward model behind an engine gives it; NaN where it gives none."""
 
-    async def reward(turns: tuple[Message, ...], reply: str) -> float:
-        answer = await engine.choose(ChooseRequest(turns, (reply,)))
+    async def reward(turns: tuple[Message, ...], reply: str, ended: bool = True) -> float:
+        answer = await engine.choose(ChooseRequest(turns, (reply,), ended))
         return reward_at(answer.logprobs[0]) if answer.logprobs else math.nan
 
     return reward
@@ -115,8 +121,8 @@ class OwnRewards:
 
         return RewardModel.load(self.local, "reward_model", self._folder)
 
-    def encode(self, turns: Sequence[Message], reply: str) -> list[int]:
-        return framed(self._model.variants(turns, reply))
+    def encode(self, turns: Sequence[Message], reply: str, ended: bool = True) -> list[int]:
+        return framed(self._model.variants(turns, reply, ended=ended))
 
     def score(self, rows: Sequence[list[int]]) -> list[float]:
         return [opinion.reward for opinion in self._model.weighed([unframed(row) for row in rows])]

@@ -11,7 +11,7 @@ from solon.evaluation import Attribution, attribute
 from solon.evaluation.attribution import PREFERENCES, REVISIONS
 from solon.evaluation.shares import in_points, share_of
 from solon.files import write_atomic
-from solon.report import charts, examples, feedback, findings, training, words
+from solon.report import charts, examples, feedback, findings, training, truncated, words
 from solon.report.environment import fill
 from solon.report.material import Material, read_material
 
@@ -53,6 +53,9 @@ def _answer(m: Material) -> dict[str, Any]:
         "call_totals": findings.call_totals(calls),
         "rollouts": training.rollouts(m),
         "alarms": training.alarms(m),
+        "cut_off": truncated.cut_off(m),
+        "no_reply": truncated.no_reply(m),
+        "cut_off_caution": truncated.caution(m),
         "declined_chart": charts.declined(cells),
         "groups": examples.groups(m),
         "seconds": findings.run_seconds(m),
@@ -69,6 +72,7 @@ def _learning(m: Material) -> dict[str, Any]:
         "sources": words.SOURCES,
         "chains": examples.chains(m),
         "pairs": pairs,
+        "truncated_pairs": truncated.pairs(m),
         "revision_won": None if won is None else share_of(round(won * from_revisions), from_revisions),
         **feedback.labelled(m),
         **training.training(m),

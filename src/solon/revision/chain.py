@@ -47,21 +47,33 @@ def clean(text: str) -> str:
 
 
 async def revise(
-    engine: Engine, constitution: Constitution, prompt: Prompt, response: str, settings: ChainSettings, first: int = 0
+    engine: Engine,
+    constitution: Constitution,
+    prompt: Prompt,
+    response: str,
+    settings: ChainSettings,
+    first: int = 0,
+    ended: bool | None = None,
 ) -> list[Revision]:
-    """The steps of one chain from step `first` on, in order. The last one may have failed; then it says why."""
+    """The steps of one chain from step `first` on, in order. The last one may have failed; then it says why.
+
+    `ended` says whether `response` ended by itself (None: not known). One that its token limit cut off is criticised
+    and revised all the same: what is wrong with it shows before its end. That it was cut off is kept with the step,
+    for a comparison of it with its revision would be one of a torn text with a whole one.
+    """
     shown = demonstrations(settings.exemplars)
     steps: list[Revision] = []
     for step in range(first, settings.rounds):
         (principle,) = draw(constitution, "revise", seed=settings.seed, record=prompt.id, step=step)
         own = demonstrations(principle.exemplars.revision, principle)
         opening = (*shown, *own, ask_critique(principle, prompt.text, response))
-        critique = clean((await _ask(engine, opening, settings.critique_tokens, settings)).text)
+        criticised = await _ask(engine, opening, settings.critique_tokens, settings)
+        critique = clean(criticised.text)
         request = revision_request(principle)
         turns = (*opening, assistant(critique), user(request))
         answer = await _ask(engine, turns, settings.revision_tokens, settings)
         revision = clean(answer.text)
-        failure = "empty" if not revision else "truncated" if answer.truncated else None
+        failure = answer.failure or ("empty" if not revision else "truncated" if answer.truncated else None)
         steps.append(
             Revision(
                 prompt.id,
@@ -74,11 +86,13 @@ async def revise(
                 request,
                 revision,
                 failure,
+                ended,
+                criticised.ended,
             )
         )
         if failure:
             break
-        response = revision
+        response, ended = revision, answer.ended
     return steps
 
 

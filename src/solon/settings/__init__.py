@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from solon.settings.feedback import ASK, Ask, Bar, FeedbackSettings, QualifySettings
+from solon.settings.feedback import (
+    ASK,
+    TRUNCATED_PAIRS,
+    Ask,
+    Bar,
+    FeedbackSettings,
+    QualifySettings,
+    TruncatedPairs,
+)
 from solon.settings.training import (
     METHODS,
     SETTINGS,
@@ -25,6 +33,7 @@ __all__ = [
     "ASK",
     "METHODS",
     "SETTINGS",
+    "TRUNCATED_PAIRS",
     "Ask",
     "Bar",
     "BestOfNSettings",
@@ -42,4 +51,5 @@ __all__ = [
     "RolloutSettings",
     "SftSettings",
     "TrainerSettings",
+    "TruncatedPairs",
 ]

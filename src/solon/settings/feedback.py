@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Ask = Literal["choice", "chain_of_thought", "score", "pointwise", "likelihood", "reward_model"]
 ASK: tuple[Ask, ...] = get_args(Ask)
+# Pairs with an answer that its token limit cut off: not used, or both answers cut to the length of the shorter one.
+TruncatedPairs = Literal["leave_out", "equal_length"]
+TRUNCATED_PAIRS: tuple[TruncatedPairs, ...] = get_args(TruncatedPairs)
 
 
 class FeedbackSettings(BaseModel):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Method = Literal["ppo", "dpo", "kto", "grpo", "rloo", "best_of_n"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -86,7 +88,8 @@ class PpoSettings(RolloutSettings):
     kl              adaptive: kl_coef follows `kl_target`, nats per answer (Ziegler et al. 2019, section 2.2)
     stop_kl         no further pass over a batch once the policy is this far, in nats per token, from the one that
                     wrote it; null: never
-    truncated       added to the reward of an answer that was cut off, normalised rewards having spread 1
+    missing_eos_penalty   taken from the reward of an answer that was cut off by `max_tokens`, after TRL's PPOTrainer;
+                    rewards are normalised to spread 1, so 1 is a standard deviation of the first batch
     whiten_rewards  token rewards, KL included, to spread 1 before advantages are taken
     report_to       trackers that get every step's numbers: trackio, wandb, tensorboard and others
     """
@@ -97,7 +100,7 @@ class PpoSettings(RolloutSettings):
     kl: Literal["fixed", "adaptive"] = "fixed"
     kl_target: float = Field(default=6.0, gt=0)
     stop_kl: float | None = Field(default=0.1, gt=0)
-    truncated: float = Field(default=0.0, le=0)
+    missing_eos_penalty: float = Field(default=1.0, ge=0)
     whiten_rewards: bool = False
     whiten_advantages: bool = True
     clip: float = Field(default=0.2, gt=0)
@@ -105,6 +108,24 @@ class PpoSettings(RolloutSettings):
     gamma: float = Field(default=1.0, gt=0, le=1)
     lam: float = Field(default=0.95, ge=0, le=1)
     report_to: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, data: Any) -> Any:
+        """`truncated`, which older recipes have, was added to the score: the penalty with a minus."""
+        if not isinstance(data, dict) or "truncated" not in data:
+            return data
+        value = data["truncated"]
+        if "missing_eos_penalty" in data or isinstance(value, bool) or not isinstance(value, int | float) or value > 0:
+            raise ValueError("truncated is now missing_eos_penalty, its negative: set that one, to a number >= 0")
+        _say_renamed(abs(float(value)))
+        return {k: v for k, v in data.items() if k != "truncated"} | {"missing_eos_penalty": abs(float(value))}
+
+
+@lru_cache
+def _say_renamed(penalty: float) -> None:
+    """Once, for a recipe is read several times."""
+    print(f"solon: ppo.truncated is now missing_eos_penalty, its negative: read as {penalty:g}", file=sys.stderr)
 
 
 class DpoSettings(TrainerSettings):
@@ -128,9 +149,14 @@ class KtoSettings(TrainerSettings):
 
 
 class GrpoSettings(RolloutSettings):
-    """GRPO and RLOO through TRL. `group` answers to each prompt are compared with each other."""
+    """GRPO and RLOO through TRL. `group` answers to each prompt are compared with each other.
+
+    mask_truncated_completions   answers that were cut off by `max_tokens` are not learnt from (DAPO, Yu et al. 2025,
+                                 section 3.4); they still count in the mean of their group
+    """
 
     group: int = Field(default=8, ge=2)
+    mask_truncated_completions: bool = True
     trainer_args: dict[str, Any] = {}
 
 

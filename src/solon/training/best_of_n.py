@@ -1,7 +1,8 @@
 """Rejection sampling: the best of n answers to each prompt, by the reward, become rows of SFT.
 
 After Nakano et al. 2021 (WebGPT, section 3) and Llama 2 (Touvron et al. 2023, section 3.2.3). Departures: one round,
-and the KL to the reference is not penalised: log n - (n-1)/n nats bound it before the fine-tuning.
+and the KL to the reference is not penalised: log n - (n-1)/n nats bound it before the fine-tuning. An answer that was
+cut off by its token limit is never picked: a prompt to which no answer ended is left out and counted.
 """
 
 from __future__ import annotations
@@ -29,28 +30,43 @@ AT_ONCE = 64  # answers sampled between two looks at the clock
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One prompt's best answer, its token ids, and the rewards of all its answers."""
+    """One prompt's best answer of those that ended, its token ids and reward; the rewards of all its answers, of which
+    `cut` were cut off. Where all were, it is the best of those, and not learnt."""
 
     prompt: str
     text: str
     ids: tuple[int, ...]
     rewards: tuple[float, ...]
+    reward: float
+    cut: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.cut < len(self.rewards)
 
 
 def train_best_of_n(task: Task, settings: BestOfNSettings) -> History:
-    """Sample, pick, fine-tune; the first row holds mean rewards of all answers and of the picks.
+    """Sample, pick, fine-tune; the first row holds mean rewards of all answers and of the picks, the share of answers
+    that was cut off (`truncated`), and `prompts_left_out`: to how many prompts no answer ended.
 
-    Raises DataError without prompts and EngineError for a reward that is not finite.
+    Raises DataError without prompts or where no answer to any ended, EngineError for a reward that is not finite.
     """
-    picks = _picked(task, settings)
+    sampled = _picked(task, settings)
+    picks = [pick for pick in sampled if pick.ended]
+    if not picks:
+        raise DataError(
+            f"best_of_n: max_tokens {settings.max_tokens} cut off every answer to all {len(sampled)} prompts; raise it"
+        )
     _show(task, picks)
     rows = [_row(pick) for pick in picks]
-    rewards = [r for pick in picks for r in pick.rewards]
+    rewards = [r for pick in sampled for r in pick.rewards]
     first = {
         "step": 0,
         "answers": len(rewards),
         "reward": sum(rewards) / len(rewards),
-        "reward_picked": sum(max(p.rewards) for p in picks) / len(picks),
+        "reward_picked": _mean_reward(picks),
+        "truncated": sum(pick.cut for pick in sampled) / len(rewards),
+        "prompts_left_out": len(sampled) - len(picks),
     }
     if task.watch.stop is not None:
         return [first]
@@ -79,7 +95,7 @@ def _picked(task: Task, settings: BestOfNSettings) -> list[Pick]:
     with store.watching_signals():
         for start in range(len(picks), len(prompts), size):
             picks += _pick(task, settings, decoder, list(enumerate(prompts))[start : start + size])
-            task.tick(len(picks), len(prompts), {"reward": sum(max(p.rewards) for p in picks) / len(picks)})
+            task.tick(len(picks), len(prompts), {"reward": _mean_reward(picks)})
             if store.due:
                 _store(task, store, picks)
     return picks
@@ -99,22 +115,27 @@ def _pick(
     n = settings.n
     jobs = [(number * n + k, prompt) for number, prompt in numbered for k in range(n)]
     mine = roll_out(decoder, share(jobs), settings.max_tokens, settings.temperature, task.seed)
-    scores = task.reward([r.prompt for r in mine], [r.text for r in mine]).total if mine else []
+    asked = [r.prompt for r in mine], [r.text for r in mine], [r.stopped for r in mine]
+    scores = task.reward(*asked).total if mine else []
     rollouts: list[Rollout] = gathered(mine, len(jobs))
     rewards = gathered(scores, len(jobs))
     if not bool(torch.tensor(rewards).isfinite().all()):
         raise EngineError(f"best_of_n: a reward is not finite for the prompt {numbered[0][1][:60]!r}")
     picks = []
     for i in range(0, len(jobs), n):
-        best = max(range(i, i + n), key=rewards.__getitem__)
-        picks.append(
-            Pick(rollouts[best].prompt, rollouts[best].text, tuple(rollouts[best].ids), tuple(rewards[i : i + n]))
-        )
+        ended = [k for k in range(i, i + n) if rollouts[k].stopped]
+        at = max(ended or range(i, i + n), key=rewards.__getitem__)
+        best, all_of_them = rollouts[at], tuple(rewards[i : i + n])
+        picks.append(Pick(best.prompt, best.text, tuple(best.ids), all_of_them, rewards[at], n - len(ended)))
     return picks
 
 
+def _mean_reward(picks: Sequence[Pick]) -> float:
+    return sum(pick.reward for pick in picks) / len(picks)
+
+
 def _row(pick: Pick) -> dict[str, Any]:
-    """A row of SFT, its tokens those that were sampled; an answer that was cut off teaches no end."""
+    """A row of SFT, its tokens those that were sampled, the end of turn among them."""
     return {
         "prompt": [{"role": "user", "content": pick.prompt}],
         "completion": [{"role": "assistant", "content": pick.text}],
@@ -124,10 +145,8 @@ def _row(pick: Pick) -> dict[str, Any]:
 
 def _show(task: Task, picks: Sequence[Pick]) -> None:
     lengths = [len(p.ids) for p in picks]
-    mean = sum(max(p.rewards) for p in picks) / len(picks)
-    task.watch.see(
-        Seen(0, [p.prompt for p in picks], [p.text for p in picks], lengths, mean, float("nan"), float("nan"))
-    )
+    prompts, texts, ended = [p.prompt for p in picks], [p.text for p in picks], [True] * len(picks)
+    task.watch.see(Seen(0, prompts, texts, lengths, _mean_reward(picks), float("nan"), float("nan"), ended))
 
 
 def _store(task: Task, store: Checkpoints, picks: Sequence[Pick]) -> None:
@@ -143,4 +162,7 @@ def _stored(task: Task, store: Checkpoints) -> list[Pick]:
         return []
     _, numbers = load_state(newest[1])
     restore_reward(task.reward, numbers["reward"])
-    return [Pick(p["prompt"], p["text"], tuple(p["ids"]), tuple(p["rewards"])) for p in numbers["picks"]]
+    return [
+        Pick(p["prompt"], p["text"], tuple(p["ids"]), tuple(p["rewards"]), p["reward"], p["cut"])
+        for p in numbers["picks"]
+    ]

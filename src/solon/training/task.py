@@ -24,12 +24,15 @@ class Scores:
 
 
 class Reward(Protocol):
-    """Rewards of answers to prompts (one user turn each). NaN is loud: the trainer stops on it."""
+    """Rewards of answers to prompts (one user turn each). NaN is loud: the trainer stops on it.
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> Scores: ...
+    `ended` is false for an answer that was cut off by its token limit: a reward model must not read an end there.
+    """
+
+    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], /) -> Scores: ...
 
 
-def unrewarded(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+def unrewarded(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
     """The reward of ways of training that learn from labels. Raises EngineError, for they never ask it."""
     raise EngineError("this way of training learns from preferences and has no reward")
 
@@ -50,7 +53,8 @@ def restore_reward(reward: Reward, state: Mapping[str, Any]) -> None:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a step showed of the policy. `reward`, `kl` (nats per answer, against the reference) and `entropy` (nats
-    per token) are means over the answers; NaN where the way of training has none."""
+    per token) are means over the answers; NaN where the way of training has none. `ended` is false for an answer that
+    was cut off by the limit of tokens; empty where that is not known."""
 
     step: int
     prompts: Sequence[str]
@@ -59,6 +63,7 @@ class Seen:
     reward: float
     kl: float
     entropy: float
+    ended: Sequence[bool] = ()
 
 
 class Watch(Protocol):

@@ -9,6 +9,7 @@ import typer
 
 from solon.cli.engine import BaseUrl, Model, Precision
 from solon.cli.feedback import Ask, Constitution, Judge, Principles, Seed, Settings
+from solon.cli.truncated import Truncated
 
 if TYPE_CHECKING:
     from solon.engines import MemoisedEngine
@@ -42,6 +43,7 @@ def label(
     format: Annotated[
         str | None, typer.Option("--format", help="FILE's format (docs/data.md), or prompts; else its columns tell it.")
     ] = None,
+    truncated_pairs: Truncated = "leave_out",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first rows.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder; by default runs/label-<name of FILE>.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings.")] = False,
@@ -73,7 +75,7 @@ def label(
     run = Run(folder)
     with run.locked(), judging([("judge", role, feedback.ask)], folder) as engines:
         vouched(card, engines, law, feedback, unqualified)
-        job = LabelJob(file, limit, law, feedback, seed or 0, card)
+        job = LabelJob(file, limit, law, feedback, seed or 0, card, truncated_pairs)
         named = named_role(responder, base_url, precision) if responder else None
         answers = _responder(named, role, engines[0][1], max_tokens, job.seed) if source.bare else None
 

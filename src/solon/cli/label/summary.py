@@ -35,6 +35,7 @@ def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("unlabelled", f"{found['unlabelled']:,}{f' ({kinds})' if kinds else ''}"),
         ("rows set aside", f"{found['set_aside']:,}"),
     ]
+    figures += _truncated(found["truncated_pairs"])
     if found["identical"]:
         figures.append(("equal replies", f"{found['identical']:,}, labelled 0.5"))
     if found["mean_confidence"] is not None:
@@ -47,6 +48,21 @@ def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
         rate, low, high, n = (agreement[name] for name in ("rate", "low", "high", "pairs"))
         figures.append(("agrees with the file", f"{rate:.1%} [{100 * low:.0f}, {100 * high:.0f}] of {n:,} labels"))
     return figures
+
+
+def _truncated(met: dict[str, Any]) -> list[tuple[str, str]]:
+    """Pairs with an answer that was cut off, and pairs of which the file does not say."""
+    figures = []
+    if met["pairs"]:
+        done = "left out" if met["rule"] == "leave_out" else "both answers cut to the shorter one's length"
+        figures.append(("cut off by a token limit", f"{_pairs(met['pairs'])}, {done}"))
+    if met["unknown"]:
+        figures.append(("ends unknown", f"of {_pairs(met['unknown'])}, taken as they are"))
+    return figures
+
+
+def _pairs(count: int) -> str:
+    return f"{count:,} {'pair' if count == 1 else 'pairs'}"
 
 
 def _vouched(found: dict[str, Any]) -> str:

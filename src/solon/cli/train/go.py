@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from solon.pipeline.training import Goal
+    from solon.settings import TruncatedPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def go(
     format: str | None = None,
     goal: Goal | None = None,
     held_out: float = 0.0,
+    truncated_pairs: TruncatedPairs = "leave_out",
 ) -> None:
     """Train by `verb` and say what came of it."""
     from solon.cli.train.given import checked_precision, model_of, settings_of
@@ -57,6 +59,7 @@ def go(
         goal=goal,
         held_out=held_out,
         force=common.force,
+        truncated_pairs=truncated_pairs,
     )
     manifest, before = train(job, Progress(common.quiet))
     from solon.training.processes import rank

@@ -16,6 +16,7 @@ def on_pairs(verb: str, said: str) -> Callable[..., None]:
         adapter: o.Adapter = None,
         settings: o.Settings = None,
         format: o.Format = None,
+        truncated_pairs: o.Truncated = "leave_out",
         limit: o.Limit = None,
         seed: o.Seed = 0,
         precision: o.Precision = "float32",
@@ -26,7 +27,7 @@ def on_pairs(verb: str, said: str) -> Callable[..., None]:
         from solon.cli.train.go import Common, go
 
         common = Common(pairs, model, settings, out, seed, precision, limit, force, quiet)
-        go(verb, common, adapter=adapter, format=format)
+        go(verb, common, adapter=adapter, format=format, truncated_pairs=truncated_pairs)
 
     train.__doc__ = said
     return train

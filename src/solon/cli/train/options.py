@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from solon.cli.truncated import Truncated as Truncated
+
 Rows = Annotated[str, typer.Argument(metavar="ROWS", help="messages, prompt and completion, or preferences.")]
 Pairs = Annotated[str, typer.Argument(metavar="PAIRS", help="Preferences in any known format (docs/data.md).")]
 Prompts = Annotated[str, typer.Argument(metavar="PROMPTS", help="Rows with a prompt each: text, or one turn.")]

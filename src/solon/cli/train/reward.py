@@ -19,6 +19,7 @@ def reward(
         float, typer.Option("--held-out", min=0.0, max=0.9, help="Share of the prompts whose pairs measure it.")
     ] = HELD_OUT,
     format: o.Format = None,
+    truncated_pairs: o.Truncated = "leave_out",
     limit: o.Limit = None,
     seed: o.Seed = 0,
     precision: o.Precision = "float32",
@@ -33,4 +34,4 @@ def reward(
     from solon.cli.train.go import Common, go
 
     common = Common(pairs, model, settings, out, seed, precision, limit, force, quiet)
-    go("reward", common, format=format, held_out=held_out)
+    go("reward", common, format=format, held_out=held_out, truncated_pairs=truncated_pairs)

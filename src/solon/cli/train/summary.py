@@ -14,6 +14,7 @@ SHOWN = {
     "gold": "gold reward",
     "kl": "KL, nats per answer",
     "length": "tokens per answer",
+    "truncated": "share cut off by max_tokens",
 }
 
 
@@ -47,6 +48,8 @@ def _figures(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if first.get("left_out"):
         figures.append(("left out", f"{first['left_out']:,.0f} too long, or with nothing to learn"))
+    if lost := first.get("prompts_left_out"):
+        figures.append(("prompts left out", f"{lost:,.0f}: no answer to them ended within max_tokens"))
     for name, shown in SHOWN.items():
         begun, ended = first.get(name), last.get(name)
         if begun is not None or ended is not None:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from solon.data.formats.checks import Record, RowProblem
+from solon.data.formats.ends import ended_side
 from solon.data.formats.names import chosen_comes_first, content_id, content_prompt_id, given_id
 from solon.data.formats.row import Row, chosen_of
 
@@ -34,7 +35,20 @@ def carried(row: Row, stated: Collection[str] = ()) -> Record:
             needed["chosen_is_a"] = is_a
         if c.revised and not row.identical and "revised_chosen" not in stated:
             needed["revised_chosen"] = chosen == c.revised
+        needed |= _ends(row, is_a, stated)
     return out | needed
+
+
+def _ends(row: Row, chosen_is_a: bool, stated: Collection[str]) -> Record:
+    """Which reply ended by itself, where that is known and no column that comes along says it (a finish reason)."""
+    c = row.comparison
+    ends = (c.ended_a, c.ended_b) if chosen_is_a else (c.ended_b, c.ended_a)
+    needed: Record = {}
+    for side, ended in zip(("chosen", "rejected"), ends, strict=True):
+        name = f"{side}_ended"
+        if name in row.extra or (name not in stated and ended != ended_side(row.extra, side)):
+            needed[name] = ended
+    return needed
 
 
 def assembled(own: Record, row: Row, stated: Collection[str] = (), reserved: Collection[str] = ()) -> Record:

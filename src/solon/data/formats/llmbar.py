@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from solon.data.formats.base import Format, has
 from solon.data.formats.checks import Record, member, text
+from solon.data.formats.ends import OF_PLACES
 from solon.data.formats.row import Row, compared, prompted
 
-OWN = ("input", "output_1", "output_2", "label")
+OWN = ("input", "output_1", "output_2", "label", *OF_PLACES)
 
 
 def _parse(record: Record) -> list[Row]:

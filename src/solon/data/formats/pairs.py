@@ -1,7 +1,7 @@
 """Our own labelled pairs: prompt, response_a, response_b, and better ("a" or "b") or prob_a; neither: unlabelled.
 
 `context` holds the turns before the prompt, as messages; or `prompt` itself is a list of messages. `revised` says
-which response is a revision of the other ("a" or "b").
+which response is a revision of the other ("a" or "b"); `ended_a` and `ended_b` whether each ended by itself.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from solon.data.formats.base import Format, has
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, member, probability, text
+from solon.data.formats.ends import OF_PLACES, OF_SIDES
 from solon.data.formats.messages import messages
 from solon.data.formats.row import Row, compared, prompted
 from solon.types import Message
 
-OWN = ("prompt", "context", "response_a", "response_b", "better", "prob_a", "revised")
-STATED = ("prob_chosen", "chosen_is_a", "revised_chosen")
+OWN = ("prompt", "context", "response_a", "response_b", "better", "prob_a", "revised", *OF_PLACES)
+STATED = ("prob_chosen", "chosen_is_a", "revised_chosen", *OF_SIDES)
 LETTERS = {"a": True, "b": False}
 
 
@@ -53,6 +54,7 @@ def _render(row: Row) -> list[Record]:
         own["prob_a"] = p
     if c.revised:
         own["revised"] = "a" if c.revised == c.response_a else "b"
+    own |= {name: said for name in OF_PLACES if (said := getattr(c, name)) is not None}
     return [assembled(own, row, STATED, reserved=OWN)]
 
 

@@ -6,6 +6,7 @@
     prob_chosen    P(chosen better), in [0, 1]; 1 where there is none and the format has a chosen
     chosen_is_a    which of the two is response A; else decided by hash of the id
     revised_chosen whether the chosen one is a revision of the other; null where neither is
+    chosen_ended   whether the chosen one ended by itself: false where a token limit cut it off; rejected_ended
 
 Every column that is not the format's own is kept in `extra` and comes out again.
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from solon.data.formats.checks import MAX_ROW, Record, RowProblem, boolean, check_text, identity, probability
+from solon.data.formats.ends import ended_place, ended_side
 from solon.data.formats.names import chosen_comes_first, content_id, content_prompt_id
 from solon.types import Comparison, Message, user
 
@@ -79,7 +81,9 @@ def preferred(record: Record, own: Collection[str], sides: Sides, prob: float = 
         first = chosen_comes_first(name, prob)
     revised = {None: "", True: chosen, False: rejected}[boolean(record, "revised_chosen")]
     a, b = (chosen, rejected) if first else (rejected, chosen)
-    return compared(record, own, turns, (a, b), prob if first else 1 - prob, revised)
+    good, bad = ended_side(record, "chosen"), ended_side(record, "rejected")
+    ended = (good, bad) if first else (bad, good)
+    return compared(record, own, turns, (a, b), prob if first else 1 - prob, revised, ended)
 
 
 def compared(
@@ -89,8 +93,13 @@ def compared(
     texts: tuple[str, str],
     prob_a: float | None,
     revised: str = "",
+    ended: tuple[bool | None, bool | None] | None = None,
 ) -> Row:
-    """The row of a record whose two responses have their places in the file."""
+    """The row of a record whose two responses have their places in the file.
+
+    `ended` says whether each ended by itself, where the record does not say it of places.
+    """
+    ended_a, ended_b = ended or (ended_place(record, "a"), ended_place(record, "b"))
     size = sum(len(t.content) for t in turns) + sum(map(len, texts))
     if size > MAX_ROW:
         raise RowProblem(f"the row has {size:,} characters, the limit is {MAX_ROW:,}")
@@ -104,6 +113,8 @@ def compared(
         source=source if isinstance(source, str) else "",
         revised=revised,
         context=turns[:-1],
+        ended_a=ended_a,
+        ended_b=ended_b,
     )
     for text in (*(t.content for t in turns), *texts):
         check_text(text)

@@ -20,8 +20,10 @@ def _parse(record: Record) -> list[Row]:
     (best, good), (worst, bad) = (pick(scored, key=lambda pair: pair[0]) for pick in (max, min))
     if best == worst:
         raise RowProblem(f"all completions have the same score, {best:g}")
-    about = {"score_chosen": best, "score_rejected": worst}
+    about: Record = {"score_chosen": best, "score_rejected": worst}
     about |= {f"model_{side}": c["model"] for side, c in (("chosen", good), ("rejected", bad)) if "model" in c}
+    reasons = {f"{side}_finish_reason": c.get("finish_reason") for side, c in (("chosen", good), ("rejected", bad))}
+    about |= {name: reason for name, reason in reasons.items() if isinstance(reason, str)}
     sides = Sides(prompted(text(record, "instruction")), text(good, "response"), text(bad, "response"))
     return [preferred({**record, **about}, OWN, sides)]
 

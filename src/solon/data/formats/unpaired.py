@@ -1,7 +1,8 @@
 """TRL's unpaired preference type, which KTO learns from: one reply a record, and whether it is good.
 
 Two records of one prompt, one good and one not, make a pair: those with the same `pair_id` where there is one,
-else in the order of the file. A record waits in memory for its partner.
+else in the order of the file. A record waits in memory for its partner. `ended` false says that the reply was cut off
+by its token limit.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import Any
 from solon.data.formats import trl
 from solon.data.formats.base import Format, Numbered, Records, has
 from solon.data.formats.carry import assembled
-from solon.data.formats.checks import Record, kind
+from solon.data.formats.checks import Record, RowProblem, kind
+from solon.data.formats.ends import OF_SIDES, ended
 from solon.data.formats.row import Row, chosen_of, preferred
 from solon.data.prompts import BadRow
-from solon.types import assistant
+from solon.types import Preference, assistant
 
 OWN = ("prompt", "completion", "label")
 PAIR = "pair_id"
+ENDED = "ended"
 RESERVED = ("messages", "chosen", "rejected")
 
 
@@ -32,6 +35,11 @@ def gather(records: Records, file: str) -> Records:
         line, record = item
         if not isinstance(record.get("label"), bool):
             yield BadRow(file, line, f"label is {kind(record.get('label'))}, expected true or false")
+            continue
+        try:
+            ended(record)
+        except RowProblem as problem:
+            yield BadRow(file, line, str(problem))
             continue
         key = json.dumps([record.get(PAIR), record.get("prompt")], sort_keys=True, default=str)
         queue = waiting.setdefault(key, [])
@@ -51,14 +59,15 @@ def _pair(one: Record, other: Record) -> Record:
     made: dict[str, Any] = {"prompt": good.get("prompt")}
     made |= {"chosen": good.get("completion"), "rejected": bad.get("completion")}
     for name in dict.fromkeys((*good, *bad)):
-        if name in (*OWN, PAIR):
+        if name in (*OWN, PAIR, ENDED):
             continue
         if good.get(name) == bad.get(name):
             made[name] = good[name]
         else:
             of_each = {f"{name}_chosen": good.get(name), f"{name}_rejected": bad.get(name)}
             made |= {column: value for column, value in of_each.items() if value is not None}
-    return made
+    ends = zip(OF_SIDES, (ended(good), ended(bad)), strict=True)
+    return made | {column: said for column, said in ends if said is not None}
 
 
 def parse(record: Record) -> list[Row]:
@@ -77,11 +86,13 @@ def _standard(row: Row) -> list[Record]:
 
 
 def _both(row: Row, prompt: Any, chosen: Any, rejected: Any) -> list[Record]:
-    name = row.comparison.id
-    return [
-        assembled({"prompt": prompt, "completion": text, "label": label, PAIR: name}, row, reserved=RESERVED)
-        for text, label in ((chosen, True), (rejected, False))
-    ]
+    label = Preference(row.comparison, 0.5 if row.prob_a is None else row.prob_a)
+    records = []
+    for text, good, said in ((chosen, True, label.chosen_ended), (rejected, False, label.rejected_ended)):
+        own = {"prompt": prompt, "completion": text, "label": good, PAIR: row.comparison.id}
+        own |= {} if said is None else {ENDED: said}
+        records.append(assembled(own, row, stated=OF_SIDES, reserved=RESERVED))
+    return records
 
 
 COLUMNS = "prompt, completion, label"

@@ -23,13 +23,13 @@ from solon.types import Choice, ChooseRequest, Completion, Fingerprint, Generate
 class Rewards(Protocol):
     """Token ids of a conversation with a reply, and the rewards of such rows, higher being better.
 
-    `encode` raises PromptTooLong where the two do not fit the context.
+    `encode` raises PromptTooLong where the two do not fit the context. A reply that has not `ended` was cut off.
     """
 
     @property
     def local(self) -> LocalModel: ...
 
-    def encode(self, turns: Sequence[Message], reply: str) -> list[int]: ...
+    def encode(self, turns: Sequence[Message], reply: str, ended: bool = True) -> list[int]: ...
 
     def score(self, rows: Sequence[list[int]]) -> list[float]: ...
 
@@ -56,7 +56,7 @@ class RewardEngine:
         raise ConfigError(f"{self.fingerprint.model} is a reward model and writes nothing; ask reward_model")
 
     async def choose(self, request: ChooseRequest) -> Choice:
-        rows = [self.rewards.encode(request.messages, choice) for choice in request.choices]
+        rows = [self.rewards.encode(request.messages, choice, request.ended) for choice in request.choices]
         found = await asyncio.gather(*(self._score.submit(row) for row in rows))
         if not all(math.isfinite(reward) for reward in found):
             return Choice((), unreadable=f"the rewards {found}")
@@ -116,7 +116,8 @@ class ClassifierRewards:
     def __init__(self, local: Classifier) -> None:
         self.local = local
 
-    def encode(self, turns: Sequence[Message], reply: str) -> list[int]:
+    def encode(self, turns: Sequence[Message], reply: str, ended: bool = True) -> list[int]:
+        """A published model was trained on whole turns and reads every reply as one, whether it `ended` or not."""
         local = self.local
         if local.chat.plain:
             asked = "\n\n".join(turn.content for turn in turns)

@@ -11,6 +11,7 @@ from solon.constitution import Constitution
 from solon.data.candidates import Candidates
 from solon.data.formats import Row
 from solon.data.prompts import BadRow, data_path
+from solon.data.truncation import CUT_OFF, Truncation
 from solon.engines import MemoisedEngine
 from solon.errors import DataError
 from solon.feedback import Labeller
@@ -25,7 +26,7 @@ from solon.pipeline.labels.counts import Counts
 from solon.pipeline.labels.files import OUTPUTS, Result, files_in
 from solon.pipeline.labels.source import Item, Source
 from solon.pipeline.progress import Bar
-from solon.settings import Ask, FeedbackSettings
+from solon.settings import Ask, FeedbackSettings, TruncatedPairs
 
 MANIFEST = "labels.json"
 SHOWN_EVERY = 64  # labels between two moves of the progress bar, which cost more than a label of a fast judge
@@ -35,7 +36,10 @@ Labelled = tuple[Row | BadRow, Result | None]
 
 @dataclass(frozen=True, slots=True)
 class LabelJob:
-    """What is labelled, and how: `file` as `open_source` read it, up to `limit` rows of it."""
+    """What is labelled, and how: `file` as `open_source` read it, up to `limit` rows of it.
+
+    `truncated_pairs` is what is done with pairs of which an answer was cut off by its token limit.
+    """
 
     file: str
     limit: int | None
@@ -43,6 +47,7 @@ class LabelJob:
     settings: FeedbackSettings
     seed: int
     card: Card | None = None
+    truncated_pairs: TruncatedPairs = "leave_out"
 
 
 async def label_file(
@@ -60,7 +65,7 @@ async def label_file(
     """
     calibration = job.card.fitted if job.card else Calibration()
     labels = labeller(engines, job.constitution, job.settings, job.seed, calibration)
-    counts, done = Counts(), 0
+    counts, done, rule = Counts(), 0, Truncation(job.truncated_pairs)
     hashed = sha256_file(data_path(job.file))
     with files_in(folder) as write:
 
@@ -71,21 +76,25 @@ async def label_file(
             if done % SHOWN_EVERY == 0:
                 bar.to(done)
 
-        await hand_over(source.items, lambda item: _labelled(item, labels, responder, job.file), take)
+        await hand_over(source.items, lambda item: _labelled(item, labels, responder, rule, job.file), take)
         bar.to(done)
         (folder / MANIFEST).unlink(missing_ok=True)  # it is of the files that are about to be replaced
-    manifest = _manifest(job, source, hashed, engines, responder, counts, folder)
+    manifest = _manifest(job, source, hashed, engines, responder, counts, rule, folder)
     write_json(folder / MANIFEST, manifest)
     if not counts.tally.labelled:
-        raise DataError(f"{job.file}: nothing could be labelled: {_why(counts)}; see {folder / UNLABELLED}")
+        more = "; --truncated-pairs equal_length compares cut-off answers" if CUT_OFF in counts.tally.kinds else ""
+        raise DataError(f"{job.file}: nothing could be labelled: {_why(counts)}; see {folder / UNLABELLED}{more}")
     return manifest
 
 
-async def _labelled(item: Item, labels: Labeller, responder: Responder | None, file: str) -> Labelled:
+async def _labelled(item: Item, labels: Labeller, responder: Responder | None, rule: Truncation, file: str) -> Labelled:
     if isinstance(item, Candidates):
         assert responder is not None, "bare prompts come with a responder"
         item = await responder.pair(item, file)
-    return (item, None) if isinstance(item, BadRow) else (item, await labels.label(item.comparison))
+    if isinstance(item, BadRow):
+        return item, None
+    admitted = rule.admit(item.comparison)
+    return item, rule.left_out(item.comparison) if admitted is None else await labels.label(admitted)
 
 
 def _why(counts: Counts) -> str:
@@ -101,6 +110,7 @@ def _manifest(
     engines: Sequence[tuple[Ask, MemoisedEngine]],
     responder: Responder | None,
     counts: Counts,
+    rule: Truncation,
     folder: Path,
 ) -> dict[str, Any]:
     """What made the labels and what they come to. Nothing that depends on when or how often it ran."""
@@ -117,5 +127,6 @@ def _manifest(
         "card": {"digest": card.digest, "qualified": card.qualified, "signed_by": card.signed_by} if card else None,
         "calibration": card.fitted.as_dict() if card else None,
         **counts.as_dict(),
+        "truncated_pairs": rule.facts(),
         "outputs": {name: sha256_file(folder / name) for name in OUTPUTS},
     }

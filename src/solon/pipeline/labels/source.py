@@ -67,13 +67,19 @@ def _pairs(one: Candidates) -> list[Item]:
     """Every two of the responses; the prompt itself where there are none."""
     if not one.responses:
         return [one]
-    numbered = combinations(enumerate(one.responses, 1), 2)
-    return [Row(compared(one, f"{one.id}:{n}-{m}", a, b, "responses")) for (n, a), (m, b) in numbered]
+    pairs: list[Item] = []
+    for (n, a), (m, b) in combinations(enumerate(one.responses, 1), 2):
+        ended = (one.ended_at(n - 1), one.ended_at(m - 1))
+        pairs.append(Row(compared(one, f"{one.id}:{n}-{m}", a, b, "responses", ended)))
+    return pairs
 
 
-def compared(one: Candidates, name: str, a: str, b: str, source: str) -> Comparison:
-    """Two responses to a conversation."""
-    return Comparison(name, one.id, one.turns[-1].content, a, b, source, context=one.turns[:-1])
+def compared(
+    one: Candidates, name: str, a: str, b: str, source: str, ended: tuple[bool | None, bool | None]
+) -> Comparison:
+    """Two responses to a conversation; `ended` says whether each ended by itself, None where that is not known."""
+    said = one.turns[-1].content
+    return Comparison(name, one.id, said, a, b, source, context=one.turns[:-1], ended_a=ended[0], ended_b=ended[1])
 
 
 def _lines(path: Path) -> int:

@@ -22,7 +22,7 @@ from solon.pipeline.steps.preferences import PAIR_COLUMNS
 from solon.pipeline.steps.revisions import chain_settings
 from solon.revision import ChainSettings, draft, revise
 from solon.runs import Finished
-from solon.types import Prompt, Revision, fraction
+from solon.types import Completion, Prompt, Revision, fraction
 
 REUSABLE = {"constitution", "prompts"}  # changes that leave most stored chains as they are
 
@@ -34,6 +34,8 @@ class Start:
     step: int
     draft: str
     before: str
+    draft_ended: bool | None = None
+    before_ended: bool | None = None
 
 
 @dataclass(slots=True)
@@ -124,9 +126,14 @@ def _begun(context: PlanContext, starts: dict[str, int]) -> dict[str, Start]:
         return {}
     path = context.path("sl_cai/revisions.parquet")
     return {
-        prompt_id: Start(starts[prompt_id], rows[0]["before"], rows[starts[prompt_id]]["before"])
-        for prompt_id, rows in stored_chains(path, ["prompt_id", "step", "before"], starts)
+        prompt_id: _start(starts[prompt_id], rows)
+        for prompt_id, rows in stored_chains(path, ["prompt_id", "step", "before", "before_ended"], starts)
     }
+
+
+def _start(step: int, rows: list[dict[str, Any]]) -> Start:
+    first, here = rows[0], rows[step]
+    return Start(step, first["before"], here["before"], first.get("before_ended"), here.get("before_ended"))
 
 
 class _Counter:
@@ -162,20 +169,23 @@ class _Counter:
         if start:
             self.drafter.calls.stored += 1
             self.reviser.calls.stored += 2 * first
-        before = start.before if start else None
+        before, ended = (start.before, start.before_ended) if start else (None, None)
         try:
             if before is None:
-                before = await self._draft(self.drafter, prompt)
-            steps = await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first)
+                drafted = await self._draft(self.drafter, prompt)
+                if drafted.failure:
+                    return
+                before, ended = drafted.text, drafted.ended
+            steps = await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first, ended)
             self.chains.known[prompt.id] = [*_before(prompt, start), *(_pair_row(step) for step in steps)]
         except TextUnknown:
             self.chains.unknown.add(prompt.id)
             left = 2 * (self.settings.rounds - first) - (self.reviser.asked - asked)
             self.reviser.follow(left, await self._usual(prompt, before, first, left))
 
-    async def _draft(self, engine: CountingEngine, prompt: Prompt) -> str:
+    async def _draft(self, engine: CountingEngine, prompt: Prompt) -> Completion:
         s, seed = self.context.recipe.sl_cai.draft, self.context.recipe.seed
-        return (await draft(engine, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=seed)).text
+        return await draft(engine, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=seed)
 
     async def _usual(self, prompt: Prompt, before: str | None, first: int, left: int) -> Size:
         """The mean size of calls that depend on unknown text, from the first SAMPLE chains imagined to their end."""
@@ -183,7 +193,7 @@ class _Counter:
             self._sampled += 1
             if before is None:
                 with self.drafter.imagining():
-                    before = await self._draft(self.drafter, prompt)
+                    before = (await self._draft(self.drafter, prompt)).text
             with self.reviser.imagining() as sizes:
                 await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first)
             self._sizes += sizes[len(sizes) - left :]
@@ -201,6 +211,7 @@ def _before(prompt: Prompt, start: Start | None) -> list[dict[str, Any]]:
             "before": start.draft,
             "revision": start.before,
             "failure": None,
+            "before_ended": start.draft_ended,
         }
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from solon.data.truncation import Truncation
 from solon.feedback import Labeller
 from solon.pipeline.labelling import labeller
 from solon.pipeline.plan.context import PlanContext
@@ -20,7 +21,8 @@ class Judging:
     """Runs the real judges against engines that only count."""
 
     def __init__(self, context: PlanContext, settings: FeedbackSettings) -> None:
-        self.context, self.labels = context, 0
+        self.context, self.labels, self.left_out = context, 0, 0
+        self.truncation = Truncation(context.recipe.rl_cai.truncated_pairs)
         judges = context.counting_judges(settings)
         self.engines = [engine for _, engine in judges]
         self.labeller: Labeller = labeller(judges, context.constitution, settings, context.recipe.seed)
@@ -32,10 +34,11 @@ class Judging:
     @contextmanager
     def standing_for(self, factor: float, *others: Calls) -> Iterator[None]:
         """Inside, each label and each call counts `factor` times."""
-        before = self.labels
+        before, left_out = self.labels, self.left_out
         with standing_for(factor, *(engine.calls for engine in self.engines), *others):
             yield
         self.labels = before + round(factor * (self.labels - before))
+        self.left_out = left_out + round(factor * (self.left_out - left_out))
 
     def remembered(self) -> bool:
         """Whether any answer of each judge is stored."""
@@ -58,6 +61,14 @@ class Judging:
         """A pair whose two replies are there; the label is true where nothing was guessed."""
         self.labels += 1
         return await self.labeller.label(comparison)
+
+    async def admitted(self, comparison: Comparison) -> None:
+        """A pair of the run whose two replies are there: asked about unless its truncated answers leave it out."""
+        admitted = self.truncation.admit(comparison)
+        if admitted is None:
+            self.left_out += 1
+        else:
+            await self.known(admitted)
 
     async def unknown(self, prompt: Prompt) -> None:
         """A pair whose replies are not made yet: an upper bound, since equal replies are not asked about."""

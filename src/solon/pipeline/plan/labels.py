@@ -15,9 +15,9 @@ from solon.pipeline.plan.chains import Chains, stored_chains
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import CountingEngine, TextUnknown, some
 from solon.pipeline.plan.judging import Judging
-from solon.pipeline.steps.preferences import PAIR_COLUMNS
+from solon.pipeline.steps.preferences import PAIR_COLUMNS, policy_pairs
 from solon.runs import Finished
-from solon.types import Comparison, GenerateRequest, digest, user
+from solon.types import GenerateRequest, digest, user
 
 DRAWN = ["id", "prompt_id", "source", "verdicts.list.element.principle"]
 TEXTS = ["id", "prompt_id", "source", "prompt", "chosen", "rejected", "chosen_is_a"]
@@ -28,8 +28,9 @@ SAME_ANSWERS = {"constitution", "after revisions", "after judge"}
 
 async def count_preferences(
     context: PlanContext, old: Finished | None, changed: set[str], chains: Chains | None
-) -> int:
-    """Count the labels, and the answers they compare; returns the most labels there can be.
+) -> tuple[int, int]:
+    """Count the labels, and the answers they compare; returns the most labels there can be, and how many pairs are
+    known to be left out because an answer was cut off.
 
     `chains` is what counting the revisions found; None where they are unchanged.
     """
@@ -46,12 +47,12 @@ async def count_preferences(
         with counter.standing_for(chains.factor):
             for rows in chains.known.values():
                 for comparison in draft_pairs(rows):
-                    await counter.known(comparison)
+                    await counter.admitted(comparison)
             for prompt in context.prompts_of("red_team", "train"):
                 if prompt.id in chains.unknown:
                     await counter.unknown(prompt)
     await _policy_pairs(context, counter, labelled)
-    return counter.labels
+    return counter.labels, counter.left_out
 
 
 def _of_these_chains(context: PlanContext, old: Finished) -> bool:
@@ -135,7 +136,7 @@ async def _afresh(context: PlanContext, counter: Judging, chains: Chains | None,
     with counter.standing_for(factor):
         for _, rows in stored_chains(path, PAIR_COLUMNS, looked_at) if looked_at else ():
             for comparison in draft_pairs(rows):
-                await counter.known(comparison)
+                await counter.admitted(comparison)
 
 
 async def _policy_pairs(context: PlanContext, counter: Judging, done: set[str]) -> None:
@@ -152,14 +153,13 @@ async def _policy_pairs(context: PlanContext, counter: Judging, done: set[str]) 
     with counter.standing_for(factor, engine.calls):
         for prompt in looked_at:
             engine.doubtful = untrained or context.doubtful(prompt)
-            texts = []
+            answers = []
             for index in (0, 1):
                 asked = GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, recipe.seed, index)
                 with suppress(TextUnknown):
-                    texts.append((await engine.generate(asked)).text)
-            if len(texts) == 2:
-                await counter.known(
-                    Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, texts[0], texts[1], "policy")
-                )
+                    answers.append(await engine.generate(asked))
+            if len(answers) == 2:
+                for comparison in policy_pairs([(prompt, tuple(answers))]):
+                    await counter.admitted(comparison)
             else:
                 await counter.unknown(prompt)

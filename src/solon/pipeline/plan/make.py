@@ -117,7 +117,7 @@ class _Planner:
         planned.rows = asyncio.run(count_card(self.context, step))
 
     def _preferences(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
-        planned.rows = asyncio.run(count_preferences(self.context, old, changed, self.chains))
+        planned.rows, planned.left_out = asyncio.run(count_preferences(self.context, old, changed, self.chains))
         planned.rows_at_most = True
         self.rows["reward_model"] = planned.rows
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from solon.errors import DataError
 from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
 from solon.flow import gather_window
@@ -17,12 +18,14 @@ from solon.types import Completion, GenerateRequest, Prompt, user
 # Report name → adapter.
 MODELS: dict[str, str | None] = {"base": None, "sl_cai": "sl_cai", "rl_cai": "policy"}
 Answered = list[dict[str, Any]]
+MOST_CUT = 0.1  # of the base's answers
 
 
 class Evaluate(Step):
     name = "evaluate"
     title = "evaluation on held-out prompts"
     needs_weights = True
+    version = 2
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         return ("sft", "reward_model", "policy")
@@ -40,18 +43,30 @@ class Evaluate(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
         prompts = [p for p in self._prompts(context) if context.fits(p, room)]
-        answered = {model: answer_all(context, model, prompts) for model in MODELS}
+        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in MODELS})
         with context.progress.bar("reward scores", len(MODELS)) as bar:
             for rows in answered.values():
-                scores = context.reward_model.score([r["prompt"] for r in rows], [r["text"] for r in rows])
+                ended = [r["ended"] for r in rows]
+                scores = context.reward_model.score([r["prompt"] for r in rows], [r["text"] for r in rows], ended=ended)
                 for row, score in zip(rows, scores, strict=True):
                     row["reward"] = score
                 bar.step()
         answers, metrics = context.path("evaluation/answers.json"), context.path("evaluation/metrics.json")
         write_json(answers, answered)
+        _caution(context, answered["base"])
         measured = measure(answered, context.recipe.seed)
         write_json(metrics, measured)
-        return [answers, metrics], {"size": len(prompts), **measured}
+        return [answers, metrics], {"size": len(prompts), "no_reply": no_reply, **measured}
+
+
+def _caution(context: Context, rows: Answered) -> None:
+    """Say where so many answers of the base are cut off that models would be compared by where their answers stop."""
+    cut = sum(not row["ended"] for row in rows)
+    if cut > MOST_CUT * len(rows):
+        context.progress.warn(
+            f"evaluate: {cut} of the base's {len(rows)} answers were cut off at {context.recipe.evaluate.max_tokens} "
+            "tokens, more than a tenth; raise evaluate.max_tokens to compare models by what they say"
+        )
 
 
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
@@ -65,13 +80,45 @@ def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
     with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
         answers = context.ask(gather_window(prompts, ask, done=bar.step))
     return [
-        {"id": p.id, "kind": p.kind, "area": p.area, "prompt": p.text, "text": a.text, "conduct": conduct(a.text)}
+        {
+            "id": p.id,
+            "kind": p.kind,
+            "area": p.area,
+            "prompt": p.text,
+            "text": a.text,
+            "ended": not a.truncated,
+            "failure": a.failure,
+            "conduct": conduct(a.text),
+        }
         for p, a in zip(prompts, answers, strict=True)
     ]
 
 
+def _cut_off(rows: Answered) -> dict[str, Any]:
+    """The share cut off by the token limit; nothing where the rows do not say, as those of older runs."""
+    cut = [not row["ended"] for row in rows if "ended" in row]
+    return {"truncated": asdict(rate(cut))} if cut else {}
+
+
+def replies_of(answered: dict[str, Answered]) -> tuple[dict[str, Answered], dict[str, int]]:
+    """The rows of the prompts to which every model gave a reply, and how many each gave none to.
+
+    An answer without a word that used up its tokens neither refuses nor helps, and models are compared on the same
+    prompts. Raises DataError where no prompt is left.
+    """
+    failed = {model: {row["id"] for row in rows if row["failure"]} for model, rows in answered.items()}
+    lost = set[str]().union(*failed.values())
+    kept = {model: [row for row in rows if row["id"] not in lost] for model, rows in answered.items()}
+    if lost and not any(kept.values()):
+        raise DataError(
+            f"evaluate: to none of {len(lost)} prompts did every model say a word; raise evaluate.max_tokens"
+        )
+    return kept, {model: len(ids) for model, ids in failed.items() if ids}
+
+
 def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
-    """Share declined (refused or redirected) by kind and model, rewards, and the change from the base."""
+    """Share declined (refused or redirected) and share cut off by the token limit, by kind and model; rewards, and the
+    change from the base."""
     kinds = sorted({row["kind"] for row in answered["base"]})
     out: dict[str, Any] = {}
     for kind in kinds:
@@ -82,6 +129,7 @@ def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
             model: {
                 "declined": asdict(rate(declined[model])),
                 "conduct": {c: sum(r["conduct"] == c for r in rows) for c in sorted({r["conduct"] for r in rows})},
+                **_cut_off(rows),
                 "reward": sum(rewards[model]) / len(rewards[model]),
                 "words": sum(len(r["text"].split()) for r in rows) / len(rows),
                 "declined_change": asdict(difference(declined["base"], declined[model], seed)),

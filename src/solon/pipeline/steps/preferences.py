@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from solon.data.preferences import draft_pairs
 from solon.data.tables import batches
+from solon.data.truncation import Truncation
 from solon.errors import DataError, PromptUnfit
 from solon.feedback.calibration import Calibration
 from solon.flow import gather_window
@@ -19,14 +20,19 @@ from solon.pipeline.labelling import label_each
 from solon.pipeline.qualifying import cards_in
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed, principles_of
-from solon.types import Comparison, GenerateRequest, Preference, Prompt, Unlabelled, user
+from solon.pipeline.truncated import no_reply, truncated
+from solon.types import Comparison, Completion, GenerateRequest, Preference, Prompt, Unlabelled, user
 
-PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure"]  # of revisions, that make pairs
+PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure", "before_ended"]  # of revisions, that make pairs
+MORE = "; raise max_tokens of sl_cai.draft and rl_cai.answers, or set rl_cai.truncated_pairs=equal_length"
+
+Answered = tuple[Prompt, tuple[Completion, ...]]
 
 
 class Preferences(Step):
     name = "preferences"
     title = "comparisons and AI labels"
+    version = 2
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         """The SL-CAI policy answers, unless another responder is named or no answers are asked for."""
@@ -40,7 +46,7 @@ class Preferences(Step):
 
     def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
-        asked = {"feedback", "answers", "policy_pairs"}
+        asked = {"feedback", "answers", "policy_pairs", "truncated_pairs"}
         return {
             "constitution": principles_of(context, "compare"),
             "prompts": listed(self._prompts(context)),
@@ -56,7 +62,20 @@ class Preferences(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         feedback = context.recipe.rl_cai.feedback
         fitted = cards_in(context.run.folder)[0].fitted if feedback.calibration != "none" else Calibration()
-        pairs = [*revision_pairs(context.path("sl_cai/revisions.parquet")), *context.ask(self._policy_pairs(context))]
+        answered = context.ask(self._answers(context))
+        made = [*revision_pairs(context.path("sl_cai/revisions.parquet")), *policy_pairs(answered)]
+        rule = Truncation(context.recipe.rl_cai.truncated_pairs)
+        pairs, left_out = [], []
+        for pair in made:
+            admitted = rule.admit(pair)
+            if admitted is None:
+                left_out.append(rule.left_out(pair))
+            else:
+                pairs.append(admitted)
+        if said := rule.said():
+            context.progress.warn(f"preferences: {said}{MORE if rule.rule == 'leave_out' else ''}")
+        if not pairs:
+            raise DataError(f"preferences: there is no pair to label{f': {rule.said()}' if rule.said() else ''}{MORE}")
         tally, folder = Tally(), context.path("rl_cai")
         with label_files(folder) as write:
 
@@ -65,28 +84,31 @@ class Preferences(Step):
                 write(result)
 
             context.ask(label_each(context, feedback, fitted, pairs, take))
+            for unlabelled in left_out:  # in the file of those without a label, and counted apart: no judge failed
+                write(unlabelled)
             if not tally.labelled:
                 raise DataError(f"preferences: none of {len(pairs)} pairs could be labelled: {tally.said()}")
-        return [folder / LABELS, folder / UNLABELLED], tally.facts()
+        answers = [answer for _, both in answered for answer in both]
+        facts = {"truncated": {"answers": truncated(answers)}, "truncated_pairs": rule.facts()}
+        return [folder / LABELS, folder / UNLABELLED], {**tally.facts(), **facts, "no_reply": no_reply(answers)}
 
-    async def _policy_pairs(self, context: Context) -> list[Comparison]:
-        """Two answers of the responder to each prompt; equal ones become labels of 0.5 and are counted."""
+    async def _answers(self, context: Context) -> list[Answered]:
+        """Two answers of the responder to each prompt."""
         prompts = self._prompts(context)
         if not prompts:  # the SL-CAI policy, which may answer, need not be there
             return []
         engine, s = context.engine("responder"), context.recipe.rl_cai.answers
 
-        async def pair(prompt: Prompt) -> Comparison | None:
+        async def pair(prompt: Prompt) -> Answered | None:
             asked = [
                 GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, context.recipe.seed, i)
                 for i in (0, 1)
             ]
             try:
-                a, b = [(await engine.generate(request)).text for request in asked]
+                return prompt, tuple([await engine.generate(request) for request in asked])
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return None
-            return Comparison(f"{prompt.id}:policy", prompt.id, prompt.text, a, b, "policy")
 
         try:
             with context.progress.bar("pairs of policy answers", len(prompts)) as bar:
@@ -94,6 +116,18 @@ class Preferences(Step):
         finally:
             await engine.close()
         return [p for p in pairs if p is not None]
+
+
+def policy_pairs(answered: Iterable[Answered]) -> Iterator[Comparison]:
+    """The two answers to each prompt, of which both are replies; equal ones become labels of 0.5 and are counted."""
+    for prompt, (a, b) in answered:
+        if not (a.failure or b.failure):
+            yield policy_pair(prompt, a, b)
+
+
+def policy_pair(prompt: Prompt, a: Completion, b: Completion) -> Comparison:
+    name = f"{prompt.id}:policy"
+    return Comparison(name, prompt.id, prompt.text, a.text, b.text, "policy", ended_a=a.ended, ended_b=b.ended)
 
 
 def revision_pairs(path: Path) -> Iterator[Comparison]:

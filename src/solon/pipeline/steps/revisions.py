@@ -15,9 +15,12 @@ from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed, principles_of
+from solon.pipeline.truncated import no_reply, truncated
 from solon.prompts.exemplars import shared_exemplars
 from solon.revision import ChainSettings, draft, revise
 from solon.types import Completion, Prompt, Revision
+
+FAILED = ("empty", "truncated", "withheld")  # how a revision can fail
 
 
 def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
@@ -35,6 +38,7 @@ def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
 class Revisions(Step):
     name = "revisions"
     title = "drafts, critiques and revisions"
+    version = 2
 
     def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
@@ -50,7 +54,7 @@ class Revisions(Step):
         }
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
-        chains, answers = context.ask(self._write(context))
+        drafts, chains, answers = context.ask(self._write(context))
         steps = [step for chain in chains for step in chain]
         if not any(step.failure is None for step in steps):
             raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
@@ -66,24 +70,38 @@ class Revisions(Step):
         facts = {
             "chains": len(chains),
             "revisions": sum(step.failure is None for step in steps),
-            "failed": {why: sum(s.failure == why for s in steps) for why in ("empty", "truncated")},
+            "failed": {why: sum(s.failure == why for s in steps) for why in FAILED},
             "helpful_sampled": len(answers),
+            "truncated": {
+                "drafts": truncated(drafts),
+                "helpful": truncated([answer for _, answer in answers]),
+                "critiques": {"cut": sum(step.critique_ended is False for step in steps), "of": len(steps)},
+                "revisions": {"cut": sum(not step.ended for step in steps), "of": len(steps)},
+            },
+            "no_reply": no_reply([*drafts, *(answer for _, answer in answers)]),
             "mix": {source: sources.count(source) for source in sorted(set(sources))},
         }
         return [revisions, sft], facts
 
-    async def _write(self, context: Context) -> tuple[list[list[Revision]], list[tuple[Prompt, Completion]]]:
-        """Every chain in full, and every sampled answer."""
+    async def _write(
+        self, context: Context
+    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Prompt, Completion]]]:
+        """Every draft, every chain in full, and every sampled answer."""
         recipe, seed = context.recipe, context.recipe.seed
         drafter, reviser = context.engine("drafter"), context.engine("reviser")
         settings, sampling = chain_settings(recipe, context.constitution), recipe.sl_cai.draft
+
+        drafts: list[Completion] = []
 
         async def chain(prompt: Prompt) -> list[Revision]:
             try:
                 first = await draft(
                     drafter, prompt, max_tokens=sampling.max_tokens, temperature=sampling.temperature, seed=seed
                 )
-                return await revise(reviser, context.constitution, prompt, first.text, settings)
+                drafts.append(first)
+                if first.failure:  # no words, so nothing to criticise
+                    return []
+                return await revise(reviser, context.constitution, prompt, first.text, settings, ended=first.ended)
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return []
@@ -98,7 +116,7 @@ class Revisions(Step):
         finally:
             await drafter.close()
             await reviser.close()
-        return chains, [(p, a) for p, a in zip(others, answers, strict=True) if a is not None]
+        return drafts, chains, [(p, a) for p, a in zip(others, answers, strict=True) if a is not None]
 
     async def _answer(self, context: Context, engine: MemoisedEngine, prompt: Prompt) -> Completion | None:
         s = context.recipe.sl_cai.helpful

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solon.settings import GuardSettings, RewardTerm
+from solon.settings import GuardSettings, RewardTerm, TruncatedPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Job:
 
     `adapter` is the folder of a PEFT adapter that training starts from and is tied to; None: the bare model. `limit`
     counts rows of the file. `held_out` is the share of prompts whose pairs measure a reward model. `force` replaces
-    what another training left in `out`.
+    what another training left in `out`. `truncated_pairs` is what is done with pairs of which an answer was cut off.
     """
 
     verb: str
@@ -45,3 +45,4 @@ class Job:
     goal: Goal | None = None
     held_out: float = 0.0
     force: bool = False
+    truncated_pairs: TruncatedPairs = "leave_out"

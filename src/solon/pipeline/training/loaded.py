@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from solon.data.prompts import BadRow
 from solon.errors import DataError
@@ -15,11 +15,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[T]):
-    """The usable rows of a file of `format`, and the others. There may be no usable one where `bad` says why."""
+    """The usable rows of a file of `format`, and the others. There may be no usable one where `bad` says why.
+
+    `said` is what the user is told of them, `facts` what the manifest says.
+    """
 
     format: str
     items: list[T]
     bad: list[BadRow]
+    said: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def taken(found: Iterator[T | BadRow], limit: int | None, format: str) -> Loaded[T]:

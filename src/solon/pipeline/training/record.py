@@ -21,7 +21,8 @@ from solon.pipeline.training.start import adapter_identity
 from solon.types import digest
 
 FORMAT = "solon-train/1"
-VERSION = 1  # raise when the same inputs give another result
+VERSION = 2  # raise when the same inputs give another result
+ON_PAIRS = ("reward", "dpo", "kto")
 PACKAGES = ("solon", "torch", "transformers", "trl", "peft", "accelerate")
 
 
@@ -50,6 +51,8 @@ def inputs_of(job: Job, source: ModelSource, format: str) -> Inputs:
         "--adapter": adapter_identity(job.adapter) if job.adapter else None,
         "--held-out": job.held_out,
     }
+    if job.verb in ON_PAIRS:
+        named["--truncated-pairs"] = job.truncated_pairs
     if (goal := job.goal) is not None:
         named |= {
             "--reward": scorer_identity(goal.reward, job.precision),

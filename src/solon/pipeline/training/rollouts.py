@@ -44,7 +44,7 @@ def train_rollouts(work: Work) -> Made:
 
 
 def _gold(scorer: Scorer) -> Gold:
-    return lambda prompts, answers: scorer.score(prompts, answers)
+    return lambda prompts, answers, ended: scorer.score(prompts, answers, ended=ended)
 
 
 def _fitting(work: Work, scorers: list[Scorer]) -> list[Asked]:

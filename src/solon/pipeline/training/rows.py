@@ -1,8 +1,10 @@
 """Rows of SFT out of a file: conversations, prompts with completions, or the chosen replies of preferences.
 
 messages            `messages`: every turn of the assistant is a row, the turns before it its prompt
-prompt-completion   `prompt` and `completion`, texts or lists of messages; `ended` false: the reply was cut off
+prompt-completion   `prompt` and `completion`, texts or lists of messages
 any other           a preference format (solon.data.formats): the reply that its label prefers
+
+`ended` false, or the finish reason "length", says that the (last) reply was cut off: its end is not learnt as an end.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 from solon.data.formats import Row, read_pairs
 from solon.data.formats.checks import MAX_ROW, Record, RowProblem, boolean, check_text, identity, kind
+from solon.data.formats.ends import ended
 from solon.data.formats.known import READABLE, told_by_columns
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
@@ -23,7 +26,7 @@ from solon.data.sft import row
 from solon.errors import DataError
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.loaded import Loaded, taken
-from solon.types import Message, assistant
+from solon.types import Message, Preference, assistant
 
 MESSAGES, COMPLETION = "messages", "prompt-completion"
 UNPAIRED = ("trl-unpaired", "trl-unpaired-standard")  # one reply a row: a good one is a completion to learn
@@ -96,7 +99,8 @@ def _of_pair(found: Row | BadRow) -> Rows | BadRow:
         if found.identical or found.prob_a == 0.5:
             raise RowProblem("prefers neither reply")
         sides, _ = chosen_of(found)
-        one = _checked((*sides.turns, assistant(sides.chosen)), found.comparison.prompt_id)
+        whole = Preference(found.comparison, found.prob_a or 0.0).chosen_ended is not False
+        one = _checked((*sides.turns, assistant(sides.chosen)), found.comparison.prompt_id, whole)
         return [{**one, PLACE: (found.file, found.line)}]
     except RowProblem as problem:
         return BadRow(found.file, found.line, str(problem))
@@ -104,12 +108,12 @@ def _of_pair(found: Row | BadRow) -> Rows | BadRow:
 
 def _replies(record: Record, turns: Sequence[Message], first: int) -> Rows:
     """A row for each turn of the assistant from `first` on."""
-    name, ended = identity(record, "prompt_id") or identity(record, "id"), boolean(record, "ended") is not False
+    name, whole = identity(record, "prompt_id") or identity(record, "id"), ended(record) is not False
     at = [n for n, turn in enumerate(turns) if n >= first and turn.role == "assistant"]
     if not at:
         raise RowProblem("holds no turn of the assistant to learn")
     # Only the last can have been cut off: the conversation went on after the others.
-    return [_checked(turns[: n + 1], name, ended or n != at[-1]) for n in at]
+    return [_checked(turns[: n + 1], name, whole or n != at[-1]) for n in at]
 
 
 def _checked(turns: Sequence[Message], name: str, ended: bool = True) -> dict[str, Any]:

@@ -83,6 +83,8 @@ class Training:
         started = time.monotonic()
         aside = Aside(self.job.out if self.main else None, self.progress)
         aside.add(self.loaded.bad)
+        if self.loaded.said:
+            self.progress.warn(f"{self.job.file}: {self.loaded.said}")
         if not self.loaded.items:
             first = self.loaded.bad[0] if self.loaded.bad else None
             why = f"; line {first.line}: {first.reason}" if first else " (the file is empty)"
@@ -134,6 +136,7 @@ class Training:
             **manifest_of(self.job, self.inputs, self.source, self.loaded.format),
             "rows": len(self.loaded.items) + len(self.loaded.bad) - len(aside.rows),
             "set_aside": len(aside.rows),
+            **self.loaded.facts,
             "metrics": {"steps": history[-1]["step"], "first": history[0], "last": history[-1]},
             **made.facts,
             "seconds": round(time.monotonic() - started, 2),

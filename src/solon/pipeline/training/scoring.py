@@ -27,9 +27,14 @@ BATCH = 16  # answers that a published reward model reads at once
 
 
 class Scorer(Protocol):
-    """A reward model. `room` is how many tokens of its context a prompt leaves for an answer, < 0 where too few."""
+    """A reward model. `room` is how many tokens of its context a prompt leaves for an answer, < 0 where too few.
 
-    def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]: ...
+    `ended` is false for an answer that its token limit cut off; None: all ended.
+    """
+
+    def score(
+        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+    ) -> list[float]: ...
 
     def room(self, prompt: str) -> int: ...
 
@@ -93,8 +98,10 @@ class Own:
     def __init__(self, model: RewardModel) -> None:
         self.model = model
 
-    def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
-        return self.model.score(prompts, responses)
+    def score(
+        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+    ) -> list[float]:
+        return self.model.score(prompts, responses, ended=ended)
 
     def room(self, prompt: str) -> int:
         rows = self.model.variants((user(prompt),), "")
@@ -102,13 +109,15 @@ class Own:
 
 
 class Published:
-    """A published sequence classifier."""
+    """A published sequence classifier. It was trained on whole turns and reads every answer as one, cut off or not."""
 
     def __init__(self, rewards: ClassifierRewards) -> None:
         self.rewards = rewards
         self.rewards.local.model  # noqa: B018  # read now: what cannot be loaded is told before anything is trained
 
-    def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
+    def score(
+        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+    ) -> list[float]:
         from solon.training.batches import by_length
 
         encode = self.rewards.encode

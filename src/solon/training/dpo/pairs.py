@@ -1,7 +1,8 @@
 """Rows of preferences to token ids. KTO reads them too.
 
-Rows have TRL's columns `prompt`, `chosen` and `rejected`, lists of messages, and `prob_chosen`. We tokenise them
-ourselves so that text which spells a chat-template token stays text.
+Rows have TRL's columns `prompt`, `chosen` and `rejected`, lists of messages, and `prob_chosen`; `chosen_ended` and
+`rejected_ended`, where they are, say whether an answer ended by itself (false: its token limit cut it off). We
+tokenise them ourselves so that text which spells a chat-template token stays text.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from solon.engines.local.model import LocalModel
 from solon.errors import DataError, PromptUnfit
 from solon.types import Message
 
+SIDES = ("chosen", "rejected")
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Token ids of a prompt and of two answers to it, each with its end of turn. `prob_chosen` = P(chosen better)."""
+    """Token ids of a prompt and of two answers to it, each with its end of turn unless it was cut off.
+
+    `prob_chosen` = P(chosen better).
+    """
 
     prompt: list[int]
     chosen: list[int]
@@ -76,8 +82,12 @@ def _fitting(local: LocalModel, row: Mapping[str, Any]) -> Pair | None:
 
 
 def encode_pair(local: LocalModel, row: Mapping[str, Any]) -> Pair:
-    """The row's tokens. Raises PromptUnfit where the model cannot be given them."""
+    """The row's tokens, an answer that ended with its end of turn: the policy must not learn to stop in mid-sentence.
+
+    Raises PromptUnfit where the model cannot be given them.
+    """
     turns = [Message(**m) for m in row["prompt"]]
-    prompt, chosen = local.encode_completion(turns, row["chosen"][0]["content"])
-    _, rejected = local.encode_completion(turns, row["rejected"][0]["content"])
+    (prompt, chosen), (_, rejected) = (
+        local.encode_completion(turns, row[side][0]["content"], row.get(f"{side}_ended") is not False) for side in SIDES
+    )
     return Pair(prompt, chosen, rejected, float(row["prob_chosen"]))

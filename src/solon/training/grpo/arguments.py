@@ -89,6 +89,7 @@ def _fixed(task: Task, settings: GrpoSettings, scratch: Path) -> dict[str, Any]:
         "num_generations": settings.group,
         "max_completion_length": settings.max_tokens,
         "temperature": settings.temperature,
+        "mask_truncated_completions": settings.mask_truncated_completions,
         "beta": settings.kl_coef or NO_KL,
         "generation_batch_size": None,
         "steps_per_generation": None,

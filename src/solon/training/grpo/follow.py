@@ -51,6 +51,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
             numbers["reward"],
             numbers["kl"],
             numbers["entropy"],
+            [r.stopped for r in shown.rollouts],
         )
         numbers |= self.task.watch.see(seen)
         if self.task.watch.best == step:

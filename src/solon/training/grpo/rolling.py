@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +51,7 @@ class Rolling:
         self.writer = Kept(task.local, POLICY)
         self.mine: list[Rollout] = []
         self.shown = Shown([])
-        self._policy = self._reference = torch.zeros(())
+        self._policy = self._reference = self._answers = torch.zeros(())
         self._unread = 0
 
     def write(self, prompts: Sequence[str], step: int) -> list[Rollout]:
@@ -60,15 +61,15 @@ class Rolling:
         first = (step - 1) * s.batch_size + rank() * len(prompts)
         self.mine = roll_out(self.decoder, list(enumerate(prompts, first)), s.max_tokens, s.temperature, self.task.seed)
         self.shown = Shown(self.mine if world() == 1 else gather_object(self.mine))
-        self._policy = self._reference = torch.zeros((), device=self.task.local.device)
+        self._policy = self._reference = self._answers = torch.zeros((), device=self.task.local.device)
         self._unread = len(self.mine)
         return self.mine
 
     def reward(self, prompts: Sequence[str], trainer_state: Any, **_: Any) -> list[float]:
         """TRL's reward function: of the answers that `write` gave it. TRL drops a NaN in silence, so it stops here."""
-        texts = [r.text for r in self.mine]
+        texts, ended = [r.text for r in self.mine], [r.stopped for r in self.mine]
         try:
-            scores = self.task.reward(prompts, texts)
+            scores = self.task.reward(prompts, texts, ended)
         finally:
             self.task.local.model.set_adapter(POLICY)  # a reward model or a judge may have switched to its own
         rows = [(t, {name: v[i] for name, v in scores.terms.items()}) for i, t in enumerate(scores.total)]
@@ -85,15 +86,21 @@ class Rolling:
     def read(self, logprobs: Tensor, mask: Tensor) -> None:
         """Take note of log-probabilities (nats, (rows, time)) that TRL computed with the active adapter.
 
-        The policy reads its answers first as it was when it wrote them; what it reads later it has learnt from.
+        The policy reads its answers first as it was when it wrote them; what it reads later it has learnt from. Of an
+        answer that is not learnt from, since it was cut off, TRL masks every token.
         """
         total = (logprobs.detach() * mask).sum()
         if self.task.local.model.active_adapter == REFERENCE:
             self._reference = self._reference + total
         elif self._unread > 0:
             self._policy = self._policy + total
+            self._answers = self._answers + mask.any(-1).sum()
             self._unread -= len(mask)
 
     def kl(self) -> float:
-        """Nats per answer from the reference, as the step's answers estimate it: mean of log π - log π_ref."""
-        return float(summed(self._policy - self._reference)) / len(self.shown.rollouts)
+        """Nats per answer from the reference, as the step's answers estimate it: mean of log π - log π_ref.
+
+        Over the answers that are learnt from; NaN where all were cut off and masked.
+        """
+        answers = float(summed(self._answers))
+        return float(summed(self._policy - self._reference)) / answers if answers else math.nan

@@ -66,6 +66,7 @@ def _run(name: str, trainer: type[Any], args: Any, task: Task, settings: GrpoSet
     if REFERENCE in local.adapters:
         copy_adapter(local, POLICY, REFERENCE)  # TRL's own copy leaves out what has no place of its name (embeddings)
         trainable(local, POLICY)
+    built.eos_token_ids = sorted(task.local.eos)  # what ends an answer is what ended ours
     try:
         fit(built, lambda *_: None, task.checkpoints, beside=follow)
     except EngineError as error:

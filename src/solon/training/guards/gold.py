@@ -15,20 +15,23 @@ SURE = 4.5  # standard errors: peak and newest are the extremes of many windows,
 
 
 class Gold(Protocol):
-    """Scores of answers by a second judge or a held-out reward model, higher being better; NaN where it has none."""
+    """Scores of answers by a second judge or a held-out reward model, higher being better; NaN where it has none.
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> list[float]: ...
+    `ended` is false for an answer that was cut off: a reward model must not read an end there.
+    """
+
+    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], /) -> list[float]: ...
 
 
-def gold_scores(gold: Gold, prompts: Sequence[str], answers: Sequence[str]) -> list[float]:
+def gold_scores(gold: Gold, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> list[float]:
     """Scores of all answers, each process asking for its share, so that all see the same and stop together.
 
     Raises EngineError for scores that are infinite or not as many as the answers.
     """
     from solon.training.processes import gathered, share
 
-    mine = share(list(zip(prompts, answers, strict=True)))
-    scores = gold([prompt for prompt, _ in mine], [answer for _, answer in mine]) if mine else []
+    mine = share(list(zip(prompts, answers, ended or [True] * len(answers), strict=True)))
+    scores = gold(*map(list, zip(*mine, strict=True))) if mine else []
     if len(scores) != len(mine):
         raise EngineError(
             f"guards: the gold reward gave {len(scores)} scores for {len(mine)} answers; it must give one each"

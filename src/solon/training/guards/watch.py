@@ -89,7 +89,7 @@ class Guards:
         self._phrase = self._boilerplate.phrase()
         series["boilerplate"].add_mean(step, self._phrase.share if self._phrase else 0.0)
         if self.gold is not None and step % self.every == 0:
-            series["gold"].add(step, gold_scores(self.gold, seen.prompts, seen.answers), seen.prompts)
+            series["gold"].add(step, gold_scores(self.gold, seen.prompts, seen.answers, seen.ended), seen.prompts)
 
     def _ring(self, step: int) -> None:
         """Each guard rings once, and not before its own first window is full."""

@@ -57,7 +57,8 @@ class Normaliser:
 
 def scored(reward: Reward, rollouts: Sequence[Rollout], mine: Sequence[Rollout], step: int) -> Scores:
     """The rewards of all rollouts, each process scoring its own. Raises EngineError for one that is not finite."""
-    given = reward([r.prompt for r in mine], [r.text for r in mine]) if mine else Scores([])
+    asked = [r.prompt for r in mine], [r.text for r in mine], [r.stopped for r in mine]
+    given = reward(*asked) if mine else Scores([])
     rows: list[dict[str, Any]] = [
         {"total": total, "terms": {name: values[i] for name, values in given.terms.items()}}
         for i, total in enumerate(given.total)
@@ -102,7 +103,11 @@ def experience(
     settings: PpoSettings,
     kl_coef: float,
 ) -> Experience:
-    """Rewards and reads of the whole batch to advantages and returns."""
+    """Rewards and reads of the whole batch to advantages and returns.
+
+    An answer that was cut off has `missing_eos_penalty` taken from its `normalised` score, as TRL's PPOTrainer took it
+    from answers without an end-of-sequence token: where an answer stops for want of room, its score says little.
+    """
     answers = together(local, rollouts)
     mask = answers.mask
 
@@ -111,8 +116,8 @@ def experience(
 
     logprobs, reference = rows([r.logprobs for r in reads]), rows([r.reference for r in reads])
     values = rows([r.values for r in reads])
-    cut_off = settings.truncated * (~answers.stopped).float()
-    rewards = token_rewards(normalised.to(mask.device) + cut_off, logprobs, reference, mask, kl_coef)
+    penalty = settings.missing_eos_penalty * (~answers.stopped).float()
+    rewards = token_rewards(normalised.to(mask.device) - penalty, logprobs, reference, mask, kl_coef)
     if settings.whiten_rewards:
         rewards = shifted_whiten(rewards, mask)
     advantages, returns = gae(rewards, values, mask, settings.gamma, settings.lam)

@@ -3,6 +3,7 @@
 After the CAI paper, section 4.1, Bai et al. 2022a (HH-RLHF), section 4.1, and Schulman et al. 2017. Departures:
 - LoRA adapters on one copy of the base instead of four models; the critic is a linear head on the policy's own hidden
   states, which its gradient does not reach: returns of a large kl_coef would drag the policy along;
+- an answer that was cut off is scored without an end of turn, less `missing_eos_penalty`;
 - rewards are normalised by the first batch's mean and spread, since soft labels leave gaps of a fraction of a nat;
 - advantages are whitened over the batch's tokens;
 - kl_coef is larger than the paper's 0.001, for few steps are taken on few tokens; it may be adaptive;
@@ -138,4 +139,5 @@ def _seen(step: int, rollouts: Sequence[Rollout], e: Experience) -> Seen:
         sum(totals) / len(totals),
         e.kl,
         e.entropy,
+        [r.stopped for r in rollouts],
     )

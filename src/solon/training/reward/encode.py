@@ -24,16 +24,28 @@ def conditioned(turns: Sequence[Message], principle: str) -> tuple[Message, ...]
     return (*turns[:-1], replace(last, content=f"{last.content}\n\n{fence('principle', principle)}"))
 
 
-def encode(local: LocalModel, turns: Sequence[Message], reply: str, principle: str = "") -> list[int]:
-    """Token ids of conversation, reply and end of turn. Raises PromptUnfit where the model cannot be given them."""
-    prompt, completion = local.encode_completion(conditioned(turns, principle), reply)
+def encode(
+    local: LocalModel, turns: Sequence[Message], reply: str, principle: str = "", ended: bool = True
+) -> list[int]:
+    """Token ids of conversation, reply and end of turn. Raises PromptUnfit where the model cannot be given them.
+
+    The end of turn is left out of a reply that has not `ended`: were it there, the model would read a whole reply that
+    breaks off in mid-sentence, and learn that such are bad.
+    """
+    prompt, completion = local.encode_completion(conditioned(turns, principle), reply, ended)
     return prompt + completion
+
+
+def sides(pair: Pair) -> tuple[tuple[str, bool], tuple[str, bool]]:
+    """Both answers of a pair, and whether each ended."""
+    return (pair.response_a, pair.ended_a), (pair.response_b, pair.ended_b)
 
 
 def encode_pair(local: LocalModel, pair: Pair, *, principle: bool = False) -> tuple[list[int], list[int]]:
     """`encode` of both answers of a pair, under its principle if `principle`. Raises PromptUnfit."""
     text = pair.principle if principle else ""
-    return encode(local, pair.turns, pair.response_a, text), encode(local, pair.turns, pair.response_b, text)
+    a, b = (encode(local, pair.turns, reply, text, ended) for reply, ended in sides(pair))
+    return a, b
 
 
 def fits(local: LocalModel, pair: Pair, *, principle: bool = False) -> bool:

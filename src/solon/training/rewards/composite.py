@@ -35,12 +35,13 @@ class Composite:
         self.terms = list(terms)
         self.spreads: dict[str, float] = {}
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> Scores:
-        """Rewards and raw values by name; those in FAILED are counts and no part of the sum.
+    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
+        """Rewards and raw values by name; those in FAILED are counts and no part of the sum. `ended` is as in `Reward`;
+        where it is empty all answers ended.
 
         Raises EngineError for a value that is not finite, naming term and prompt.
         """
-        read = [(settings.weight, term(prompts, answers)) for settings, term in self.terms]
+        read = [(settings.weight, term(prompts, answers, ended)) for settings, term in self.terms]
         shown = {name: values for _, found in read for name, values in found.items()}
         for name, values in shown.items():
             _require_finite(name, values, prompts)

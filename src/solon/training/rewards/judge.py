@@ -56,7 +56,8 @@ class JudgeTerm:
     """The mean expected score under `count` principles, drawn by the prompt: answers to one prompt share them.
 
     A verdict that failed is no score: the answer gets the mean of its readable ones, or of the batch where it has
-    none, and `judge_failed` is the share of its verdicts that failed. Raises EngineError when all of a batch failed.
+    none, and `judge_failed` is the share of its verdicts that failed. The judge reads a cut-off answer as it stands:
+    what that costs is the trainer's rule (`missing_eos_penalty`). Raises EngineError when all of a batch failed.
     """
 
     def __init__(self, engine: Engine, constitution: Constitution, ask: Ask, count: int = 1, seed: int = 0) -> None:
@@ -64,7 +65,9 @@ class JudgeTerm:
         self.asking = Asking(ScoreJudge(engine), ask)
         self.constitution, self.count, self.seed = constitution, count, seed
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]:
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+    ) -> dict[str, list[float]]:
         drawn = [self._drawn(prompt) for prompt in prompts]
         asked = [
             Question(prompt, answer, principle)
@@ -87,7 +90,9 @@ class PrinciplesTerm:
         self.principles = _compared(constitution)
         self.asking = Asking(ScoreJudge(engine), ask)
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]:
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+    ) -> dict[str, list[float]]:
         pairs = list(zip(prompts, answers, strict=True))
         # The principle varies fastest: the judge reads each prompt and answer once.
         asked = [Question(prompt, answer, principle) for prompt, answer in pairs for principle in self.principles]

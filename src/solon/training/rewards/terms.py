@@ -12,15 +12,19 @@ GRAM = 3  # words
 
 
 class Term(Protocol):
-    """One or several named values for each answer, in the order of the answers."""
+    """One or several named values for each answer, in the order of the answers; `ended` is as in `Reward`."""
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]: ...
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], /
+    ) -> dict[str, list[float]]: ...
 
 
 class Scorer(Protocol):
-    """A reward model: one number for each answer, higher being better."""
+    """A reward model: one number for each answer, higher being better. `ended` is as in `Reward`; None: all ended."""
 
-    def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]: ...
+    def score(
+        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+    ) -> list[float]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,10 @@ class RewardModelTerm:
 
     model: Scorer
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]:
-        return {"reward_model": [float(value) for value in self.model.score(prompts, answers)]}
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+    ) -> dict[str, list[float]]:
+        return {"reward_model": [float(value) for value in self.model.score(prompts, answers, ended=ended or None)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,15 @@ class LengthTerm:
     encode: Callable[[str], Sequence[int]]
     free: int = 0
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]:
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+    ) -> dict[str, list[float]]:
         return {"length": [max(0, len(self.encode(answer)) - self.free) / 100 for answer in answers]}
 
 
-def repetition_term(prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[float]]:
+def repetition_term(
+    prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+) -> dict[str, list[float]]:
     """The share of repeated 3-grams in each answer, in [0, 1)."""
     return {"repetition": [repetition(answer) for answer in answers]}
 

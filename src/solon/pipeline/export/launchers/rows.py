@@ -39,12 +39,13 @@ def drawn_pairs(rows: Sequence[Row], passes: int) -> list[Row]:
 
     p is the soft label. The pairwise losses are linear in it, so their expectation over the draw is the loss on soft
     labels; the draw is systematic (one number for all copies, by hash of the pair's id), so that the share is off by
-    less than one copy. Pairs of two equal texts say nothing and are left out.
+    less than one copy. Pairs of two equal texts say nothing and are left out, as are those with an answer that was cut
+    off: both tools append an end.
     """
     out: list[Row] = []
     for row in rows:
         chosen, rejected, prob = row["chosen"], row["rejected"], float(row["prob_chosen"])
-        if chosen == rejected:
+        if chosen == rejected or row.get("chosen_ended") is False or row.get("rejected_ended") is False:
             continue
         start = fraction(["export", row["id"]])
         for copy in range(passes):

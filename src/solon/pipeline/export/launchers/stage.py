@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import ConfigError
-from solon.pipeline.recipe import Recipe
+from solon.pipeline.recipe import Recipe, RlCai
 
 # The best rate of a LoRA is about ten times that of all weights (Schulman et al., LoRA Without Regret, 2025).
 FULL_RATE = 0.1
@@ -116,4 +116,13 @@ def not_carried(recipe: Recipe) -> tuple[str, ...]:
     extra = [term.source for term in rl.rewards if term.source != "reward_model"]
     if extra:
         odd.append(f"rl_cai.rewards: {', '.join(extra)}")
-    return tuple(odd)
+    return (*odd, *_of_cut_off_answers(rl))
+
+
+def _of_cut_off_answers(rl: RlCai) -> list[str]:
+    """The rule for answers that met their token limit, for which the tools have their own."""
+    if rl.method == "ppo" and rl.ppo.missing_eos_penalty:
+        return [f"rl_cai.ppo.missing_eos_penalty={rl.ppo.missing_eos_penalty:g}"]
+    if rl.method in ("grpo", "rloo") and getattr(rl, rl.method).mask_truncated_completions:
+        return [f"rl_cai.{rl.method}.mask_truncated_completions=true"]
+    return []

@@ -162,6 +162,7 @@ def _readme(plan: Plan, tool: str, stages: Sequence[Stage]) -> str:
         f"{order}\n\nSet `NUM_NODES`, `NUM_GPUS_PER_NODE` and `MICRO_BATCH` for your machines; `BASE`, `SL_CAI` and "
         "`REWARD_MODEL` for other models. `models/` holds the run's own, merged.\n\n## What differs from Solon\n\n"
         f"{drawn if tool == 'openrlhf' else ''}"
-        "- Answers that were cut off by their token limit are left out of the SFT rows: an end would be learnt there.\n"
+        "- Answers that were cut off by their token limit are left out of the SFT rows, and pairs with one of the "
+        "preferences: an end would be learnt there.\n"
         f"\nNot carried over:\n\n{left}\n"
     )
