@@ -144,6 +144,10 @@ class PlanContext(Context):
             self._models_here[model] = (source.name, source.weights) if source else (model, ABSENT)
         return self._models_here[model]
 
-    @cached_property
+    @property
+    def policy_name(self) -> str:
+        return self._base[0]
+
+    @property
     def policy_weights(self) -> str:
         return self._base[1] if self.recipe.roles.policy.engine == "transformers" else ""
