@@ -9,6 +9,7 @@ from typing import Any
 from solon.data.formats import Row
 from solon.data.prompts import BadRow
 from solon.errors import ConfigError
+from solon.pipeline.reward_bar import shortfalls
 from solon.pipeline.training.pairs import preference, reward_pair
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
 from solon.types import fraction
@@ -57,7 +58,7 @@ def train_preferences(work: Work) -> Made:
 
 def train_reward_model(work: Work) -> Made:
     """The reward model; all pairs of a share of the prompts measure it."""
-    from solon.training.reward import fits, measure, train_reward
+    from solon.training.reward import fits, measure, probe, train_reward
 
     settings, seed = work.job.settings, work.job.seed
     if settings.principle and work.format == "solon":
@@ -82,7 +83,16 @@ def train_reward_model(work: Work) -> Made:
             tick=work.tick,
             checkpoints=work.checkpoints,
         )
-    facts: dict[str, Any] = {"pairs": len(train), "heldout_pairs": len(test), "heldout": measure(model, test, seed)}
+    measured, probes = measure(model, test, seed), probe(model, test)
+    facts: dict[str, Any] = {
+        "pairs": len(train),
+        "heldout_pairs": len(test),
+        "heldout": measured,
+        "probes": probes,
+        "shortfalls": shortfalls(measured, probes, settings.bar),
+    }
+    if facts["shortfalls"]:
+        work.tell(f"the reward model is not qualified: {'; '.join(facts['shortfalls'])}")
     return Made(history, model.save, facts)
 
 

@@ -45,7 +45,7 @@ def inputs_of(job: Job, source: ModelSource, format: str) -> Inputs:
         "data": [data, format, job.limit],
         "--model": source.weights,
         "--precision": job.precision,
-        "--set": job.settings.model_dump(),
+        "--set": job.settings.model_dump(exclude={"bar", "unqualified"}),  # which say what is told, not what is made
         "--seed": job.seed,
         "--adapter": adapter_identity(job.adapter) if job.adapter else None,
         "--held-out": job.held_out,

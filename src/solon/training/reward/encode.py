@@ -24,10 +24,16 @@ def conditioned(turns: Sequence[Message], principle: str) -> tuple[Message, ...]
     return (*turns[:-1], replace(last, content=f"{last.content}\n\n{fence('principle', principle)}"))
 
 
-def encode(local: LocalModel, turns: Sequence[Message], reply: str, principle: str = "") -> list[int]:
-    """Token ids of conversation, reply and end of turn. Raises PromptTooLong when they do not fit the context."""
+def encode(
+    local: LocalModel, turns: Sequence[Message], reply: str, principle: str = "", *, ended: bool = True
+) -> list[int]:
+    """Token ids of conversation, reply and end of turn, which a reply that was cut off (not `ended`) has not.
+
+    Raises PromptTooLong when they do not fit the context.
+    """
     ids = local.encode_text(reply)
-    return [*local.encode_chat(conditioned(turns, principle), len(ids) + 1), *ids, local.tokenizer.eos_token_id]
+    end = [local.tokenizer.eos_token_id] if ended else []
+    return [*local.encode_chat(conditioned(turns, principle), len(ids) + 1), *ids, *end]
 
 
 def fits(local: LocalModel, pair: Pair, *, principle: bool = False) -> bool:

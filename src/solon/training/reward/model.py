@@ -64,15 +64,15 @@ class RewardModel(nn.Module):
         """What each head says of each row, (batch, heads). The adapter must be active."""
         return read_last(self.local.decoder, self.head, ids, mask, lengths)
 
-    def variants(self, turns: Sequence[Message], reply: str, principle: str = "") -> Variants:
+    def variants(self, turns: Sequence[Message], reply: str, principle: str = "", *, ended: bool = True) -> Variants:
         """The reply under `principle`, or else under every principle the model was trained on.
 
         Raises PromptTooLong when one does not fit the context.
         """
         if not self.reading.principles:
-            return [encode(self.local, turns, reply)]
+            return [encode(self.local, turns, reply, ended=ended)]
         texts = [principle] if principle else [text for text, _ in self.reading.principles]
-        return [encode(self.local, turns, reply, text) for text in texts]
+        return [encode(self.local, turns, reply, text, ended=ended) for text in texts]
 
     def score(self, prompts: Sequence[str], responses: Sequence[str], batch: int = 16) -> list[float]:
         """The reward of each reply to one user turn. Raises EngineError where one is not finite."""
