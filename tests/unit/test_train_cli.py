@@ -572,6 +572,9 @@ def test_an_adapter_of_another_model_is_one_line(
 ) -> None:
     other = write_tiny_llama(tmp_path / "other", **shape)
     assert solon_cli(*command("sft", "--model", other, out="start"))[0] == 0
+    one_line(solon_cli(*command("dpo", "--adapter", folder / "start/model")), "--adapter", "was trained on other")
+    (folder / "start/model/base.json").unlink()  # as others write adapters, whose base is not here any more
+    other.rename(tmp_path / "gone")
     one_line(solon_cli(*command("dpo", "--adapter", folder / "start/model")), "--adapter", "does not fit llama")
 
 
@@ -598,6 +601,53 @@ def test_a_damaged_adapter_is_one_line(
     if content is not None:
         file.write_bytes(content)
     one_line(solon_cli(*command("dpo", "--adapter", folder / "start/model")), message)
+
+
+def test_a_mended_template_is_another_training(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """What was trained under the old one is not passed off as done, nor replaced unasked."""
+    model = write_tiny_llama(folder / "own")
+    asked = command("sft", "--model", model)
+    assert solon_cli(*asked)[0] == 0
+    (model / "chat_template.jinja").write_text((model / "chat_template.jinja").read_text() + "\n")
+    differs = "differs in the model's tokenizer, chat template or generation config;"
+    one_line(solon_cli(*asked), differs, "--force")
+    code, out, _ = solon_cli(*asked, "--force")
+    assert (code, "Nothing was done" in out) == (0, False)
+
+
+def test_an_adapter_of_another_base_of_the_same_shape_is_refused(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """Its weights all have their place, so only the hash of the base can tell."""
+    own, other = (write_tiny_llama(folder / name, seed=seed) for name, seed in (("own", 4), ("other", 5)))
+    assert solon_cli(*command("sft", "--model", own, out="start"))[0] == 0
+    adapter = folder / "start/model"
+    said = f"{adapter} was trained on own (weights ", "), not on other (weights "
+    one_line(solon_cli(*command("dpo", "--model", other, "--adapter", adapter)), *said)
+    (own / "generation_config.json").write_text("{}")  # the weights are what an adapter fits
+    assert solon_cli(*command("dpo", "--model", own, "--adapter", adapter))[0] == 0
+
+
+@pytest.mark.filterwarnings("ignore:Could not find a config file")  # PEFT looks for the base's when it saves
+def test_the_base_of_an_adapter_of_others_is_compared_where_it_is_here(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """PEFT writes a name alone."""
+    own, other = (write_tiny_llama(folder / name, seed=seed) for name, seed in (("own", 4), ("other", 5)))
+    assert solon_cli(*command("sft", "--model", own, out="start"))[0] == 0
+    adapter = folder / "start/model"
+    (adapter / "base.json").unlink()
+    one_line(solon_cli(*command("dpo", "--model", other, "--adapter", adapter)), "was trained on own (weights ")
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "some/base"}))
+    code, _, err = solon_cli(*command("dpo", "--model", other, "--adapter", adapter))
+    assert code == 0
+    assert (
+        "says that it is of some/base, which is not here to compare; whether it is of other is not known"
+        in " ".join(err.split())
+    )
 
 
 def test_a_full_gpu_says_what_to_lower(

@@ -183,8 +183,8 @@ class Context:
 
     @property
     def policy_weights(self) -> str:
-        """SHA-256 of the policy's weights."""
-        return self._policy_source.weights
+        """SHA-256 of the policy's weights, and of the tokenizer, template and generation config beside them."""
+        return self._policy_source.identity
 
     def require(self, adapter: str | None) -> None:
         """Have a finished adapter in memory."""

@@ -153,7 +153,7 @@ def _engine_of(context: Context, name: RoleName, role: Role) -> Fingerprint:
     if role.model == context.recipe.roles.policy.model:
         return local_fingerprint(context.policy_name, context.policy_weights, role.precision)
     found = identify(role.model)
-    return local_fingerprint(found.name if found else role.model, found.weights if found else "", role.precision)
+    return local_fingerprint(found.name if found else role.model, found.identity if found else "", role.precision)
 
 
 def _differences(theirs: dict[str, Any], own: dict[str, Any]) -> Iterator[str]:

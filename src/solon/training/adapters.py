@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor
 from solon.engines.local.model import LocalModel
 from solon.files import sha256_file
 from solon.settings import LoraSettings
+from solon.training.base import write_base
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -99,7 +100,7 @@ def start_adapter(local: LocalModel, source: str | None, target: str, seed: int)
 
 
 def save_adapter(local: LocalModel, name: str, folder: Path, state: dict[str, torch.Tensor] | None = None) -> None:
-    """Write the adapter as a folder that PEFT loads by itself, tokenizer and chat template included.
+    """Write the adapter as a folder that PEFT loads by itself, tokenizer, chat template and name of the base included.
 
     `state` are its weights, for a process that writes alone what all have gathered. Raises OSError.
     """
@@ -109,6 +110,7 @@ def save_adapter(local: LocalModel, name: str, folder: Path, state: dict[str, to
     config.inference_mode = True
     config.base_model_name_or_path = config.base_model_name_or_path or local.base.name_or_path
     config.save_pretrained(folder)
+    write_base(local.source, folder)
     local.tokenizer.save_pretrained(folder)
 
 

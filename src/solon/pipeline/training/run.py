@@ -99,7 +99,7 @@ class Training:
 
         job, way = self.job, WAYS[self.job.verb]
         with self._enough_memory():
-            local = load_start(job.model, job.precision, job.adapter)
+            local = load_start(job.model, job.precision, job.adapter, self.progress.warn)
         with self._enough_memory(), self.progress.bar(f"{job.verb} steps", 1) as bar:
             work = Work(
                 job=job,
