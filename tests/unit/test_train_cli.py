@@ -603,6 +603,23 @@ def test_a_damaged_adapter_is_one_line(
     one_line(solon_cli(*command("dpo", "--adapter", folder / "start/model")), message)
 
 
+def test_kto_learns_from_replies_that_no_other_makes_a_pair_of(
+    folder: Path, solon_cli: Solon, tiny_folder: Path
+) -> None:
+    """Good and bad ones to different prompts, which is what it is for; a pair among them stays one."""
+    rows: list[Any] = [{"prompt": f"q{n}", "completion": f"c{n}", "label": n % 2 == 0} for n in range(6)]
+    rows += [{"prompt": "q0", "completion": "bad", "label": False}, {"prompt": "x", "completion": 3, "label": True}]
+    file = write(folder / "unpaired.jsonl", rows)
+    code, _, err = solon_cli("train", "kto", file, "--model", tiny_folder, "--out", folder / "kto", *SMALL)
+    assert code == 0, err
+    manifest = json.loads((folder / "kto/manifest.json").read_text())
+    assert (manifest["rows"], manifest["set_aside"]) == (6, 1)  # one pair, five replies; a number is no completion
+    limited = write(folder / "more.jsonl", rows[:6])
+    asked = ("train", "kto", limited, "--model", tiny_folder, "--limit", 4, "--out", folder / "few", *SMALL)
+    assert solon_cli(*asked)[0] == 0
+    assert json.loads((folder / "few/manifest.json").read_text())["rows"] == 4
+
+
 def test_a_mended_template_is_another_training(
     folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
 ) -> None:

@@ -10,7 +10,8 @@ from solon.data.formats import Row
 from solon.data.prompts import BadRow
 from solon.errors import ConfigError
 from solon.pipeline.reward_bar import shortfalls
-from solon.pipeline.training.pairs import preference, reward_pair
+from solon.pipeline.training.pairs import reward_pair
+from solon.pipeline.training.replies import labelled_reply
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
 from solon.types import fraction
 
@@ -43,7 +44,7 @@ def train_preferences(work: Work) -> Made:
     task = Task(
         local=work.local,
         prompts=(),
-        preferences=[preference(row) for row in work.items],
+        preferences=[labelled_reply(row) for row in work.items],
         reward=unrewarded,
         watch=guards,
         checkpoints=work.checkpoints,
