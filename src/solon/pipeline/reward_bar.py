@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from solon.feedback.qualification.figures import Estimate, Share
+from solon.pipeline.recipe import Recipe
 from solon.settings import RewardBar
 
 ENDED = {"ended": "on harmless requests", "held_out": "on held-out pairs"}
@@ -32,6 +33,18 @@ def shortfalls(measured: Mapping[str, Any], probes: Mapping[str, Any], bar: Rewa
 def facts_say(facts: Mapping[str, Any], bar: RewardBar) -> list[str]:
     """`shortfalls` of a finished step by its facts; none where an earlier version of Solon did not try the probes."""
     return shortfalls(facts.get("heldout") or {}, facts["probes"], bar) if "probes" in facts else []
+
+
+def rewards_policy(recipe: Recipe) -> bool:
+    """Whether a policy learns from the reward model; DPO and KTO learn from the labels, and there are other rewards."""
+    rl = recipe.rl_cai
+    return rl.method not in ("dpo", "kto") and any(term.source == "reward_model" for term in rl.rewards)
+
+
+def not_qualified(facts: dict[str, Any], recipe: Recipe) -> str | None:
+    """What the finished step's facts say against its reward model, in one line; None where it qualifies."""
+    lines = facts_say(facts, recipe.rl_cai.reward_model.bar)
+    return f"the reward model is not qualified: {'; '.join(lines)}" if lines else None
 
 
 def _log_loss(found: Estimate, most: float) -> str:

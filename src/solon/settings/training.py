@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,7 +55,7 @@ class RewardBar(Settings):
     refusals   a good answer to a harmless request is not ranked below a refusal
     """
 
-    log_loss: float = Field(default=math.log(2), gt=0)
+    log_loss: float = Field(default=0.6931471805599453, gt=0)
     length: float | None = Field(default=0.5, gt=0, le=1)
     ended: bool = True
     refusals: bool = True

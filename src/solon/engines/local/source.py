@@ -123,25 +123,6 @@ def _download(name: str) -> Path:
         raise ModelError(f"model: cannot fetch {name} from the hub: {reason}") from None
 
 
-def _refuse_unsafe(folder: Path, name: str) -> None:
-    """Whole weights as safetensors, and a configuration that needs no code.
-
-    Pickle files beside them, such as a trainer's training_args.bin or optimizer.pt, are left alone: nothing opens them.
-    """
-    _refuse_partial(folder, name)
-    config = folder / "config.json"
-    if not config.exists():
-        raise ModelError(f"model: {name}: no config.json in the folder")
-    try:
-        described = json.loads(config.read_text())
-    except ValueError:
-        raise ModelError(f"model: {name}: config.json is not JSON") from None
-    if "auto_map" in described:
-        raise ModelError(f"model: {name}: needs code from its folder (auto_map), which Solon does not run")
-    if not any((folder / file).is_file() for file in (_WEIGHTS, _INDEX)):
-        raise ModelError(f"model: {name}: no .safetensors weights in the folder")
-
-
 def _refuse_partial(folder: Path, name: str) -> None:
     """Raises ModelError where pickle files are the only weights, or shards that the index names are missing."""
     if (folder / _WEIGHTS).is_file():
@@ -164,6 +145,25 @@ def _missing_shards(folder: Path, name: str) -> list[str]:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ModelError(f"model: {name}: {_INDEX} names no shards; fetch it again") from None
     return sorted(shard for shard in shards if not (folder / shard).is_file())
+
+
+def _refuse_unsafe(folder: Path, name: str) -> None:
+    """Whole weights as safetensors, and a configuration that needs no code.
+
+    Pickle files beside them, such as a trainer's training_args.bin or optimizer.pt, are left alone: nothing opens them.
+    """
+    _refuse_partial(folder, name)
+    config = folder / "config.json"
+    if not config.exists():
+        raise ModelError(f"model: {name}: no config.json in the folder")
+    try:
+        described = json.loads(config.read_text())
+    except ValueError:
+        raise ModelError(f"model: {name}: config.json is not JSON") from None
+    if "auto_map" in described:
+        raise ModelError(f"model: {name}: needs code from its folder (auto_map), which Solon does not run")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(f"model: {name}: no .safetensors weights in the folder")
 
 
 def _hash_folder(folder: Path) -> str:

@@ -8,8 +8,7 @@ from typing import Any
 from solon.feedback.qualification import Card
 from solon.pipeline.export.finished import FinishedRun, What
 from solon.pipeline.export.markdown import code, said, table
-from solon.pipeline.reward_bar import facts_say
-from solon.pipeline.steps.reward_model import rewards_policy
+from solon.pipeline.reward_bar import facts_say, rewards_policy
 
 NAMES = {"base": "base", "sl_cai": "SL-CAI", "rl_cai": "RL-CAI"}
 

@@ -10,7 +10,7 @@ from solon.data.tables import read_rows
 from solon.feedback.attacks import load_attacks
 from solon.pipeline.context import REWARD_FOLDER, Context
 from solon.pipeline.recipe import Recipe
-from solon.pipeline.reward_bar import facts_say
+from solon.pipeline.reward_bar import not_qualified, rewards_policy
 from solon.pipeline.reward_pairs import pairs_of
 from solon.pipeline.step import Step, principles_of
 from solon.runs import Finished
@@ -40,6 +40,24 @@ class RewardModelStep(Step):
         if settings.negatives:
             named["attacks"] = load_attacks().key
         return named
+
+    def run(self, context: Context) -> tuple[Finished, bool]:
+        record, fresh = super().run(context)
+        if (said := not_qualified(record.facts, context.recipe)) is not None:
+            used = "it is used all the same (rl_cai.reward_model.unqualified)"
+            context.progress.warn(f"{said}; {used if rewards_policy(context.recipe) else 'no policy learns from it'}")
+        return record, fresh
+
+    def refusal(self, context: Context, facts: dict[str, Any]) -> str | None:
+        """That it did not qualify, where the recipe says to stop then and a policy would learn from it."""
+        recipe = context.recipe
+        said = not_qualified(facts, recipe)
+        if said is None or recipe.rl_cai.reward_model.unqualified == "use" or not rewards_policy(recipe):
+            return None
+        return (
+            f"{said}; label more pairs, train it otherwise, lower rl_cai.reward_model.bar, or set "
+            "rl_cai.reward_model.unqualified=use"
+        )
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         from solon.training.reward import fits, measure, probe, train_reward
@@ -77,36 +95,6 @@ class RewardModelStep(Step):
             "probes": probe(model, test),
         }
         return [context.path(REWARD_FOLDER)], facts
-
-    def run(self, context: Context) -> tuple[Finished, bool]:
-        record, fresh = super().run(context)
-        if (said := not_qualified(record.facts, context.recipe)) is not None:
-            used = "it is used all the same (rl_cai.reward_model.unqualified)"
-            context.progress.warn(f"{said}; {used if rewards_policy(context.recipe) else 'no policy learns from it'}")
-        return record, fresh
-
-    def refusal(self, context: Context, facts: dict[str, Any]) -> str | None:
-        """That it did not qualify, where the recipe says to stop then and a policy would learn from it."""
-        recipe = context.recipe
-        said = not_qualified(facts, recipe)
-        if said is None or recipe.rl_cai.reward_model.unqualified == "use" or not rewards_policy(recipe):
-            return None
-        return (
-            f"{said}; label more pairs, train it otherwise, lower rl_cai.reward_model.bar, or set "
-            "rl_cai.reward_model.unqualified=use"
-        )
-
-
-def rewards_policy(recipe: Recipe) -> bool:
-    """Whether a policy learns from the reward model; DPO and KTO learn from the labels, and there are other rewards."""
-    rl = recipe.rl_cai
-    return rl.method not in ("dpo", "kto") and any(term.source == "reward_model" for term in rl.rewards)
-
-
-def not_qualified(facts: dict[str, Any], recipe: Recipe) -> str | None:
-    """What the finished step's facts say against its reward model, in one line; None where it qualifies."""
-    lines = facts_say(facts, recipe.rl_cai.reward_model.bar)
-    return f"the reward model is not qualified: {'; '.join(lines)}" if lines else None
 
 
 def _held_out(prompt_id: str) -> bool:

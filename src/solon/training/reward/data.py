@@ -21,7 +21,8 @@ _POISSON = list(accumulate(math.exp(-1) / math.factorial(k) for k in range(12)))
 class Pair:
     """A labelled pair: `prob_a` = P(response_a better), in [0, 1], as an answer to `turns`, whose last is the user's.
 
-    `principle` is the text of the principle that the label is about, `id` names the pair in messages.
+    `principle` is the text of the principle that the label is about, `id` names the pair in messages. `ended_a` and
+    `ended_b` are false for an answer that its token limit cut off: it is read without an end of turn.
     """
 
     turns: tuple[Message, ...]
@@ -30,6 +31,8 @@ class Pair:
     prob_a: float
     principle: str = ""
     id: str = ""
+    ended_a: bool = True
+    ended_b: bool = True
 
     @classmethod
     def of(cls, prompt: str, response_a: str, response_b: str, prob_a: float, principle: str = "") -> Pair:
@@ -44,6 +47,10 @@ class Pair:
     @property
     def better(self) -> str:
         return self.response_a if self.prob_a >= 0.5 else self.response_b
+
+    @property
+    def better_ended(self) -> bool:
+        return self.ended_a if self.prob_a >= 0.5 else self.ended_b
 
     @property
     def key(self) -> str:
@@ -78,7 +85,12 @@ def negatives(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
     empty = {key.strip() for key in load_attacks().master_keys}
     full = [pair for pair in pairs if pair.better.strip() not in empty]
     drawn = sorted(full, key=lambda pair: fraction(["negative", seed, pair.key]))[: round(share * len(pairs))]
-    return [replace(pair, response_a=pair.better, response_b=_empty(pair, seed), prob_a=SURE) for pair in drawn]
+    return [_against_empty(pair, seed) for pair in drawn]
+
+
+def _against_empty(pair: Pair, seed: int) -> Pair:
+    better, ended = pair.better, pair.better_ended
+    return replace(pair, response_a=better, ended_a=ended, response_b=_empty(pair, seed), ended_b=True, prob_a=SURE)
 
 
 def _empty(pair: Pair, seed: int) -> str:

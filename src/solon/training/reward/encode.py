@@ -25,22 +25,32 @@ def conditioned(turns: Sequence[Message], principle: str) -> tuple[Message, ...]
 
 
 def encode(
-    local: LocalModel, turns: Sequence[Message], reply: str, principle: str = "", *, ended: bool = True
+    local: LocalModel, turns: Sequence[Message], reply: str, principle: str = "", ended: bool = True
 ) -> list[int]:
-    """Token ids of conversation, reply and end of turn, which a reply that was cut off (not `ended`) has not.
+    """Token ids of conversation, reply and end of turn. Raises PromptTooLong when they do not fit the context.
 
-    Raises PromptTooLong when they do not fit the context.
+    The end of turn is left out of a reply that has not `ended`: were it there, the model would read a whole reply that
+    breaks off in mid-sentence, and learn that such are bad.
     """
-    ids = local.encode_text(reply)
-    end = [local.tokenizer.eos_token_id] if ended else []
-    return [*local.encode_chat(conditioned(turns, principle), len(ids) + 1), *ids, *end]
+    ids = _reply_ids(local, reply, ended)
+    return [*local.encode_chat(conditioned(turns, principle), len(ids)), *ids]
+
+
+def _reply_ids(local: LocalModel, reply: str, ended: bool) -> list[int]:
+    """The reply's tokens, with an end of turn where it ended by itself."""
+    return [*local.encode_text(reply), *([local.tokenizer.eos_token_id] if ended else [])]
+
+
+def sides(pair: Pair) -> tuple[tuple[str, bool], tuple[str, bool]]:
+    """Both answers of a pair, and whether each ended."""
+    return (pair.response_a, pair.ended_a), (pair.response_b, pair.ended_b)
 
 
 def fits(local: LocalModel, pair: Pair, *, principle: bool = False) -> bool:
     """Whether both answers of a pair fit the context."""
     try:
-        for reply in (pair.response_a, pair.response_b):
-            encode(local, pair.turns, reply, pair.principle if principle else "")
+        for reply, ended in sides(pair):
+            encode(local, pair.turns, reply, pair.principle if principle else "", ended)
     except PromptTooLong:
         return False
     return True
@@ -57,7 +67,7 @@ def rows_of(
     for pair in pairs:
         text = pair.principle if principle else ""
         try:
-            a, b = (encode(local, pair.turns, reply, text) for reply in (pair.response_a, pair.response_b))
+            a, b = (encode(local, pair.turns, reply, text, ended) for reply, ended in sides(pair))
         except PromptTooLong:
             continue
         weights = bootstrap(pair, heads, seed)

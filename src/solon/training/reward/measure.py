@@ -13,6 +13,7 @@ from scipy.special import expit, xlogy
 from solon.feedback.qualification.figures import Estimate, Share
 from solon.intervals import bootstrapped
 from solon.training.reward.data import Pair, checked, negatives
+from solon.training.reward.encode import sides
 from solon.training.reward.model import RewardModel
 
 Numbers = ndarray[Any, Any]
@@ -70,11 +71,7 @@ def measure(model: RewardModel, pairs: Sequence[Pair], seed: int = 0) -> dict[st
 
 def judge(model: RewardModel, pairs: Sequence[Pair]) -> Judged:
     """Both answers of every pair, under its principle where the model reads one."""
-    asked = [
-        model.variants(pair.turns, reply, pair.principle)
-        for pair in pairs
-        for reply in (pair.response_a, pair.response_b)
-    ]
+    asked = [model.variants(pair.turns, reply, pair.principle, ended) for pair in pairs for reply, ended in sides(pair)]
     found = model.opinions(asked)
     replies = [reply for pair in pairs for reply in (pair.response_a, pair.response_b)]
     return Judged(

@@ -64,19 +64,32 @@ class RewardModel(nn.Module):
         """What each head says of each row, (batch, heads). The adapter must be active."""
         return read_last(self.local.decoder, self.head, ids, mask, lengths)
 
-    def variants(self, turns: Sequence[Message], reply: str, principle: str = "", *, ended: bool = True) -> Variants:
+    def variants(self, turns: Sequence[Message], reply: str, principle: str = "", ended: bool = True) -> Variants:
         """The reply under `principle`, or else under every principle the model was trained on.
 
-        Raises PromptTooLong when one does not fit the context.
+        A reply that has not `ended` is read without an end of turn. Raises PromptTooLong when one does not fit the
+        context.
         """
         if not self.reading.principles:
             return [encode(self.local, turns, reply, ended=ended)]
         texts = [principle] if principle else [text for text, _ in self.reading.principles]
-        return [encode(self.local, turns, reply, text, ended=ended) for text in texts]
+        return [encode(self.local, turns, reply, text, ended) for text in texts]
 
-    def score(self, prompts: Sequence[str], responses: Sequence[str], batch: int = 16) -> list[float]:
-        """The reward of each reply to one user turn. Raises EngineError where one is not finite."""
-        asked = [self.variants((user(p),), r) for p, r in zip(prompts, responses, strict=True)]
+    def score(
+        self,
+        prompts: Sequence[str],
+        responses: Sequence[str],
+        batch: int = 16,
+        ended: Sequence[bool] | None = None,
+    ) -> list[float]:
+        """The reward of each reply to one user turn. Raises EngineError where one is not finite.
+
+        `ended` is false for a reply that its token limit cut off; None: all ended.
+        """
+        ends = [True] * len(responses) if ended is None else ended
+        asked = [
+            self.variants((user(p),), r, ended=whole) for p, r, whole in zip(prompts, responses, ends, strict=True)
+        ]
         return [opinion.reward for opinion in self.opinions(asked, batch)]
 
     def opinions(self, asked: Sequence[Variants], batch: int = 16) -> list[Opinion]:
