@@ -554,6 +554,24 @@ def test_a_reward_model_of_another_base_is_one_line(
     one_line(solon_cli(*command("ppo", "--reward", folder / "reward")), "did you mean", "reward/model?")
 
 
+def test_a_reward_model_that_did_not_qualify_is_used_with_a_word(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """Said when it is made, kept in its manifest, and said again where a policy learns from it."""
+    code, out, err = solon_cli(*command("reward", "--held-out", 0.4, out="reward"))
+    assert code == 0
+    assert "the reward model is not qualified: " in err
+    assert "not qualified" in out
+    shortfalls = manifest(folder, "reward")["shortfalls"]
+    assert "held-out pairs are too few to tell; 20 or more are needed" in shortfalls[0]
+    # A bar that moves is another word about the same model.
+    easy = ("--set", "bar.log_loss=0.5", "--set", "unqualified=use")
+    assert "Nothing was done" in solon_cli(*command("reward", "--held-out", 0.4, *easy, out="reward"))[1]
+    code, _, err = solon_cli(*command("ppo", "--reward", folder / "reward/model"))
+    assert code == 0
+    assert f"--reward: {folder / 'reward/model'} is not qualified: {shortfalls[0]}" in " ".join(err.split())
+
+
 def test_a_model_is_not_taken_for_what_it_is_not(
     folder: Path, solon_cli: Solon, command: Callable[..., list[object]], tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from solon.files import write_json
-from solon.report import write_report
+from solon.report import summarise, write_report
 from solon.report.material import read_material
 from solon.report.training import alarms, policy_rows, rollouts, training
 from solon.settings import GuardSettings
@@ -120,10 +120,14 @@ def measured(log_loss: float) -> dict[str, Any]:
     return {**facts, "heldout": held_out, "probes": {"ended": apart, "refusals": refusals}}
 
 
-def test_a_reward_model_below_the_bar_is_said_first(tmp_path: Path) -> None:
+def test_a_reward_model_below_the_bar_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = a_run(tmp_path, {"method": "ppo", "size": 64, "steps": []})
     write_json(run / "steps/reward_model.json", {"key": "k", "inputs": {}, "outputs": {}, "facts": measured(0.6)})
-    said = section(write_report(run).read_text(), "training")
+    page = write_report(run).read_text()
+    said = section(page, "training")
+    assert "The reward model did not qualify." in section(page, "answer")
+    summarise(run, run / "report.html")
+    assert "reward: The reward model did not qualify." in capsys.readouterr().out
     assert "Warning. The reward model did not qualify. The policy learnt from it all the same." in said
     assert "an answer and its beginning, cut off, differ by 0.380, two finished ones of those lengths by 0.030" in said
     assert "0.600 [0.590, 0.610] nats per pair, a coin’s is 0.693; the labels’ own is 0.500" in said
