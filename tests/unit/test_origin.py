@@ -153,6 +153,23 @@ def test_a_knob_newer_than_the_recording_is_at_its_default(recorded: tuple[Path,
         make_plan(packed, NOWHERE, "preferences")
 
 
+def test_a_recording_that_does_not_say_what_its_model_was_made_of_is_used_with_a_word(
+    recorded: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Its base is known by the drafter's weights, as before such a line was written."""
+    recipe, recording = recorded
+    header, *calls = recording.read_text().splitlines()
+    older = tmp_path / "older.jsonl"
+    older.write_text("\n".join([json.dumps({**json.loads(header), "policy": None}), *calls]) + "\n")
+    edited = load_recipe(str(recipe), overrides(older, "sl_cai.sft.epochs=2"))
+    (caution,) = make_plan(edited, NOWHERE, "preferences").cautions
+    assert caution.startswith("roles.responder: ")
+    assert "does not say what that was made of: changes of sl_cai.sft and of its rows do not reach them" in caution
+    other = write_tiny_llama(tmp_path / "other", seed=2)
+    with pytest.raises(ConfigError, match=r"^roles.drafter, roles.responder: .* not of roles.policy other"):
+        make_plan(load_recipe(str(recipe), overrides(older, f"roles.policy.model={other}")), NOWHERE, "preferences")
+
+
 # --- the recording that ships ------------------------------------------------------------------------
 
 

@@ -53,7 +53,8 @@ def recorded_roles(context: Context, steps: Collection[str]) -> list[RecordedRol
 
 
 def check_origin(context: Context, steps: Collection[str]) -> tuple[list[RecordedRole], list[str]]:
-    """The recorded roles of the policy, and a line of caution where they are of another and are used all the same.
+    """The recorded roles of the policy, and a line of caution where they are of another and are used all the same, or
+    where the recording does not say what its SL-CAI model was made of.
 
     Raises ConfigError where they are of another policy than the recipe's, unless roles.other_policy says to use them.
     """
@@ -61,7 +62,8 @@ def check_origin(context: Context, steps: Collection[str]) -> tuple[list[Recorde
     lines = list(_said(context, found))
     if lines and context.recipe.roles.other_policy == "stop":
         raise ConfigError(lines[0])
-    return found, [f"{line.partition('; leave')[0]}; they are used all the same (roles.other_policy)" for line in lines]
+    used = [f"{line.partition('; leave')[0]}; they are used all the same (roles.other_policy)" for line in lines]
+    return found, [*used, *_unknown(found)]
 
 
 def _configured(recipe: Recipe, role: RoleName) -> Role | None:
@@ -213,6 +215,15 @@ def _said(context: Context, found: list[RecordedRole]) -> Iterator[str]:
             yield (
                 f"roles.{one.role}: the recorded answers are of {one.of}, made with {_some(one.differs)}; leave this "
                 f"role out to ask the SL-CAI model that this run makes: {_without(context, [one.role], attached)}"
+            )
+
+
+def _unknown(found: list[RecordedRole]) -> Iterator[str]:
+    for one in found:
+        if one.differs is None:
+            yield (
+                f"roles.{one.role}: the recorded answers are of {one.of}, and the recording does not say what that was "
+                "made of: changes of sl_cai.sft and of its rows do not reach them"
             )
 
 
