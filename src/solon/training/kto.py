@@ -101,21 +101,27 @@ def unpaired(pairs: Sequence[Pair], seed: int) -> list[dict[str, Any]]:
 
 
 def encode_lone(local: LocalModel, rows: Sequence[Mapping[str, Any]], longest: int) -> list[dict[str, Any]]:
-    """Rows in TRL's columns of the replies that fit `longest` tokens with their prompt.
-
-    A reply that was cut off has no end of turn: the policy must not learn to stop in mid-sentence.
-    """
+    """`encode_reply` of the rows that fit `longest` tokens."""
     encoded = []
     for row in rows:
         try:
-            prompt = local.encode_chat([Message(**turn) for turn in row["prompt"]])
+            reply = encode_reply(local, row)
         except PromptTooLong:
             continue
-        end = [local.tokenizer.eos_token_id] if row.get("ended") is not False else []
-        answer = [*local.encode_text(row["completion"][0]["content"]), *end]
-        if answer and len(prompt) + len(answer) <= longest:
-            encoded.append({"prompt_ids": prompt, "completion_ids": answer, "label": bool(row["label"])})
+        if reply["completion_ids"] and len(reply["prompt_ids"]) + len(reply["completion_ids"]) <= longest:
+            encoded.append(reply)
     return encoded
+
+
+def encode_reply(local: LocalModel, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A reply and its prompt in the columns of TRL's trainer. Raises PromptTooLong.
+
+    A reply that was cut off has no end of turn: the policy must not learn to stop in mid-sentence.
+    """
+    prompt = local.encode_chat([Message(**turn) for turn in row["prompt"]])
+    end = [local.tokenizer.eos_token_id] if row.get("ended") is not False else []
+    answer = [*local.encode_text(row["completion"][0]["content"]), *end]
+    return {"prompt_ids": prompt, "completion_ids": answer, "label": bool(row["label"])}
 
 
 def spread(paired: Sequence[dict[str, Any]], lone: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
