@@ -2,8 +2,9 @@
 
 Runs the quickstart recipe with live models and writes the calls of drafter, reviser, responder and judge
 to a recording. The policy's drafts and its SL-CAI answers are part of it: critiques and labels answer
-those very texts. Calls that the recording to be written holds already are not made again, where the same
-models are asked, and a stopped recording resumes, for it is a run like any other.
+those very texts, so the recording names the policy and what its SL-CAI model was made of. Calls that the
+recording to be written holds already are not made again, where the same models are asked, and a stopped
+recording resumes, for it is a run like any other.
 
     python scripts/record_quickstart.py --engine transformers --model model.gguf --precision bfloat16
     python scripts/record_quickstart.py --engine openai --model qwen2.5:14b --base-url http://127.0.0.1:11434/v1
@@ -24,9 +25,10 @@ from solon.engines.recorded import SHIPPED, load_recording, recording_path, writ
 from solon.errors import SolonError
 from solon.files import numbered_lines
 from solon.memo import Memo, unpack
+from solon.pipeline.origin import recorded_policy
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
-from solon.pipeline.run import run_recipe
+from solon.pipeline.run import opened, run_recipe
 from solon.types import ChooseRequest, Fingerprint, GenerateRequest, Message, Request
 
 RECORDED = ("drafter", "reviser", "responder", "judge")
@@ -93,11 +95,13 @@ def main() -> None:
     print(f"{seed(options.run / 'memo.sqlite', options.out)} calls taken over from {options.out}")
     manifest = run_recipe(load_recipe("quickstart", overrides(options)), options.run, Progress())
     engines = {role: Fingerprint(**manifest["engines"][role]) for role in RECORDED}
+    with opened(options.run, Progress()) as context:
+        policy = recorded_policy(context)
     everything = options.run / "recording.jsonl"
     with closing(Memo(options.run / "memo.sqlite")) as memo:
-        write_recording(everything, engines, (call for call in memo.calls() if call.role in RECORDED))
+        write_recording(everything, engines, (call for call in memo.calls() if call.role in RECORDED), policy)
     with closing(Memo(replayed(everything, options.run / "replayed", options.override))) as memo:
-        count = write_recording(options.out, engines, memo.calls())
+        count = write_recording(options.out, engines, memo.calls(), policy)
     print(f"{count} calls recorded in {options.out}")
     for role, fingerprint in engines.items():
         print(f"  {role}: {asdict(fingerprint)}")

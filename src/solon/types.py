@@ -70,8 +70,9 @@ def system(text: str) -> Message:
 class Fingerprint:
     """What produced an answer. Two engines with equal fingerprints may share stored answers.
 
-    `weights` is the SHA-256 of the weight files ("" when a server does not say), `precision` the
-    arithmetic ("float32"), `version` the engine's own version, raised when its answers change.
+    `weights` is the SHA-256 of the weight files and of the tokenizer, chat template and generation config beside them
+    ("" when a server does not say), `precision` the arithmetic ("float32"), `version` the engine's own version, raised
+    when its answers change.
     """
 
     engine: str

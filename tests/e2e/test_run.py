@@ -9,6 +9,8 @@ import pytest
 
 from recipes_for_tests import tiny_recipe
 from solon.data.tables import read_rows
+from solon.errors import ConfigError
+from solon.pipeline.plan import make_plan
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
@@ -67,6 +69,25 @@ def test_the_report_carries_the_judges_card(finished: tuple[Path, Path]) -> None
     assert card["data"]["rows"] == 6
     assert card["qualified"] is False
     assert "did not qualify" in write_report(out).read_text()
+
+
+def test_a_reward_model_below_the_bar_stops_the_run_before_a_policy_learns(
+    finished: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of six prompts a pair or none is held out, which is too few to tell; a bar that moves trains nothing again."""
+    recipe, out = finished
+    stop = ("rl_cai.reward_model.unqualified=stop", "rl_cai.ppo.learning_rate=0.1")
+    with pytest.raises(
+        ConfigError, match=r"^the reward model is not qualified: .*; label more pairs, .*unqualified=use$"
+    ):
+        run_recipe(load_recipe(str(recipe), stop), tmp_path / "out", Progress(quiet=True), begin=out)
+    assert not (tmp_path / "out/manifest.json").exists()
+    with pytest.raises(ConfigError, match=r"^the reward model is not qualified"):
+        make_plan(load_recipe(str(recipe), stop), tmp_path / "out")
+    labels = (*stop, "rl_cai.method=dpo", "rl_cai.dpo.epochs=1")
+    manifest = run_recipe(load_recipe(str(recipe), labels), tmp_path / "out", Progress(quiet=True))
+    assert unchanged(manifest)["reward_model"]
+    assert "no policy learns from it" in " ".join(capsys.readouterr().err.split())
 
 
 def test_adapters_load_with_peft_alone(finished: tuple[Path, Path], tiny_folder: Path) -> None:

@@ -113,7 +113,7 @@ def model_folder(tmp_path: Path, *files: str, config: str = "{}") -> Path:
     ("files", "config", "said"),
     [
         (("pytorch_model.bin",), "{}", "pickle files (pytorch_model.bin)"),
-        (("model.safetensors", "extra.pkl"), "{}", "pickle files (extra.pkl)"),
+        (("adapter_model.safetensors", "extra.pkl"), "{}", "pickle files (extra.pkl)"),
         (("model.safetensors",), json.dumps({"auto_map": {}}), "auto_map"),
         ((), "{}", "no .safetensors weights"),
     ],

@@ -293,6 +293,20 @@ def test_a_judge_that_did_not_qualify_is_never_hidden(run: Path, tmp_path: Path)
         assert "**The judge did not qualify, and its labels were used all the same.**" in shown
 
 
+def test_a_reward_model_that_did_not_qualify_is_never_hidden(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    facts = {"pairs": 3, "heldout_pairs": 4, "heldout_right": 3, "heldout": {}, "probes": {}}
+    Run(copy).finish("reward_model", "k", {}, [copy / "rl_cai/reward_model"], facts)
+    for what, used in (
+        ("policy", ", and the policy learnt from it all the same, as the recipe says"),
+        ("sl_cai", None),
+    ):
+        card = model_card(copy, what)
+        assert (f"**Not qualified**{used}. Below the bar:" in card) == (used is not None)
+        assert ("no held-out pair that prefers an answer measures it" in card) == (used is not None)
+    assert "## Reward model" not in model_card(run, "policy")  # of a run that tried no probes nothing is said
+
+
 def test_guards_that_rang_or_saw_nothing_are_said(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "run")
     facts = {

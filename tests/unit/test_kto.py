@@ -15,7 +15,7 @@ from solon.settings import KtoSettings
 from solon.training.adapters import adapter_state
 from solon.training.checkpoints import Checkpoints
 from solon.training.dpo.pairs import Pair, encode_pairs
-from solon.training.kto import train_kto, unpaired
+from solon.training.kto import encode_lone, spread, train_kto, unpaired, with_kl
 from tasks import task_of
 
 
@@ -139,3 +139,54 @@ def test_preferences_that_teach_nothing_are_refused(
 def test_batches_of_one_are_refused(tiny: LocalModel, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="batch_size 1 leaves nothing"):
         train_kto(task_of(tiny, tmp_path, preferences=rows()), settings(batch_size=1))
+
+
+# --- replies without a partner ------------------------------------------------------------------------
+
+
+def lone(prompt: str, reply: str, label: bool, **more: Any) -> dict[str, Any]:
+    """A row in TRL's unpaired columns."""
+    turns = [{"role": "user", "content": prompt}]
+    return {"prompt": turns, "completion": [{"role": "assistant", "content": reply}], "label": label, **more}
+
+
+def test_a_reply_alone_is_a_row_of_its_own(tiny: LocalModel) -> None:
+    rows = [lone("a", "yes", True), lone("b", "cut o", False, ended=False), lone("c" * 600, "long", True)]
+    first, second = encode_lone(tiny, rows, 512)
+    end = tiny.tokenizer.eos_token_id
+    assert first["completion_ids"] == [*tiny.encode_text("yes"), end]
+    assert second["completion_ids"] == tiny.encode_text("cut o")  # no end of turn is learnt where there was none
+    assert (first["label"], second["label"]) == (True, False)
+
+
+def test_kinds_are_spread_and_the_kl_is_of_other_prompts() -> None:
+    def rows(kind: int, count: int, label: bool) -> list[dict[str, Any]]:
+        return [{"prompt_ids": [n % 4], "completion_ids": [kind, n], "label": label} for n in range(count)]
+
+    mixed = with_kl(spread([], [*rows(1, 6, True), *rows(0, 18, False)], seed=1))
+    labels = [row["label"] for row in mixed]
+    assert [sum(labels[i : i + 4]) for i in range(0, 24, 4)] == [1] * 6  # 6 of 24: one in every batch of four
+    answered = {tuple(row["completion_ids"]): row["prompt_ids"] for row in mixed}
+    assert all(answered[tuple(row["KL_completion_ids"])] != row["prompt_ids"] for row in mixed)
+
+
+def test_replies_alone_move_the_implicit_reward_as_their_labels_say(tiny: LocalModel, tmp_path: Path) -> None:
+    """Three good ones and nine bad ones, to prompts of their own."""
+    data = [lone(f"g{n}", "yes", True) for n in range(3)] + [lone(f"b{n}", "no", False) for n in range(9)]
+    task = task_of(tiny, tmp_path, preferences=data)
+    nudge(tiny, "sl_cai")
+    history = train_kto(task, settings(epochs=15, batch_size=4))
+    assert history[0]["loss"] == pytest.approx(0.75, abs=1e-3)  # by hand: (3 · 1/2 + 1/2 + 1/2 + 1/2) / 4
+    assert history[0]["left_out"] == 0
+    assert history[-1]["margin"] > 0.1
+    one = [row("g0", "yes", "no", 0.9)]
+    assert (ratios(tiny, one) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("label", "said"), [(True, "all 4 replies are desirable.*solon train sft"), (False, "are undesi")]
+)
+def test_one_kind_alone_is_refused(tiny: LocalModel, tmp_path: Path, label: bool, said: str) -> None:
+    task = task_of(tiny, tmp_path, preferences=[lone(f"q{n}", "yes", label) for n in range(4)])
+    with pytest.raises(DataError, match=said):
+        train_kto(task, settings())

@@ -23,19 +23,24 @@ from scipy.stats import pearsonr
 from torch import Tensor
 from transformers import AutoTokenizer, LlamaForSequenceClassification
 
+from solon.data.prompts import load_prompts
 from solon.engines.local.model import LocalModel
 from solon.errors import DataError, EngineError, ModelError, PromptTooLong
 from solon.feedback.attacks import load_attacks
-from solon.settings import LoraSettings, RewardSettings
+from solon.feedback.qualification.figures import Share
+from solon.pipeline.reward_bar import shortfalls
+from solon.settings import LoraSettings, RewardBar, RewardSettings
 from solon.training.adapters import adapter_state, add_adapter, trainable
 from solon.training.checkpoints import Checkpoints
-from solon.training.reward import Pair, Reading, RewardModel, fits, measure, train_reward
+from solon.training.reward import Opinion, Pair, Reading, RewardModel, fits, measure, probe, train_reward
 from solon.training.reward.data import SURE, bootstrap, checked, negatives
 from solon.training.reward.encode import encode
 from solon.training.reward.losses import pair_losses
 from solon.training.reward.measure import correlations, ece, log_losses
+from solon.training.reward.probes import beginning, load_probes
 from solon.training.reward.train import PairLoss, _Collator
 from solon.types import assistant, user
+from tiny import write_tiny_llama
 
 FINITE = st.floats(-20, 20)
 
@@ -532,3 +537,107 @@ def test_a_reward_that_is_not_finite_is_loud(tiny: LocalModel) -> None:
 def test_a_training_that_diverges_is_loud(tiny: LocalModel, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="not finite at step"):
         train(tiny, pairs(1.0), tmp_path, learning_rate=1e25, trainer_args={"max_grad_norm": 0.0})
+
+
+# --- is it good enough to learn from? ----------------------------------------------------------------
+
+
+def estimate(value: float, half: float, n: int = 40) -> dict[str, Any]:
+    return {"value": value, "low": value - half, "high": value + half, "n": n}
+
+
+def held_out(log_loss: float = 0.5, half: float = 0.1, n: int = 40, rank: float = 0.0) -> dict[str, Any]:
+    return {"log_loss": estimate(log_loss, half, n), "length": {"spearman": estimate(rank, 0.2, 2 * n)}}
+
+
+def probed(gap: float = 0.0, half: float = 0.1, hits: int = 20) -> dict[str, Any]:
+    cut = {"cut": estimate(0.4, 0.1, 24), "finished": estimate(0.4 - gap, 0.1, 24), "gap": estimate(gap, half, 24)}
+    return {"ended": cut, "refusals": Share.of(hits, 24).model_dump()}
+
+
+@pytest.mark.parametrize(
+    ("measured", "probes", "said"),
+    [
+        (held_out(), probed(), []),
+        (held_out(rank=-0.29), probed(gap=0.1, half=0.11, hits=8), []),  # 8 of 24: 18 to 53%
+        (held_out(0.695), probed(), ["held-out log-loss 0.695 [0.595, 0.795] is not below 0.693 nats"]),
+        (held_out(0.65), probed(), ["held-out log-loss 0.650 [0.550, 0.750] cannot be told from 0.693 nats"]),
+        (held_out(n=19), probed(), ["19 held-out pairs are too few to tell; 20 or more are needed"]),
+        (held_out(rank=-0.6), probed(), ["correlation of reward and length -0.600 [-0.800, -0.400] is beyond ±0.5"]),
+        (
+            held_out(rank=0.4),
+            probed(),
+            ["correlation of reward and length 0.400 [0.200, 0.600] cannot be told to be within ±0.5"],
+        ),
+        (
+            held_out(),
+            probed(gap=0.3),
+            [
+                "on harmless requests an answer and its beginning, cut off, differ by 0.400, two finished ones of "
+                "those lengths by 0.100 (difference 0.300 [0.200, 0.400]): it pays for ending"
+            ],
+        ),
+        (held_out(), probed(hits=7), ["good answers to harmless requests beat refusals in 29.2% [15, 49] only"]),
+        ({}, probed(), ["no held-out pair that prefers an answer measures it; label more pairs"]),
+    ],
+)
+def test_the_bar(measured: dict[str, Any], probes: dict[str, Any], said: list[str]) -> None:
+    assert shortfalls(measured, probes, RewardBar()) == said
+    easy = RewardBar(log_loss=9, length=None, ended=False, refusals=False)
+    assert shortfalls(measured, probes, easy) == [line for line in said if "held-out pair" in line]
+
+
+def test_the_probes_that_ship_are_what_they_say() -> None:
+    shipped = load_probes()
+    assert len(shipped) == len({one.turns for one in shipped}) == 24
+    for one in shipped:
+        share = len(one.brief.split()) / len(one.answer.split())
+        assert 0.45 <= share <= 0.85, one
+        assert all(text.endswith(".") for text in (one.answer, one.brief, one.refusal))
+        begun = beginning(one.answer, len(one.brief.split()))
+        assert one.answer.startswith(begun)
+        assert begun.split() == one.answer.split()[: len(one.brief.split())]
+    asked = {one.turns[0].content for one in shipped}
+    for kind in ("red_team", "helpful", "lookalike"):
+        assert not asked & {prompt.text for prompt in load_prompts(f"quickstart:{kind}", kind)[0]}
+
+
+def test_the_beginning_of_a_text_keeps_its_spaces() -> None:
+    assert beginning("  One,\n two  three.", 2) == "  One,\n two"
+    assert beginning("One", 5) == "One"
+
+
+class Told(RewardModel):
+    """Rewards by a rule on the token ids: what the probes see is then known."""
+
+    def __init__(self, local: LocalModel, rule: Any) -> None:
+        super().__init__(local, "none")
+        self.rule = rule
+
+    def weighed(self, asked: Sequence[Any], batch: int = 16) -> list[Opinion]:
+        return [Opinion(float(self.rule(rows[0])), 0.0) for rows in asked]
+
+
+def test_a_reward_for_ending_is_found(tiny: LocalModel) -> None:
+    """By hand: with 1 for the end of turn, an answer and its beginning are 1 apart, two finished answers 0."""
+    end = tiny.tokenizer.eos_token_id
+    told = probe(Told(tiny, lambda ids: ids[-1] == end), [Pair.of("q", "a b c d", "e f", 0.9)])
+    for name in ("ended", "held_out"):
+        assert [told[name][what]["value"] for what in ("cut", "finished", "gap")] == [1.0, 0.0, 1.0]
+    assert "pays for ending" in shortfalls(held_out(), told, RewardBar())[0]
+    assert told["held_out"]["gap"]["n"] == 1
+
+
+def test_a_reward_for_length_alone_is_no_reward_for_ending(tiny: LocalModel) -> None:
+    """The beginning has as many words as the shorter answer: in words, both are as far from the longer one."""
+    words = Told(tiny, lambda ids: len(tiny.tokenizer.decode(ids, skip_special_tokens=True).split()))
+    told = probe(words, [Pair.of("q", "a b c d", "e f", 0.9), Pair.of("q", "a b", "a c", 0.9)])
+    assert told["held_out"]["cut"]["value"] == told["held_out"]["finished"]["value"] == 2.0
+    assert told["held_out"]["cut"]["n"] == 1  # of two replies of one length there is nothing to cut
+    assert told["ended"]["gap"]["value"] == 0.0
+    assert told["refusals"]["hits"] == 24  # every refusal is shorter
+
+
+def test_probes_past_the_context_are_left_out(tiny_folder: Path) -> None:
+    small = LocalModel.load(str(write_tiny_llama(tiny_folder.parent / "small", context=64)))
+    assert probe(Told(small, len), [Pair.of("q", "a b c d", "e f", 0.9)]).keys() == {"held_out"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from solon.cli.engine import asked
 from solon.engines.fingerprints import local_fingerprint, server_fingerprint
-from solon.engines.local.source import identify
+from solon.engines.local.source import identify, resolve
 from solon.engines.openai import OpenAIEngine
 from solon.engines.recorded import RecordedEngine, write_recording
 from solon.engines.scripted import ScriptedEngine
@@ -170,7 +172,7 @@ def test_models_on_disk_are_identified_by_their_bytes(tmp_path: Path) -> None:
     ("make", "said"),
     [
         (lambda f: model_folder(f, None), "no .safetensors weights in the folder"),
-        (lambda f: (model_folder(f) / "pytorch_model.bin").write_bytes(b"x"), "holds pickle files"),
+        (lambda f: (model_folder(f, None) / "pytorch_model.bin").write_bytes(b"x"), "holds pickle files"),
         (lambda f: model_folder(f, config='{"auto_map": {}}'), "needs code from its folder"),
         (lambda f: model_folder(f, config="{"), "config.json is not JSON"),
         (lambda f: f.mkdir(), "no config.json"),
@@ -225,6 +227,73 @@ def test_a_model_of_which_a_part_was_fetched_is_not_here(hub: Path) -> None:
 
 
 def test_a_fetched_model_that_a_run_would_refuse_is_refused(hub: Path) -> None:
-    (cached(hub, b"weights") / "model.pkl").write_bytes(b"x")
-    with pytest.raises(SolonError, match="holds pickle files"):
+    (cached(hub, b"weights") / "config.json").write_text('{"auto_map": {}}')
+    with pytest.raises(SolonError, match="needs code from its folder"):
         identify("owner/name")
+
+
+def test_pickles_beside_whole_safetensors_are_left_alone(hub: Path) -> None:
+    """A trainer leaves some, and another tool may fetch the hub's: the model stays what it was."""
+    snapshot = cached(hub, b"weights")
+    before = identify("owner/name")
+    for name in ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state_0.pth", "pytorch_model.bin"):
+        (snapshot / name).write_bytes(b"\x80\x05not to be opened")
+    (snapshot / "README.md").write_text("as good as new")
+    assert identify("owner/name") == before == resolve("owner/name", "float32")
+
+
+def test_every_shard_that_the_index_names_must_be_there(hub: Path) -> None:
+    snapshot = cached(hub, None)
+    first, second = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    index = snapshot / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": first, "b": second, "c": first}}))
+    (snapshot / first).write_bytes(b"one")
+    (snapshot / "pytorch_model.bin").write_bytes(b"x")
+    assert identify("owner/name") is None  # a run fetches the rest
+    with pytest.raises(ModelError, match=rf"{second}, which {index.name} names, is not there"):
+        identify(str(snapshot))
+    (snapshot / second).write_bytes(b"two")
+    found, whole = identify("owner/name"), identify(str(snapshot))
+    assert found is not None
+    assert whole is not None
+    assert found.identity == whole.identity
+    index.write_text("{}")
+    with pytest.raises(ModelError, match="names no shards"):
+        identify(str(snapshot))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "tokenizer.model",
+        "vocab.json",
+        "merges.txt",
+        "chat_template.jinja",
+        "additional_chat_templates/tool_use.jinja",
+        "generation_config.json",
+    ],
+)
+def test_what_a_model_reads_and_where_it_ends_is_part_of_its_identity(tmp_path: Path, file: str) -> None:
+    folder = model_folder(tmp_path / "model")
+    plain = identify(str(folder))
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_text("{}")
+    one = identify(str(folder))
+    (folder / file).write_text("{ }")
+    other = identify(str(folder))
+    assert plain is not None
+    assert one is not None
+    assert other is not None
+    assert len({plain.identity, one.identity, other.identity}) == 3
+    assert plain.weights == one.weights == other.weights  # an adapter fits as it did
+
+
+def test_a_gguf_file_is_all_in_one(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    found = identify(str(tmp_path / "model.gguf"))
+    assert found is not None
+    assert found.identity == found.weights == hashlib.sha256(b"GGUF").hexdigest()

@@ -30,6 +30,7 @@ from solon.errors import ConfigError, EngineError, PromptTooLong
 from solon.revision.chain import ChainSettings
 from solon.serve import ServeSettings, bind, create_app, from_run, from_upstream
 from solon.serve.answer import Ask, answer, as_prompt
+from solon.serve.protocol import ChatRequest
 from solon.serve.source import Upstream
 from solon.types import Completion, GenerateRequest, Message, assistant, digest, system, user
 
@@ -199,6 +200,31 @@ def test_what_is_left_out_is_the_servers_to_choose(start: Callable[..., Running]
     assert {(r.temperature, r.top_p, r.seed) for r in engine.asked} == {(0.7, 1.0, 5)}
 
 
+def test_of_no_share_of_the_words_the_likeliest_is_left(start: Callable[..., Running]) -> None:
+    """`top_p: 0` is greedy, as it is with OpenAI; a sampler that took it literally would have no word to choose."""
+    engine = scripted()
+    start(engine).chat(temperature=1.5, top_p=0)
+    assert {(r.temperature, r.top_p) for r in engine.asked} == {(0.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("turn", "text"),
+    [
+        ({"content": None}, ""),
+        ({"content": None, "refusal": "I can't."}, "I can't."),
+        ({"refusal": "I can't."}, "I can't."),
+        ({"content": "Said", "refusal": None, "name": "bot"}, "Said"),
+        ({"content": [{"type": "text", "text": "a"}, {"type": "refusal", "refusal": "no"}]}, "a\nno"),
+    ],
+)
+def test_what_the_assistant_said_before_comes_back_as_it_was_sent(turn: dict[str, Any], text: str) -> None:
+    """Clients send the turns of earlier replies again, fields that were null and refusals among them."""
+    asked = {"role": "user", "content": "hi", "name": "bob"}
+    extra = {"parallel_tool_calls": True, "service_tier": "auto"}
+    request = ChatRequest.model_validate({"messages": [asked, {"role": "assistant", **turn}, asked], **extra})
+    assert request.conversation() == (user("hi"), assistant(text), user("hi"))
+
+
 def test_many_turns_and_parts(start: Callable[..., Running]) -> None:
     engine = scripted()
     turns = [
@@ -301,14 +327,23 @@ TOOL = [{"role": "assistant", "content": "x", "tool_calls": [{"id": "1"}]}, *HEL
         ({"messages": IMAGE}, "messages[0].content", "unsupported_content"),
         ({"messages": TOOL}, "messages[0].tool_calls", "unsupported_parameter"),
         ({"messages": [{"role": "user"}]}, "messages[0].content", "missing_required_parameter"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages[0].content", "invalid_type"),
+        ({"messages": [*HELLO, {"role": "assistant"}, *HELLO]}, "messages[1].content", "missing_required_parameter"),
+        (
+            {"messages": [{"role": "user", "content": "x", "refusal": "y"}]},
+            "messages[0].refusal",
+            "unsupported_parameter",
+        ),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role", "unsupported_content"),
+        ({"messages": [{"role": "parrot", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"service_tier": "flex"}, "service_tier", "unsupported_parameter"),
         ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages[0].content", "invalid_value"),
         ({"messages": []}, "messages", "invalid_value"),
         ({"messages": [*HELLO, {"role": "assistant", "content": "x"}]}, "messages", "invalid_value"),
         ({"n": 9}, "n", "invalid_value"),
         ({"n": True}, "n", "invalid_value"),
         ({"temperature": "1"}, "temperature", "invalid_value"),
-        ({"top_p": 0}, "top_p", "invalid_value"),
+        ({"top_p": -0.1}, "top_p", "invalid_value"),
         ({"max_tokens": 0}, "max_tokens", "invalid_value"),
         ({"max_tokens": 1, "max_completion_tokens": 2}, "max_completion_tokens", "invalid_value"),
         ({"stop": [""]}, "stop[0]", "invalid_value"),

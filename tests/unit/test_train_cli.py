@@ -556,6 +556,24 @@ def test_a_reward_model_of_another_base_is_one_line(
     one_line(solon_cli(*command("ppo", "--reward", folder / "reward")), "did you mean", "reward/model?")
 
 
+def test_a_reward_model_that_did_not_qualify_is_used_with_a_word(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """Said when it is made, kept in its manifest, and said again where a policy learns from it."""
+    code, out, err = solon_cli(*command("reward", "--held-out", 0.4, out="reward"))
+    assert code == 0
+    assert "the reward model is not qualified: " in err
+    assert "not qualified" in out
+    shortfalls = manifest(folder, "reward")["shortfalls"]
+    assert "held-out pairs are too few to tell; 20 or more are needed" in shortfalls[0]
+    # A bar that moves is another word about the same model.
+    easy = ("--set", "bar.log_loss=0.5", "--set", "unqualified=use")
+    assert "Nothing was done" in solon_cli(*command("reward", "--held-out", 0.4, *easy, out="reward"))[1]
+    code, _, err = solon_cli(*command("ppo", "--reward", folder / "reward/model"))
+    assert code == 0
+    assert f"--reward: {folder / 'reward/model'} is not qualified: {shortfalls[0]}" in " ".join(err.split())
+
+
 def test_a_model_is_not_taken_for_what_it_is_not(
     folder: Path, solon_cli: Solon, command: Callable[..., list[object]], tmp_path: Path
 ) -> None:
@@ -574,6 +592,9 @@ def test_an_adapter_of_another_model_is_one_line(
 ) -> None:
     other = write_tiny_llama(tmp_path / "other", **shape)
     assert solon_cli(*command("sft", "--model", other, out="start"))[0] == 0
+    one_line(solon_cli(*command("dpo", "--adapter", folder / "start/model")), "--adapter", "was trained on other")
+    (folder / "start/model/base.json").unlink()  # as others write adapters, whose base is not here any more
+    other.rename(tmp_path / "gone")
     one_line(solon_cli(*command("dpo", "--adapter", folder / "start/model")), "--adapter", "does not fit llama")
 
 
@@ -600,6 +621,70 @@ def test_a_damaged_adapter_is_one_line(
     if content is not None:
         file.write_bytes(content)
     one_line(solon_cli(*command("dpo", "--adapter", folder / "start/model")), message)
+
+
+def test_kto_learns_from_replies_that_no_other_makes_a_pair_of(
+    folder: Path, solon_cli: Solon, tiny_folder: Path
+) -> None:
+    """Good and bad ones to different prompts, which is what it is for; a pair among them stays one."""
+    rows: list[Any] = [{"prompt": f"q{n}", "completion": f"c{n}", "label": n % 2 == 0} for n in range(6)]
+    rows += [{"prompt": "q0", "completion": "bad", "label": False}, {"prompt": "x", "completion": 3, "label": True}]
+    file = write(folder / "unpaired.jsonl", rows)
+    code, _, err = solon_cli("train", "kto", file, "--model", tiny_folder, "--out", folder / "kto", *SMALL)
+    assert code == 0, err
+    manifest = json.loads((folder / "kto/manifest.json").read_text())
+    assert (manifest["rows"], manifest["set_aside"]) == (6, 1)  # one pair, five replies; a number is no completion
+    limited = write(folder / "more.jsonl", rows[:6])
+    asked = ("train", "kto", limited, "--model", tiny_folder, "--limit", 4, "--out", folder / "few", *SMALL)
+    assert solon_cli(*asked)[0] == 0
+    assert json.loads((folder / "few/manifest.json").read_text())["rows"] == 4
+
+
+def test_a_mended_template_is_another_training(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """What was trained under the old one is not passed off as done, nor replaced unasked."""
+    model = write_tiny_llama(folder / "own")
+    asked = command("sft", "--model", model)
+    assert solon_cli(*asked)[0] == 0
+    (model / "chat_template.jinja").write_text((model / "chat_template.jinja").read_text() + "\n")
+    differs = "differs in the model's tokenizer, chat template or generation config;"
+    one_line(solon_cli(*asked), differs, "--force")
+    code, out, _ = solon_cli(*asked, "--force")
+    assert (code, "Nothing was done" in out) == (0, False)
+
+
+def test_an_adapter_of_another_base_of_the_same_shape_is_refused(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """Its weights all have their place, so only the hash of the base can tell."""
+    own, other = (write_tiny_llama(folder / name, seed=seed) for name, seed in (("own", 4), ("other", 5)))
+    assert solon_cli(*command("sft", "--model", own, out="start"))[0] == 0
+    adapter = folder / "start/model"
+    said = f"{adapter} was trained on own (weights ", "), not on other (weights "
+    one_line(solon_cli(*command("dpo", "--model", other, "--adapter", adapter)), *said)
+    (own / "generation_config.json").write_text("{}")  # the weights are what an adapter fits
+    assert solon_cli(*command("dpo", "--model", own, "--adapter", adapter))[0] == 0
+
+
+@pytest.mark.filterwarnings("ignore:Could not find a config file")  # PEFT looks for the base's when it saves
+def test_the_base_of_an_adapter_of_others_is_compared_where_it_is_here(
+    folder: Path, solon_cli: Solon, command: Callable[..., list[object]]
+) -> None:
+    """PEFT writes a name alone."""
+    own, other = (write_tiny_llama(folder / name, seed=seed) for name, seed in (("own", 4), ("other", 5)))
+    assert solon_cli(*command("sft", "--model", own, out="start"))[0] == 0
+    adapter = folder / "start/model"
+    (adapter / "base.json").unlink()
+    one_line(solon_cli(*command("dpo", "--model", other, "--adapter", adapter)), "was trained on own (weights ")
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "some/base"}))
+    code, _, err = solon_cli(*command("dpo", "--model", other, "--adapter", adapter))
+    assert code == 0
+    assert (
+        "says that it is of some/base, which is not here to compare; whether it is of other is not known"
+        in " ".join(err.split())
+    )
 
 
 def test_a_full_gpu_says_what_to_lower(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from solon.files import write_json
-from solon.report import write_report
+from solon.report import summarise, write_report
 from solon.report.material import read_material
 from solon.report.training import alarms, policy_rows, rollouts, training
 from solon.settings import GuardSettings
@@ -105,6 +105,33 @@ def test_every_method_shows_the_curves_it_has_numbers_for(method: str, tmp_path:
     if method == "dpo":
         assert "The policy, by DPO" in said
         assert "55% → 75% in 5 steps" in said
+
+
+def measured(log_loss: float) -> dict[str, Any]:
+    """Facts of a reward model with that held-out log-loss, which pays for ending."""
+
+    def around(value: float, n: int) -> dict[str, Any]:
+        return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": n}
+
+    apart = {"cut": around(0.38, 24), "finished": around(0.03, 24), "gap": around(0.35, 24)}
+    refusals = {"hits": 23, "n": 24, "value": 23 / 24, "low": 0.8, "high": 0.99}
+    held_out = {"log_loss": around(log_loss, 30), "label_entropy": 0.5}
+    facts = {"pairs": 9, "loss": [], "heldout_right": 20, "heldout_pairs": 30}
+    return {**facts, "heldout": held_out, "probes": {"ended": apart, "refusals": refusals}}
+
+
+def test_a_reward_model_below_the_bar_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = a_run(tmp_path, {"method": "ppo", "size": 64, "steps": []})
+    write_json(run / "steps/reward_model.json", {"key": "k", "inputs": {}, "outputs": {}, "facts": measured(0.6)})
+    page = write_report(run).read_text()
+    said = section(page, "training")
+    assert "The reward model did not qualify." in section(page, "answer")
+    summarise(run, run / "report.html")
+    assert "reward: The reward model did not qualify." in capsys.readouterr().out
+    assert "Warning. The reward model did not qualify. The policy learnt from it all the same." in said
+    assert "an answer and its beginning, cut off, differ by 0.380, two finished ones of those lengths by 0.030" in said
+    assert "0.600 [0.590, 0.610] nats per pair, a coin’s is 0.693; the labels’ own is 0.500" in said
+    assert "95.8% [80, 99] n = 24 harmless requests" in said
 
 
 def test_offline_methods_sampled_nothing(tmp_path: Path) -> None:

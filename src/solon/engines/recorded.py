@@ -1,8 +1,8 @@
 """Answers from a recording only: a real model's calls, stored by content and shipped as text.
 
-A recording is a JSON-lines file: one header naming the engines (role → fingerprint) and the messages that
-many calls share (demonstrations), then one call a line, where `{"shared": n}` stands for the n-th of them.
-It is a memo's content made readable, so anyone can review what a quickstart replays.
+A recording is a JSON-lines file: one header naming the engines (role → fingerprint), the policy that drafted and
+answered, and the messages that many calls share (demonstrations), then one call a line, where `{"shared": n}` stands
+for the n-th of them. It is a memo's content made readable, so anyone can review what a quickstart replays.
 """
 
 from __future__ import annotations
@@ -27,12 +27,26 @@ SHARED_BY = 20  # a message in this many calls is written once
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedPolicy:
+    """The policy whose drafts and answers were recorded.
+
+    `base` is the engine of its base weights. `sl_cai` is what its SL-CAI adapter was made of, as plain data by the
+    name a user knows it by: the same on every machine, which the adapter's bytes are not. None: the recording does
+    not say.
+    """
+
+    base: Fingerprint
+    sl_cai: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
-    """The engines that were recorded, by role, and their answers, by call key."""
+    """The engines that were recorded, by role, and their answers, by call key; `policy` where the header names it."""
 
     path: Path
     engines: dict[str, Fingerprint]
     answers: dict[str, str]
+    policy: RecordedPolicy | None = None
 
 
 def recording_path(name: str) -> Path:
@@ -49,25 +63,34 @@ def load_recording(path: Path) -> Recording:
         raise ConfigError(f"recording: no such file: {path}; make one with scripts/record_quickstart.py")
     engines: dict[str, Fingerprint] = {}
     answers: dict[str, str] = {}
+    policy: RecordedPolicy | None = None
     for number, line in numbered_lines(path, "recording"):
         try:
             row: dict[str, Any] = json.loads(line)
             if "engines" in row:
                 engines = {role: Fingerprint(**fields) for role, fields in row["engines"].items()}
+                if said := row.get("policy"):
+                    policy = RecordedPolicy(Fingerprint(**said["base"]), said.get("sl_cai"))
             else:
                 answers[row["key"]] = json.dumps(row["answer"])
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"recording: {path}:{number}: not a recorded call ({error})") from None
-    return Recording(path, engines, answers)
+    return Recording(path, engines, answers, policy)
 
 
-def write_recording(path: Path, engines: dict[str, Fingerprint], calls: Iterable[Call]) -> int:
+def write_recording(
+    path: Path, engines: dict[str, Fingerprint], calls: Iterable[Call], policy: RecordedPolicy | None = None
+) -> int:
     """Publish calls as a recording; returns how many."""
     rows = list(calls)
     counts = Counter(json.dumps(m) for call in rows for m in call.request["messages"])
     shared = {text: n for n, text in enumerate(text for text, count in counts.items() if count >= SHARED_BY)}
     named = {role: asdict(fingerprint) for role, fingerprint in sorted(engines.items())}
-    lines = [json.dumps({"engines": named, "shared": [json.loads(text) for text in shared]}, ensure_ascii=False)]
+    header: dict[str, Any] = {"engines": named}
+    if policy is not None:
+        header["policy"] = asdict(policy)
+    header["shared"] = [json.loads(text) for text in shared]
+    lines = [json.dumps(header, ensure_ascii=False)]
     for call in rows:
         marked = ((shared.get(json.dumps(m)), m) for m in call.request["messages"])
         messages = [m if n is None else {"shared": n} for n, m in marked]

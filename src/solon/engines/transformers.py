@@ -34,7 +34,7 @@ class TransformersEngine:
         self.local = local
         self._decoder = LocalDecoder(local, adapter)
         source = local.source
-        self._fingerprint = local_fingerprint(source.name, source.weights, local.precision, adapter, adapter_hash)
+        self._fingerprint = local_fingerprint(source.name, source.identity, local.precision, adapter, adapter_hash)
         limits = (max_batch, token_budget, pass_cost(local.device), local.thread)
         self._write: KinBatcher[Job, Written] = KinBatcher(self._decoder.write, *limits)
         self._score: KinBatcher[Scored, list[float]] = KinBatcher(self._decoder.score, *limits)

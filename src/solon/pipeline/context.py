@@ -23,6 +23,7 @@ from solon.types import Fingerprint, Prompt, user
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
+    from solon.engines.local.source import ModelSource
     from solon.training.checkpoints import Checkpoints
     from solon.training.reward import RewardModel
 
@@ -169,11 +170,21 @@ class Context:
         return self._local(self.recipe.roles.policy)
 
     @cached_property
-    def policy_weights(self) -> str:
-        """SHA-256 of the policy's weights, without loading them."""
+    def _policy_source(self) -> ModelSource:
+        """The policy's files, without loading them."""
         from solon.engines.local.source import resolve
 
-        return resolve(self.recipe.roles.policy.model, self.recipe.roles.policy.precision).weights
+        return resolve(self.recipe.roles.policy.model, self.recipe.roles.policy.precision)
+
+    @property
+    def policy_name(self) -> str:
+        """The policy's name as its engine gives it."""
+        return self._policy_source.name
+
+    @property
+    def policy_weights(self) -> str:
+        """SHA-256 of the policy's weights, and of the tokenizer, template and generation config beside them."""
+        return self._policy_source.identity
 
     def require(self, adapter: str | None) -> None:
         """Have a finished adapter in memory."""

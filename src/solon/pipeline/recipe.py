@@ -87,7 +87,8 @@ class Roles(Section):
     """Who does what. Roles left out are played by the policy (`responder`: the SL-CAI policy).
 
     `panel` names further judges: every label combines what all of them say. `gold` is a judge or reward model that
-    nothing is trained on: it watches the policy while it learns from another.
+    nothing is trained on: it watches the policy while it learns from another. `other_policy` says what becomes of
+    recorded drafts and answers that another policy than the run's wrote: stop before anything is spent, or use them.
     """
 
     policy: Role
@@ -97,6 +98,7 @@ class Roles(Section):
     judge: Role | None = None
     panel: tuple[PanelRole, ...] = ()
     gold: PanelRole | None = None
+    other_policy: Literal["stop", "use"] = "stop"
 
     @model_validator(mode="after")
     def _gold_scores(self) -> Roles:

@@ -67,9 +67,9 @@ def _base_or_model(role: Role) -> str:
 
 def _fingerprint(role: Role, source: ModelSource) -> Fingerprint:
     if base_of(role.model) is None:
-        return Fingerprint("reward_model", source.name, source.weights, role.precision, VERSION)
+        return Fingerprint("reward_model", source.name, source.identity, role.precision, VERSION)
     folder = Path(role.model)
-    weights = digest([source.weights, *(sha256_file(folder / name) for name in OWN_FILES)])
+    weights = digest([source.identity, *(sha256_file(folder / name) for name in OWN_FILES)])
     return Fingerprint("reward_model", f"{source.name}+{folder.name}", weights, role.precision, VERSION)
 
 

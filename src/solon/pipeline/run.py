@@ -22,6 +22,7 @@ from solon.errors import ConfigError
 from solon.files import write_atomic, write_json
 from solon.memo import copy_memo
 from solon.pipeline.context import Context
+from solon.pipeline.origin import RecordedRole, check_origin
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
 from solon.pipeline.step import Step
@@ -51,11 +52,14 @@ def run_recipe(
         context = Context(recipe, run, progress)
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
         try:
+            recorded, cautions = check_origin(context, {step.name for step in chosen})
+            for line in cautions:
+                progress.warn(line)
             steps = _run_steps(context, chosen)
         finally:
             _write_quarantine(context)
             context.close()
-        manifest = _manifest(context, steps)
+        manifest = _manifest(context, steps, recorded)
         write_json(folder / "manifest.json", manifest)
     return manifest
 
@@ -88,7 +92,7 @@ def _run_steps(context: Context, steps: Sequence[Step]) -> list[dict[str, Any]]:
     return done
 
 
-def _manifest(context: Context, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def _manifest(context: Context, steps: list[dict[str, Any]], recorded: list[RecordedRole]) -> dict[str, Any]:
     """What made what: hashes, seeds, versions, engines, calls, time and memory."""
     roles: dict[str, Any] = {name: context.role(name).model_dump() for name in ROLES}
     roles["panel"] = [role.model_dump() for role in context.recipe.roles.panel]
@@ -106,6 +110,11 @@ def _manifest(context: Context, steps: list[dict[str, Any]]) -> dict[str, Any]:
         # Roles that were not asked again keep the account of the run that asked them.
         "calls": {**previous.get("calls", {}), **context.usage.as_dict()},
         "engines": {**previous.get("engines", {}), **{r: asdict(f) for r, f in context.fingerprints.items()}},
+        # Whose the recorded drafts and answers are; those of roles that this command did not ask were told before.
+        "recorded": {
+            **{role: said for role, said in previous.get("recorded", {}).items() if _is_recorded(context.recipe, role)},
+            **{one.role: asdict(one) for one in recorded},
+        },
         "steps": steps,
         "outputs": {name: record.outputs for name, record in context.finished.items()},
         "quarantined": len(context.quarantine),
@@ -116,6 +125,10 @@ def _manifest(context: Context, steps: list[dict[str, Any]]) -> dict[str, Any]:
             "peak_memory_mb": max(_peak_memory_mb(), previous.get("machine", {}).get("peak_memory_mb", 0)),
         },
     }
+
+
+def _is_recorded(recipe: Recipe, role: str) -> bool:
+    return getattr(getattr(recipe.roles, role, None), "engine", "") == "recorded"
 
 
 def _previous(run: Run) -> dict[str, Any]:

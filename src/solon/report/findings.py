@@ -110,6 +110,33 @@ def calls(m: Material) -> list[dict[str, Any]]:
     return [row for row in rows if row["total"]]
 
 
+def recorded_texts(m: Material) -> list[Remark]:
+    """Which policy wrote the recorded drafts and answers, and whether it is this run's."""
+    engines = m.manifest.get("engines") or {}
+    own = (engines.get("policy (sl_cai)") or {}).get("weights")
+    remarks = []
+    for role, said in (m.manifest.get("recorded") or {}).items():
+        texts = "drafts and helpful answers" if role == "drafter" else "policy answers that are compared"
+        text = f"The recorded {texts} are of {said['of']}"
+        if said["differs"]:
+            text += (
+                f", which is not this run’s policy: {'; '.join(said['differs'])}. Nothing this run trains wrote them."
+            )
+            remarks.append(Remark(text, "warn"))
+        elif said["differs"] is None:
+            text += (
+                "; the recording does not say what that model was made of, so whether it is this run’s is not known."
+            )
+            remarks.append(Remark(text, "warn"))
+        elif role == "drafter":
+            remarks.append(Remark(f"{text}, this run’s policy before training.", "plain"))
+        else:
+            same = (engines.get(role) or {}).get("weights") == own
+            made = "the very same weights" if same else "trained on the recording machine: its last bits may differ"
+            remarks.append(Remark(f"{text}, made of the same rows and settings as this run’s; {made}.", "plain"))
+    return remarks
+
+
 def call_totals(rows: list[dict[str, Any]]) -> dict[str, int]:
     return {how: sum(row[how] for row in rows) for how in ("total", "live", "recorded", "stored")}
 

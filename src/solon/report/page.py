@@ -51,6 +51,7 @@ def _answer(m: Material) -> dict[str, Any]:
         **feedback.judged(m),
         "calls": calls,
         "call_totals": findings.call_totals(calls),
+        "recorded_texts": findings.recorded_texts(m),
         "rollouts": training.rollouts(m),
         "alarms": training.alarms(m),
         "cut_off": truncated.cut_off(m),

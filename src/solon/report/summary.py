@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from solon.evaluation import Rate
-from solon.report import findings, judging, words
+from solon.report import findings, judging, training, words
 from solon.report.material import Material, read_material
 from solon.units import duration
 
@@ -30,7 +30,7 @@ def summarise(folder: Path, report: Path) -> None:
         console.print(_table(m, console.is_terminal))
         console.print(Text("[95% interval]; ± against the base, in points; declined = refuses or redirects", "dim"))
         console.print()
-    for line in (_judge(m), _calls(m), _cost(m), f"report: {report}", _next(folder)):
+    for line in (_judge(m), _reward_model(m), _calls(m), _cost(m), f"report: {report}", _next(folder)):
         if line:
             # Paths are printed whole, so that they can be copied.
             console.print(line, markup=False, soft_wrap=True)
@@ -83,6 +83,14 @@ def _judge(m: Material) -> str:
     """The judge in a line, and a line for each reason not to trust it."""
     reasons = m.cards[0].reasons if m.cards else []
     return "\n".join([f"judge:  {judging.trust(m.cards).text}", *(f"        {words.clean(why)}" for why in reasons)])
+
+
+def _reward_model(m: Material) -> str:
+    """That the reward model did not qualify, and a line for each reason; empty where it did, or nothing was tried."""
+    said = training.reward_said(m)
+    if said is None or said.tone != "warn":
+        return ""
+    return "\n".join([f"reward: {said.text}", *(f"        {words.clean(why)}" for why in said.reasons)])
 
 
 def _calls(m: Material) -> str:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from solon.evaluation.shares import share_of
+from solon.feedback.qualification.figures import Estimate, Share
+from solon.pipeline.reward_bar import facts_say
 from solon.report.material import Material
 from solon.report.remark import Remark
 from solon.report.svg import OCHRE, STONE
 from solon.report.training_curves import Curve, Rows, Wanted, curve, over_distance
+from solon.settings import RewardBar
 
 METHODS = {
     "ppo": "PPO",
@@ -68,10 +71,58 @@ def training(m: Material) -> dict[str, Any]:
         "phrase": guards.get("phrase"),
         "unwatched": guards.get("unwatched") or {},
         "reward": reward,
+        "reward_said": reward_said(m),
+        "reward_facts": reward_facts(reward),
         "reward_right": share_of(reward.get("heldout_right", 0), reward.get("heldout_pairs", 0)),
         "last": rows[-1] if rows else {},
         "picked": next(((row["reward"], row["reward_picked"]) for row in rows if "reward_picked" in row), None),
     }
+
+
+def reward_said(m: Material) -> Remark | None:
+    """Whether the reward model is good enough to learn from, and why not; None where nothing was tried."""
+    facts = m.facts.get("reward_model", {})
+    if "probes" not in facts:
+        return None
+    bar = RewardBar.model_validate(m.setting("rl_cai", "reward_model", "bar") or {})
+    if lines := facts_say(facts, bar):
+        learnt = method(m) not in ("DPO", "KTO")
+        used = (
+            "The policy learnt from it all the same." if learnt else "The policy learnt from the labels, not from it."
+        )
+        return Remark(f"The reward model did not qualify. {used}", "warn", tuple(lines))
+    return Remark("The reward model qualified: every figure that was measured reaches the bar.", "good")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure with its name and what it is about."""
+
+    what: str
+    value: str
+    note: str
+
+
+def reward_facts(facts: dict[str, Any]) -> list[Fact]:
+    """What the reward model was measured by besides its agreement; parts that a run lacks are left out."""
+    held_out, probes = facts.get("heldout") or {}, facts.get("probes") or {}
+    found = []
+    if loss := held_out.get("log_loss"):
+        least = f"; the labels’ own is {held_out['label_entropy']:.3f}" if "label_entropy" in held_out else ""
+        note = f"nats per pair, a coin’s is {math.log(2):.3f}{least}"
+        found.append(Fact("Its log-loss on held-out labels", str(Estimate.model_validate(loss)), note))
+    if lengths := held_out.get("length"):
+        rank = Estimate.model_validate(lengths["spearman"])
+        found.append(Fact("Reward and length", str(rank), "Spearman’s correlation over the held-out answers"))
+    for name, where in (("ended", "harmless requests"), ("held_out", "held-out pairs")):
+        if name in probes:
+            cut, finished = (probes[name][kind]["value"] for kind in ("cut", "finished"))
+            note = f"apart in reward on {where}; two finished answers of those lengths: {finished:.3f}"
+            found.append(Fact("An answer and its beginning, cut off", f"{cut:.3f}", note))
+    if refusals := probes.get("refusals"):
+        note = f"n = {refusals['n']} harmless requests"
+        found.append(Fact("Good answers rewarded above refusals", str(Share.model_validate(refusals)), note))
+    return found
 
 
 def method(m: Material) -> str:

@@ -82,14 +82,15 @@ class Service:
     def _ask(self, request: ChatRequest) -> Ask:
         """The request with the server's defaults filled in."""
         own = self.settings
+        temperature = own.temperature if request.temperature is None else request.temperature
         chain = ChainSettings(
             rounds=own.rounds,
             critique_tokens=own.critique_tokens,
             revision_tokens=request.limit or own.max_tokens,
-            temperature=own.temperature if request.temperature is None else request.temperature,
+            temperature=temperature if request.top_p else 0.0,  # of no share of the words, the likeliest is left
             seed=own.seed if request.seed is None else request.seed,
         )
-        return Ask(request.conversation(), chain, request.top_p, request.n, tuple(request.stop))
+        return Ask(request.conversation(), chain, request.top_p or 1.0, request.n, tuple(request.stop))
 
     def _trail(self, choices: list[Answered]) -> Trail:
         law = self.constitution

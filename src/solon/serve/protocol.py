@@ -1,8 +1,11 @@
 """OpenAI's chat completions, as far as Solon speaks them.
 
 What a server without tools, images or streams cannot do is refused by name; a value that asks for
-nothing (`stream: false`, `tools: []`, any null) is the same as leaving it out. `user`,
-`safety_identifier`, `prompt_cache_key` and `metadata` label a request and change no answer.
+nothing (`stream: false`, `tools: []`, `service_tier: auto`, any null) is the same as leaving it out. `user`,
+`safety_identifier`, `prompt_cache_key` and `metadata` label a request and change no answer, nor does the `name` of
+who says a turn.
+
+Of an earlier turn of the assistant, a null content is an empty answer, and its `refusal` is what was said.
 """
 
 from __future__ import annotations
@@ -34,12 +37,16 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "tools": ([],),
     "functions": ([],),
     "tool_choice": ("none", "auto"),
+    "parallel_tool_calls": (True, False),  # which clients send whether or not they send tools
+    "service_tier": ("auto", "default"),
     "tool_calls": ([],),
     "annotations": ([],),
 }
 _REASONS = {
     "stream": "streaming is not supported yet, because an answer is revised as a whole before it is sent; "
     "send stream: false",
+    "tool_calls": "'tool_calls' cannot be read, because this server has no tools; leave the call out, or say in a user "
+    "turn what it gave",
 }
 
 
@@ -84,13 +91,15 @@ def _supported(data: Any, known: set[str]) -> Any:
     return asked
 
 
-def _part_text(part: Any) -> str:
-    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
-        text: str = part["text"]
+def _part_text(part: Any, kinds: tuple[str, ...]) -> str:
+    if isinstance(part, dict) and part.get("type") in kinds and isinstance(part.get(part["type"]), str):
+        text: str = part[part["type"]]
         return text
     kind = part.get("type") if isinstance(part, dict) else type(part).__name__
     raise PydanticCustomError(
-        "unsupported_content", "a content part of type '{kind}' is not supported; send text", {"kind": _shown(kind)}
+        "unsupported_content",
+        "a content part of type '{kind}' is not supported; send text",
+        {"kind": _shown(kind), "param": "content"},
     )
 
 
@@ -115,19 +124,38 @@ class ChatMessage(Strict):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Text
+    name: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, data: Any) -> Any:
-        return _supported(data, {"role", "content"})
-
-    @field_validator("content", mode="before")
-    @classmethod
-    def _joined(cls, value: Any) -> Any:
-        return "\n".join(map(_part_text, value)) if isinstance(value, list) and value else value
+        if not isinstance(data, dict):
+            return data
+        role = data.get("role")
+        if role in ("tool", "function"):
+            reason = f"a turn of role '{role}' cannot be read, because this server has no tools; send what the tool "
+            reason += "gave as text of the user's"
+            raise PydanticCustomError("unsupported_content", "{reason}", {"reason": reason, "param": "role"})
+        assistant = role == "assistant"
+        known = _supported(data, {"role", "content", "name", *(("refusal",) if assistant else ())})
+        refusal = known.pop("refusal", None)
+        if assistant and ("content" in data or "refusal" in data):
+            known["content"] = known.get("content") or refusal or ""
+        elif "content" in data and data["content"] is None:
+            raise PydanticCustomError("invalid_type", "expected text or text parts, got null", {"param": "content"})
+        return known if isinstance(known.get("content"), str) else _joined(known, assistant)
 
     def as_message(self) -> Message:
         return Message("system" if self.role == "developer" else self.role, self.content)
+
+
+def _joined(turn: dict[str, Any], assistant: bool) -> dict[str, Any]:
+    """The turn with its content parts as one text; the assistant's may be refusals."""
+    parts = turn.get("content")
+    if not isinstance(parts, list) or not parts:
+        return turn
+    kinds = ("text", "refusal") if assistant else ("text",)
+    return {**turn, "content": "\n".join(_part_text(part, kinds) for part in parts)}
 
 
 class SolonOptions(Strict):
@@ -144,7 +172,7 @@ class ChatRequest(Strict):
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float = Field(default=1.0, gt=0, le=1, allow_inf_nan=False)
+    top_p: float = Field(default=1.0, ge=0, le=1, allow_inf_nan=False)
     seed: int | None = Field(default=None, ge=-_INT64, lt=_INT64)
     n: int = Field(default=1, ge=1, le=MAX_CHOICES)
     stop: list[Annotated[Text, Field(min_length=1)]] = Field(default=[], max_length=MAX_STOPS)
@@ -271,7 +299,7 @@ def invalid(problems: list[Any]) -> ApiError:
         "json_invalid": "invalid_json",
     }
     kind = problem["type"]
-    own = ("unsupported_parameter", "unsupported_content", "invalid_value")
+    own = ("unsupported_parameter", "unsupported_content", "invalid_value", "invalid_type")
     code = kind if kind in own else codes.get(kind, "invalid_value")
     message = problem["msg"] if kind == "unsupported_parameter" or not param else f"{param}: {problem['msg']}"
     return ApiError(400, message, code, param)

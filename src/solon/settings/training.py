@@ -48,6 +48,21 @@ class SftSettings(TrainerSettings):
     packing: bool = False
 
 
+class RewardBar(Settings):
+    """What a reward model must reach on held-out labels and probes before a policy learns from it.
+
+    log_loss   its held-out log-loss lies below this, in nats per pair, with its whole 95% interval; ln 2 is a coin's
+    length     most Spearman correlation of reward and length, either way, its interval included; null: any
+    ended      an answer and its beginning, not ended, differ no more than two finished answers of those lengths do
+    refusals   a good answer to a harmless request is not ranked below a refusal
+    """
+
+    log_loss: float = Field(default=0.6931471805599453, gt=0)
+    length: float | None = Field(default=0.5, gt=0, le=1)
+    ended: bool = True
+    refusals: bool = True
+
+
 class RewardSettings(TrainerSettings):
     """The reward model.
 
@@ -57,6 +72,8 @@ class RewardSettings(TrainerSettings):
     margin      the gap of rewards, in nats, that a certain label asks for on top
     principle   the principle of the label is part of the input (SALMON, Sun et al. 2023)
     negatives   share of pairs to add in which an empty answer loses: "", ":", "Thought process:" and the like
+    bar         what it must reach; `unqualified` says what happens when it does not: stop, before a policy learns
+                from it, or use it all the same, and say so in the report
     """
 
     lora: LoraSettings = LoraSettings(rank=8, alpha=16)
@@ -66,6 +83,12 @@ class RewardSettings(TrainerSettings):
     margin: float = Field(default=0.0, ge=0)
     principle: bool = False
     negatives: float = Field(default=0.0, ge=0, le=1)
+    bar: RewardBar = RewardBar()
+    unqualified: Literal["stop", "use"] = "stop"
+
+    def trained_by(self) -> dict[str, Any]:
+        """What the model depends on: a bar that moves trains nothing again."""
+        return self.model_dump(exclude={"bar", "unqualified"})
 
 
 class RolloutSettings(Settings):

@@ -24,6 +24,7 @@ from solon.engines.local.model import LocalModel
 from solon.errors import ModelError
 from solon.files import sha256_file
 from solon.settings import LoraSettings
+from solon.training.base import write_base
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
@@ -207,7 +208,7 @@ def start_adapter(local: LocalModel, source: str | None, target: str, seed: int)
 
 
 def save_adapter(local: LocalModel, name: str, folder: Path, state: dict[str, torch.Tensor] | None = None) -> None:
-    """Write the adapter as a folder that PEFT loads by itself, tokenizer and chat template included.
+    """Write the adapter as a folder that PEFT loads by itself, tokenizer, chat template and name of the base included.
 
     `state` are its weights, for a process that writes alone what all have gathered. Raises OSError.
     """
@@ -217,6 +218,7 @@ def save_adapter(local: LocalModel, name: str, folder: Path, state: dict[str, to
     config.inference_mode = True
     config.base_model_name_or_path = config.base_model_name_or_path or local.base.name_or_path
     config.save_pretrained(folder)
+    write_base(local.source, folder)
     local.tokenizer.save_pretrained(folder)
 
 

@@ -54,7 +54,8 @@ def _figures(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         begun, ended = first.get(name), last.get(name)
         if begun is not None or ended is not None:
             figures.append((shown, _change(begun, ended)))
-    figures += _held_out(manifest.get("heldout") or {})
+    figures += _held_out(manifest.get("heldout") or {}, manifest.get("probes") or {})
+    figures += [("not qualified", line) for line in manifest.get("shortfalls") or []]
     guards = manifest.get("guards") or {}
     figures += [("alarm", alarm["text"]) for alarm in guards.get("alarms", [])]
     if guards.get("stopped"):
@@ -68,13 +69,28 @@ def _change(begun: float | None, ended: float | None) -> str:
     return " → ".join(told)
 
 
-def _held_out(measured: dict[str, Any]) -> list[tuple[str, str]]:
-    """A reward model on labels that it did not learn from."""
-    right = measured.get("accuracy")
-    if not right:
-        return []
-    low, high = 100 * right["low"], 100 * right["high"]
-    return [("right on held-out pairs", f"{right['value']:.0%} [{low:.0f}, {high:.0f}] of {right['n']:,}")]
+def _held_out(measured: dict[str, Any], probes: dict[str, Any]) -> list[tuple[str, str]]:
+    """A reward model on labels that it did not learn from, and on its probes."""
+    figures = []
+    if right := measured.get("accuracy"):
+        figures += [("right on held-out pairs", f"{_share(right)} of {right['n']:,}")]
+        figures += [("held-out log-loss", f"{_number(measured['log_loss'])} nats; a coin's is 0.693")]
+    if rank := (measured.get("length") or {}).get("spearman"):
+        figures.append(("reward and length", f"{_number(rank)}, Spearman's correlation"))
+    if ended := probes.get("ended"):
+        said = f"{ended['cut']['value']:.3f}; two finished ones of those lengths {ended['finished']['value']:.3f}"
+        figures.append(("an answer and its beginning, cut off", said))
+    if refusals := probes.get("refusals"):
+        figures.append(("answers above refusals", f"{_share(refusals)} of {refusals['n']:,} harmless requests"))
+    return figures
+
+
+def _share(found: dict[str, Any]) -> str:
+    return f"{found['value']:.0%} [{100 * found['low']:.0f}, {100 * found['high']:.0f}]"
+
+
+def _number(found: dict[str, Any]) -> str:
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
 
 def _use(manifest: dict[str, Any], folder: Path) -> str:

@@ -19,14 +19,14 @@ RESERVED = ("messages", "completion", "label")
 def sides(record: Record) -> Sides:
     """The conversation and its two replies, in any mixture of the forms."""
     if record.get("prompt") is not None:
-        return parted(_whole(record, "chosen"), _whole(record, "rejected"))
+        return parted(whole(record, "chosen"), whole(record, "rejected"))
     for name in ("chosen", "rejected"):
         if isinstance(record.get(name), str):
             raise RowProblem(f"{name} is text and there is no prompt: where the prompt ends is not told")
     return parted(messages(record.get("chosen"), "chosen"), messages(record.get("rejected"), "rejected"))
 
 
-def _whole(record: Record, name: str) -> tuple[Message, ...]:
+def whole(record: Record, name: str) -> tuple[Message, ...]:
     """Prompt and reply as one conversation."""
     prompt, value = record["prompt"], record.get(name)
     if not isinstance(prompt, str | list):

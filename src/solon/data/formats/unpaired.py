@@ -8,6 +8,7 @@ by its token limit.
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import Any
 
 from solon.data.formats import trl
@@ -25,8 +26,11 @@ ENDED = "ended"
 RESERVED = ("messages", "chosen", "rejected")
 
 
-def gather(records: Records, file: str) -> Records:
-    """Records with chosen and rejected, each numbered by the later of the two it was made from."""
+def gather(records: Records, file: str, *, keep_lone: bool = False) -> Records:
+    """Records with chosen and rejected, each numbered by the later of the two it was made from.
+
+    Those without a partner are set aside, or with `keep_lone` come last, as they are.
+    """
     waiting: dict[str, list[Numbered]] = {}
     for item in records:
         if isinstance(item, BadRow):
@@ -49,8 +53,9 @@ def gather(records: Records, file: str) -> Records:
             queue.append(item)
         if not queue:
             del waiting[key]
-    alone = [line for queue in waiting.values() for line, _ in queue]
-    yield from (BadRow(file, line, "no reply with the other label to this prompt") for line in sorted(alone))
+    alone = sorted((item for queue in waiting.values() for item in queue), key=itemgetter(0))
+    why = "no reply with the other label to this prompt"
+    yield from alone if keep_lone else (BadRow(file, line, why) for line, _ in alone)
 
 
 def _pair(one: Record, other: Record) -> Record:

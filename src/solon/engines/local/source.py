@@ -1,4 +1,4 @@
-"""Which files a model name means. Pickle and remote code are refused; GGUF is converted once.
+"""Which files a model name means. Remote code is refused, pickle is never opened; GGUF is converted once.
 
 A name is a hub id, a local folder, a GGUF file, or `package:NAME/FILE.gguf` for a GGUF file that an
 installed Python package carries.
@@ -27,19 +27,39 @@ CONVERSION = 2  # raise when a GGUF file is converted otherwise
 _ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+# What else an answer depends on: how text becomes tokens, how turns are written, where an answer ends.
+_READING = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+    "*.tiktoken",
+    "tekken.json",
+    "chat_template*",
+    "additional_chat_templates/*.jinja",
+    "generation_config.json",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A local folder that `from_pretrained` reads, and the SHA-256 of the weights it came from."""
+    """A local folder that `from_pretrained` reads.
+
+    `weights` is the SHA-256 of the weights it came from, which an adapter is of. `identity` is that of all that an
+    answer depends on, tokenizer, chat template and generation config too; a GGUF file is all of it in one.
+    """
 
     name: str
     folder: Path
     weights: str
+    identity: str
 
 
 def resolve(name: str, precision: str) -> ModelSource:
-    """The files behind `name`. Raises ModelError: missing, pickle weights, remote code, no weights."""
+    """The files behind `name`. Raises ModelError: missing, pickle weights alone, remote code, no weights."""
     source = _identified(name, _path_of(name) or _download(name))
     if source.folder.is_file():
         return replace(source, folder=_converted(source.folder, source.weights, precision))
@@ -62,9 +82,11 @@ def _identified(name: str, path: Path) -> ModelSource:
             raise ModelError(
                 f"model: {name}: a file must be GGUF; give a folder of safetensors, a GGUF file or a hub id"
             )
-        return ModelSource(path.name, path, sha256_file(path))
+        weights = sha256_file(path)
+        return ModelSource(path.name, path, weights, weights)
     _refuse_unsafe(path, name)
-    return ModelSource(shown, path, _hash_folder(path))
+    weights = _hash_folder(path)
+    return ModelSource(shown, path, weights, digest([weights, _hash_reading(path)]))
 
 
 def _fetched(name: str) -> Path | None:
@@ -76,7 +98,8 @@ def _fetched(name: str) -> Path | None:
         path = Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
     except (LocalEntryNotFoundError, OSError, ValueError):
         return None
-    return path if (path / "config.json").is_file() and any(path.glob("*.safetensors")) else None
+    whole = (path / _WEIGHTS).is_file() or ((path / _INDEX).is_file() and not _missing_shards(path, name))
+    return path if whole and (path / "config.json").is_file() else None
 
 
 def _path_of(name: str) -> Path | None:
@@ -105,12 +128,36 @@ def _download(name: str) -> Path:
         raise ModelError(f"model: cannot fetch {name} from the hub: {reason}") from None
 
 
-def _refuse_unsafe(folder: Path, name: str) -> None:
-    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLE)
-    if pickles:
+def _refuse_partial(folder: Path, name: str) -> None:
+    """Raises ModelError where pickle files are the only weights, or shards that the index names are missing."""
+    if (folder / _WEIGHTS).is_file():
+        return
+    if (folder / _INDEX).is_file():
+        if missing := _missing_shards(folder, name):
+            raise ModelError(f"model: {name}: {missing[0]}, which {_INDEX} names, is not there; fetch it again")
+        return
+    if pickles := sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLE):
         raise ModelError(
-            f"model: {name}: holds pickle files ({pickles[0]}), which can run code; convert to safetensors"
+            f"model: {name}: holds pickle files ({pickles[0]}), which can run code, and no {_WEIGHTS}; convert to "
+            "safetensors"
         )
+
+
+def _missing_shards(folder: Path, name: str) -> list[str]:
+    """The files that the index names and the folder lacks. Raises ModelError for an index that names none."""
+    try:
+        shards = {str(shard) for shard in json.loads((folder / _INDEX).read_text())["weight_map"].values()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ModelError(f"model: {name}: {_INDEX} names no shards; fetch it again") from None
+    return sorted(shard for shard in shards if not (folder / shard).is_file())
+
+
+def _refuse_unsafe(folder: Path, name: str) -> None:
+    """Whole weights as safetensors, and a configuration that needs no code.
+
+    Pickle files beside them, such as a trainer's training_args.bin or optimizer.pt, are left alone: nothing opens them.
+    """
+    _refuse_partial(folder, name)
     config = folder / "config.json"
     if not config.exists():
         raise ModelError(f"model: {name}: no config.json in the folder")
@@ -147,6 +194,12 @@ def whole(folder: Path) -> Iterator[Path]:
 def _hash_folder(folder: Path) -> str:
     parts = [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
     return digest([[p.name, sha256_file(p)] for p in parts])
+
+
+def _hash_reading(folder: Path) -> list[list[str]]:
+    """The files of tokenizer, template and generation config, each with its hash."""
+    found = {path for pattern in _READING for path in folder.glob(pattern) if path.is_file()}
+    return sorted([path.relative_to(folder).as_posix(), sha256_file(path)] for path in found)
 
 
 def cache_folder() -> Path:

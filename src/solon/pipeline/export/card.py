@@ -17,6 +17,7 @@ from solon.pipeline.export.card_parts import (
     guards_section,
     judge_section,
     measured_section,
+    reward_section,
     training_section,
 )
 from solon.pipeline.export.finished import FinishedRun, What, checked
@@ -47,6 +48,7 @@ def model_card(run_folder: Path, what: str, *, merged: bool = False) -> str:
         data_section(run),
         judge_section(run.card),
         measured_section(run, kind),
+        reward_section(run, kind) if kind != "sl_cai" else "",
         guards_section(run.facts("policy")) if kind == "policy" else "",
         training_section(run, kind),
         _limits(run, base, merged, kind),

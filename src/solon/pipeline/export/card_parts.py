@@ -8,6 +8,7 @@ from typing import Any
 from solon.feedback.qualification import Card
 from solon.pipeline.export.finished import FinishedRun, What
 from solon.pipeline.export.markdown import code, said, table
+from solon.pipeline.reward_bar import facts_say, rewards_policy
 
 NAMES = {"base": "base", "sl_cai": "SL-CAI", "rl_cai": "RL-CAI"}
 
@@ -88,10 +89,27 @@ def _reward_row(facts: dict[str, Any]) -> str:
     found = facts.get("heldout") or {}
     parts = [
         f"{name} {found[key]['value']:.2f} [{found[key]['low']:.2f}, {found[key]['high']:.2f}]"
-        for key, name in (("accuracy", "accuracy"), ("ece", "expected calibration error"))
+        for key, name in (
+            ("accuracy", "accuracy"),
+            ("log_loss", "log-loss (a coin's is 0.69 nats)"),
+            ("ece", "expected calibration error"),
+        )
         if isinstance(found.get(key), dict)
     ]
     return f"{words}{': ' if parts else ''}{'; '.join(parts)}.\n\n"
+
+
+def reward_section(run: FinishedRun, what: What) -> str:
+    """Whether the reward model was good enough to learn from; empty of a policy that did not."""
+    recipe, facts = run.recipe, run.facts("reward_model")
+    if "probes" not in facts or (what != "reward_model" and not rewards_policy(recipe)):
+        return ""
+    lines = facts_say(facts, recipe.rl_cai.reward_model.bar)
+    if not lines:
+        return "## Reward model\n\n**Qualified**: every figure that was measured reaches the bar.\n"
+    used = " and the policy learnt from it all the same, as the recipe says" if rewards_policy(recipe) else ""
+    reasons = "\n".join(f"- {said(line)}" for line in lines)
+    return f"## Reward model\n\n**Not qualified**{used and ','}{used}. Below the bar:\n\n{reasons}\n"
 
 
 def guards_section(facts: dict[str, Any]) -> str:

@@ -138,12 +138,16 @@ class PlanContext(Context):
         return self._identified(self.recipe.roles.policy.model)
 
     def _identified(self, model: str) -> tuple[str, str]:
-        """Name and weights of a model as it lies here; hashed once, for weights are long."""
+        """Name and identity of a model as it lies here; hashed once, for weights are long."""
         if model not in self._models_here:
             source = identify(model)
-            self._models_here[model] = (source.name, source.weights) if source else (model, ABSENT)
+            self._models_here[model] = (source.name, source.identity) if source else (model, ABSENT)
         return self._models_here[model]
 
-    @cached_property
+    @property
+    def policy_name(self) -> str:
+        return self._base[0]
+
+    @property
     def policy_weights(self) -> str:
         return self._base[1] if self.recipe.roles.policy.engine == "transformers" else ""

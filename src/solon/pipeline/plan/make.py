@@ -12,6 +12,7 @@ from solon.constitution.changes import PHASES
 from solon.constitution.diff import compare
 from solon.errors import ConfigError
 from solon.pipeline.impact import changes_said
+from solon.pipeline.origin import check_origin
 from solon.pipeline.plan.card import count_card
 from solon.pipeline.plan.chains import Chains, count_chains, most_rows
 from solon.pipeline.plan.context import PlanContext
@@ -48,8 +49,9 @@ class _Planner:
         self.rows: dict[str, int] = {}
 
     def plan(self, steps: tuple[Step, ...]) -> Plan:
+        _, cautions = check_origin(self.context, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
-        return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes())
+        return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), cautions)
 
     def _changes(self) -> list[str]:
         """What changed in the constitution since the last run, and what of it that touches where this was counted."""

@@ -10,8 +10,10 @@ from solon.data.tables import read_rows
 from solon.feedback.attacks import load_attacks
 from solon.pipeline.context import REWARD_FOLDER, Context
 from solon.pipeline.recipe import Recipe
+from solon.pipeline.reward_bar import not_qualified, rewards_policy
 from solon.pipeline.reward_pairs import pairs_of
 from solon.pipeline.step import Step, principles_of
+from solon.runs import Finished
 from solon.types import fraction
 
 HELD_OUT = 0.15
@@ -21,7 +23,7 @@ class RewardModelStep(Step):
     name = "reward_model"
     title = "reward model"
     needs_weights = True
-    version = 2
+    version = 3
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         return ("preferences",)
@@ -30,7 +32,7 @@ class RewardModelStep(Step):
         settings = context.recipe.rl_cai.reward_model
         named = {
             "roles.policy": context.policy_weights,
-            "rl_cai.reward_model": settings.model_dump(),
+            "rl_cai.reward_model": settings.trained_by(),
             "seed": context.recipe.seed,
         }
         if settings.principle:
@@ -39,8 +41,26 @@ class RewardModelStep(Step):
             named["attacks"] = load_attacks().key
         return named
 
+    def run(self, context: Context) -> tuple[Finished, bool]:
+        record, fresh = super().run(context)
+        if (said := not_qualified(record.facts, context.recipe)) is not None:
+            used = "it is used all the same (rl_cai.reward_model.unqualified)"
+            context.progress.warn(f"{said}; {used if rewards_policy(context.recipe) else 'no policy learns from it'}")
+        return record, fresh
+
+    def refusal(self, context: Context, facts: dict[str, Any]) -> str | None:
+        """That it did not qualify, where the recipe says to stop then and a policy would learn from it."""
+        recipe = context.recipe
+        said = not_qualified(facts, recipe)
+        if said is None or recipe.rl_cai.reward_model.unqualified == "use" or not rewards_policy(recipe):
+            return None
+        return (
+            f"{said}; label more pairs, train it otherwise, lower rl_cai.reward_model.bar, or set "
+            "rl_cai.reward_model.unqualified=use"
+        )
+
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
-        from solon.training.reward import fits, measure, train_reward
+        from solon.training.reward import fits, measure, probe, train_reward
 
         settings, seed = context.recipe.rl_cai.reward_model, context.recipe.seed
         make_pairs, local = pairs_of(context), context.policy
@@ -72,6 +92,7 @@ class RewardModelStep(Step):
             "heldout_pairs": right["n"],
             "heldout_right": right["hits"],
             "heldout": measured,
+            "probes": probe(model, test),
         }
         return [context.path(REWARD_FOLDER)], facts
 

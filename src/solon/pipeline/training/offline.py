@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.formats import Row
+from solon.data.formats.lone import Lone
 from solon.data.prompts import BadRow
 from solon.errors import ConfigError, DataError, PromptUnfit
-from solon.pipeline.training.pairs import preference, reward_pair
+from solon.pipeline.reward_bar import shortfalls
+from solon.pipeline.training.pairs import reward_pair
+from solon.pipeline.training.replies import labelled_reply
 from solon.pipeline.training.rows import PLACE
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
 from solon.types import fraction
@@ -39,15 +42,21 @@ def train_rows(work: Work) -> Made:
 def train_preferences(work: Work) -> Made:
     """DPO and KTO."""
     from solon.training.dpo.pairs import encode_pair
+    from solon.training.kto import encode_reply
     from solon.training.methods import TRAIN
     from solon.training.task import Task, unrewarded
 
     guards = guards_of(work)
-    rows = _readable(work, lambda row: encode_pair(work.local, preference(row)), _place)
+
+    def read(row: Row | Lone) -> object:
+        encode: Any = encode_pair if isinstance(row, Row) else encode_reply
+        return encode(work.local, labelled_reply(row))
+
+    rows = _readable(work, read, _place)
     task = Task(
         local=work.local,
         prompts=(),
-        preferences=[preference(row) for row in rows],
+        preferences=[labelled_reply(row) for row in rows],
         reward=unrewarded,
         watch=guards,
         checkpoints=work.checkpoints,
@@ -62,7 +71,7 @@ def train_preferences(work: Work) -> Made:
 
 def train_reward_model(work: Work) -> Made:
     """The reward model; all pairs of a share of the prompts measure it."""
-    from solon.training.reward import encode_pair, measure, train_reward
+    from solon.training.reward import encode_pair, measure, probe, train_reward
 
     settings, seed = work.job.settings, work.job.seed
     if settings.principle and work.format == "solon":
@@ -84,7 +93,16 @@ def train_reward_model(work: Work) -> Made:
             tick=work.tick,
             checkpoints=work.checkpoints,
         )
-    facts: dict[str, Any] = {"pairs": len(train), "heldout_pairs": len(test), "heldout": measure(model, test, seed)}
+    measured, probes = measure(model, test, seed), probe(model, test)
+    facts: dict[str, Any] = {
+        "pairs": len(train),
+        "heldout_pairs": len(test),
+        "heldout": measured,
+        "probes": probes,
+        "shortfalls": shortfalls(measured, probes, settings.bar),
+    }
+    if facts["shortfalls"]:
+        work.tell(f"the reward model is not qualified: {'; '.join(facts['shortfalls'])}")
     return Made(history, model.save, facts)
 
 
@@ -110,7 +128,7 @@ def _readable(work: Work, read: Callable[[Any], object], place: Callable[[Any], 
     return kept
 
 
-def _place(row: Row) -> tuple[str, int]:
+def _place(row: Row | Lone) -> tuple[str, int]:
     return row.file, row.line
 
 

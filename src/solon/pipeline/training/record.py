@@ -45,8 +45,9 @@ def inputs_of(job: Job, source: ModelSource, format: str) -> Inputs:
         "verb": [job.verb, VERSION],
         "data": [data, format, job.limit],
         "--model": source.weights,
+        "the model's tokenizer, chat template or generation config": source.identity,
         "--precision": job.precision,
-        "--set": job.settings.model_dump(),
+        "--set": job.settings.model_dump(exclude={"bar", "unqualified"}),  # which say what is told, not what is made
         "--seed": job.seed,
         "--adapter": adapter_identity(job.adapter) if job.adapter else None,
         "--held-out": job.held_out,

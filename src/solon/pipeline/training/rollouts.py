@@ -8,6 +8,7 @@ from solon.data.prompts import BadRow
 from solon.errors import DataError, PromptUnfit
 from solon.pipeline.training.prompts import Asked
 from solon.pipeline.training.scoring import Scorer, composite, load_scorer, reads
+from solon.pipeline.training.vouching import said_of
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
 from solon.types import user
 
@@ -22,6 +23,8 @@ def train_rollouts(work: Work) -> Made:
 
     goal = work.job.goal
     assert goal is not None, "the verbs on prompts come with a goal"
+    if said := said_of(goal.reward):
+        work.tell(said)
     scorer = load_scorer(work.local, goal.reward, "reward_model") if goal.reward else None
     gold = load_scorer(work.local, goal.gold, "gold") if goal.gold else None
     asked = _fitting(work, [one for one in (scorer, gold) if one is not None])

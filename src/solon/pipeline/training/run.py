@@ -101,7 +101,7 @@ class Training:
 
         job, way = self.job, WAYS[self.job.verb]
         with self._enough_memory():
-            local = load_start(job.model, job.precision, job.adapter)
+            local = load_start(job.model, job.precision, job.adapter, self.progress.warn)
         if local.chat.remark:
             self.progress.warn(local.chat.remark)
         with self._enough_memory(), self.progress.bar(f"{job.verb} steps", 1) as bar:

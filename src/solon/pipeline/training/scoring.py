@@ -73,7 +73,7 @@ def scorer_identity(model: str | None, precision: str) -> str | None:
     if model is None:
         return None
     if base_of(model) is None:
-        return resolve(model, precision).weights
+        return resolve(model, precision).identity
     return digest([sha256_file(Path(model) / name) for name in OWN_FILES])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,15 +54,27 @@ def base_named(folder: Path) -> str:
     return name
 
 
-def load_start(model: str, precision: str, adapter: Path | None) -> LocalModel:
-    """The model, with adapter REFERENCE where there is one. Raises ModelError, too where the adapter does not fit."""
+def load_start(
+    model: str, precision: str, adapter: Path | None, tell: Callable[[str], None] = lambda line: None
+) -> LocalModel:
+    """The model, with adapter REFERENCE where there is one.
+
+    Raises ModelError, too where the adapter does not fit or is of another base; `tell` hears where that is not known.
+    """
     from solon.engines.local.model import LocalModel
+    from solon.training.base import refuse_other_base
 
     local = LocalModel.load(model, precision)
+    warning = None
+    if adapter is not None:
+        says = adapter_config(adapter).get("base_model_name_or_path")
+        warning = refuse_other_base(adapter, says if isinstance(says, str) else None, local.source)
     with fitting(f"model: cannot load {local.source.name}"):
         local.model.eval()
     if adapter is not None:
         _load(local, adapter)
+    if warning is not None:
+        tell(warning)
     local.model.eval()
     return local
 
@@ -74,11 +86,13 @@ def _load(local: LocalModel, folder: Path) -> None:
 
     with fitting(f"--adapter: {folder} does not fit {local.source.name}"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Found missing adapter keys")  # said below, as an error
+        warnings.filterwarnings("ignore", "Could not find a config file")  # of a base that is not here
         load_adapter(local, REFERENCE, folder)
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             stored = set(file.keys())
+        own = set(adapter_state(local, REFERENCE))
     # PEFT takes what fits and leaves the rest out: an adapter of a deeper model would be half of itself.
-    lost, missing = stored - (own := set(adapter_state(local, REFERENCE))), own - stored
+    lost, missing = stored - own, own - stored
     if lost or missing:
         what = f"{len(lost)} of its {len(stored)} weights have no place" if lost else f"{len(missing)} weights lack"
         raise ModelError(

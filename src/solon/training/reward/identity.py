@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from solon.engines.local.model import LocalModel
-from solon.engines.local.source import identify
 from solon.errors import ModelError
 from solon.files import write_json
+from solon.training.base import named_base
 from solon.training.reward.data import Pair
 from solon.types import digest
 
@@ -47,16 +47,9 @@ def tokenizer_hash(local: LocalModel) -> str:
     return digest([rules, tokenizer.chat_template, tokenizer.eos_token])
 
 
-def _weights(local: LocalModel) -> list[str]:
-    """The names that the base's weights go by: a GGUF file's own, and those of the folder it was converted to."""
-    names = [local.source.weights]
-    if local.source.name.endswith(".gguf") and (converted := identify(str(local.source.folder))):
-        names.append(converted.weights)
-    return names
-
-
 def write_identity(local: LocalModel, reading: Reading, folder: Path) -> None:
-    named = {"base": local.source.name, "weights": _weights(local), "tokenizer": tokenizer_hash(local)}
+    weights = list(named_base(local.source).weights)
+    named = {"base": local.source.name, "weights": weights, "tokenizer": tokenizer_hash(local)}
     write_json(folder / FILE, {**named, **asdict(reading)})
 
 
