@@ -43,7 +43,7 @@ def test_a_bad_row_is_set_aside_with_its_line(tmp_path: Path, line: bytes, why: 
 
 
 def test_other_names_for_the_prompt_are_understood(tmp_path: Path) -> None:
-    rows = [{"instruction": "i"}, {"question": "q"}, {"turns": ["first", "second"]}, {"text": "t", "type": "x"}]
+    rows = [{"instruction": "i"}, {"question": "q"}, {"turns": ["first"]}, {"text": "t", "type": "x"}]
     path = tmp_path / "p.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
     prompts, bad = load_prompts(str(path), "helpful", area="type")

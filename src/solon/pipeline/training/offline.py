@@ -6,12 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from solon.data.formats import Row
 from solon.data.prompts import BadRow
+from solon.data.repeats import held_out, spoken
 from solon.errors import ConfigError
 from solon.pipeline.training.pairs import preference, reward_pair
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
-from solon.types import fraction
 
 
 def train_rows(work: Work) -> Made:
@@ -69,8 +68,10 @@ def train_reward_model(work: Work) -> Made:
     reason = f"prompt and reply exceed the {work.local.context} tokens of the model's context"
     work.set_aside([BadRow(row.file, row.line, reason) for row in work.items if not fitting[id(row)]])
     kept = [row for row in work.items if fitting[id(row)]]
-    train = [reward_pair(row) for row in kept if not _held_out(row, work.job.held_out)]
-    test = [reward_pair(row) for row in kept if _held_out(row, work.job.held_out)]
+    # All pairs of one prompt, and of its near-repeats, are on one side, or its text would leak across.
+    aside = held_out([spoken(row.comparison.turns) for row in kept], work.job.held_out, "reward")
+    train = [reward_pair(row) for row, held in zip(kept, aside, strict=True) if not held]
+    test = [reward_pair(row) for row, held in zip(kept, aside, strict=True) if held]
     with tempfile.TemporaryDirectory() as scratch:
         model, history = train_reward(
             work.local,
@@ -84,8 +85,3 @@ def train_reward_model(work: Work) -> Made:
         )
     facts: dict[str, Any] = {"pairs": len(train), "heldout_pairs": len(test), "heldout": measure(model, test, seed)}
     return Made(history, model.save, facts)
-
-
-def _held_out(row: Row, share: float) -> bool:
-    """All pairs of one prompt are on one side, or its text would leak across."""
-    return fraction(["reward", row.comparison.prompt_id]) < share
