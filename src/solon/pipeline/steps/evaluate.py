@@ -49,7 +49,7 @@ class Evaluate(Step):
                 bar.step()
         answers, metrics = context.path("evaluation/answers.json"), context.path("evaluation/metrics.json")
         write_json(answers, answered)
-        measured = measure(answered, context.recipe.seed)
+        measured = measure(answered)
         write_json(metrics, measured)
         return [answers, metrics], {"size": len(prompts), **measured}
 
@@ -70,7 +70,7 @@ def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
     ]
 
 
-def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
+def measure(answered: dict[str, Answered]) -> dict[str, Any]:
     """Share declined (refused or redirected) by kind and model, rewards, and the change from the base."""
     kinds = sorted({row["kind"] for row in answered["base"]})
     out: dict[str, Any] = {}
@@ -84,8 +84,8 @@ def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
                 "conduct": {c: sum(r["conduct"] == c for r in rows) for c in sorted({r["conduct"] for r in rows})},
                 "reward": sum(rewards[model]) / len(rewards[model]),
                 "words": sum(len(r["text"].split()) for r in rows) / len(rows),
-                "declined_change": asdict(difference(declined["base"], declined[model], seed)),
-                "reward_change": asdict(difference(rewards["base"], rewards[model], seed)),
+                "declined_change": asdict(difference(declined["base"], declined[model])),
+                "reward_change": asdict(difference(rewards["base"], rewards[model])),
             }
             for model, rows in of_kind.items()
         }
