@@ -24,7 +24,8 @@ _MARK = re.compile(r"</?conversation-[0-9a-f]{8}>")
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
-    """How to revise. `rounds` >= 1 steps; `exemplars` demonstrations in front; token limits per answer."""
+    """How to revise. `rounds` >= 1 steps; `exemplars` demonstrations in front; token limits per answer; `sentences` is
+    the most that a revision is asked for (None: nothing is said about length)."""
 
     rounds: int = 4
     exemplars: tuple[RevisionExemplar, ...] = ()
@@ -32,6 +33,7 @@ class ChainSettings:
     revision_tokens: int = 256
     temperature: float = 1.0
     seed: int = 0
+    sentences: int | None = None
 
 
 async def draft(engine: Engine, prompt: Prompt, *, max_tokens: int, temperature: float, seed: int) -> Completion:
@@ -50,14 +52,14 @@ async def revise(
     engine: Engine, constitution: Constitution, prompt: Prompt, response: str, settings: ChainSettings, first: int = 0
 ) -> list[Revision]:
     """The steps of one chain from step `first` on, in order. The last one may have failed; then it says why."""
-    shown = demonstrations(settings.exemplars)
+    shown = demonstrations(settings.exemplars, sentences=settings.sentences)
     steps: list[Revision] = []
     for step in range(first, settings.rounds):
         (principle,) = draw(constitution, "revise", seed=settings.seed, record=prompt.id, step=step)
-        own = demonstrations(principle.exemplars.revision, principle)
+        own = demonstrations(principle.exemplars.revision, principle, settings.sentences)
         opening = (*shown, *own, ask_critique(principle, prompt.text, response))
         critique = clean((await _ask(engine, opening, settings.critique_tokens, settings)).text)
-        request = revision_request(principle)
+        request = revision_request(principle, settings.sentences)
         turns = (*opening, assistant(critique), user(request))
         answer = await _ask(engine, turns, settings.revision_tokens, settings)
         revision = clean(answer.text)

@@ -88,6 +88,7 @@ class Service:
             revision_tokens=request.limit or own.max_tokens,
             temperature=own.temperature if request.temperature is None else request.temperature,
             seed=own.seed if request.seed is None else request.seed,
+            sentences=own.sentences,
         )
         return Ask(request.conversation(), chain, request.top_p, request.n, tuple(request.stop))
 
