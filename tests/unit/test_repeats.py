@@ -77,6 +77,14 @@ def test_a_repeat_is_set_aside_and_names_its_twin(tmp_path: Path) -> None:
     assert (sets.repeats.repeated, sets.repeats.both, sets.repeats.near) == (2, 0, 0)
 
 
+@pytest.mark.parametrize("name", [{}, {"id": "one"}])
+def test_a_row_that_stands_twice_is_a_repeat_and_not_a_duplicate_id(tmp_path: Path, name: dict[str, object]) -> None:
+    named = written(tmp_path, red_team=[{**name, "prompt": "Steal a car?"}] * 2)
+    sets = load_prompt_sets(named)
+    assert [(b.line, b.reason) for b in sets.bad] == [(2, f"repeats {named['red_team']}:1 (red_team)")]
+    assert sets.repeats.repeated == 1
+
+
 def test_no_text_is_on_both_sides_whatever_its_ids_and_kinds(tmp_path: Path) -> None:
     texts = sentences(300)
     named = written(

@@ -18,7 +18,7 @@ def compare(
 ) -> None:
     """What each way of training did on the same held-out prompts; runs that differ by seed alone are one line.
 
-    Intervals are 95%, over prompts and seeds; in parentheses the least and the most of any seed, then how much seeds
+    Intervals are 95%, over prompts and seeds; in parentheses the least and the most of any seed, sd is how much seeds
     vary. Below stand paired differences between the ways on the same prompts, with p adjusted for their number (Holm).
     """
     import json
@@ -88,7 +88,9 @@ def _show(lines: list[Compared]) -> None:
 
 
 def _percent(mean: Mean) -> str:
-    """The mean, the seeds' least and most and standard deviation beside it, the interval below."""
-    known = mean.seed_sd is not None
-    spread = f" ({100 * mean.least:.0f}–{100 * mean.most:.0f}, sd {100 * (mean.seed_sd or 0):.0f})" if known else ""
-    return f"{mean.value:.0%}{spread}\n[{100 * mean.low:.0f}, {100 * mean.high:.0f}]"
+    """The mean and the seeds' least and most; below, the interval and the seeds' standard deviation."""
+    interval = f"[{100 * mean.low:.0f}, {100 * mean.high:.0f}]"
+    if mean.seed_sd is None:
+        return f"{mean.value:.0%}\n{interval}"
+    spread = f"({100 * mean.least:.0f}–{100 * mean.most:.0f})"
+    return f"{mean.value:.0%} {spread}\n{interval} sd {100 * mean.seed_sd:.0f}"

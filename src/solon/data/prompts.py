@@ -117,17 +117,17 @@ def load_prompt_sets(named: Mapping[str, str], area: str = "area") -> PromptSets
 def _usable(name: str, kind: str, area: str, bad: list[BadRow]) -> Iterator[_Read]:
     """The rows of one file that hold a prompt; the others go to `bad`."""
     path = data_path(name)
-    seen: set[str] = set()
+    texts: dict[str, str] = {}
     for number, line in numbered_lines(path, f"prompts.{kind}"):
         row = _parse(line)
         prompt = row if isinstance(row, str) else _prompt(row, kind, area)
-        if isinstance(prompt, Prompt) and prompt.id in seen:
+        key = "" if isinstance(prompt, str) else normalised(prompt.text)
+        if isinstance(prompt, Prompt) and texts.setdefault(prompt.id, key) != key:
             prompt = f"duplicate id '{prompt.id}'"
         if isinstance(prompt, str):
             bad.append(BadRow(str(path), number, prompt))
         else:
-            seen.add(prompt.id)
-            yield _Read(prompt, str(path), number, normalised(prompt.text), prompt.split)
+            yield _Read(prompt, str(path), number, key, prompt.split)
 
 
 def _without_repeats(rows: Sequence[_Read]) -> tuple[list[tuple[int, _Read]], dict[int, str], dict[int, str]]:
