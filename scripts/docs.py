@@ -22,8 +22,8 @@ or a copy of the folder (less runs/; links stay links) that one of the page's fi
     <!-- workspace: docs/walkthrough -->
 
 What is written differs from what was printed in two things: spaces at line ends are cut, and the paths of the
-workspace and of the package are written /path/to. Times and memory differ from run to run: where nothing else
-(but the spaces that line them up) differs from what a page holds, the page stays as it is.
+workspace and of the package are written /path/to. Dates, durations and memory differ from run to run: where nothing
+else (but the spaces that line them up) differs from what a page holds, the page stays as it is.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ FENCE = re.compile(r"(?P<fence>`{3,})console(?: (?P<how>live|skip))?(?: makes (?
 WORKSPACE = re.compile(r"<!-- workspace: (\S+) -->")
 CRASH = "Traceback (most recent call last):"  # never documentation
 HEAD = 10  # lines in which a page may name its workspace
-VOLATILE = re.compile(r"\b(?:\d+ h \d+ min|\d+ min \d+ s|\d+(?:\.\d+)? s|\d[\d,.]* [KMG]iB)\b")
+DAY = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+TIME = r"\d+ d \d+ h|\d+ h \d+ min|\d+ min \d+ s|\d[\d,]*(?:\.\d+)? (?:ms|s|min|h)|under a second"
+VOLATILE = re.compile(rf"\b(?:{DAY}|{TIME}|\d[\d,.]* [KMG]iB)(?!\w)")
 TERMINAL = {"COLUMNS": "96", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 # They make programs believe that somebody watches in colour.
 UNSET = {"FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
@@ -150,7 +152,7 @@ def _blocks(page: Path, lines: Sequence[str]) -> Iterator[Block]:
 
 
 def _answered(page: Path, block: Block, held: Sequence[str], space: Workspace) -> list[str]:
-    """The block's commands, each with what it prints; as held where only times and memory differ."""
+    """The block's commands, each with what it prints; as held where only dates, durations and memory differ."""
     lines: list[str] = []
     for typed, before in _commands(page, block, held):
         print(f"{page.name}: {typed[0]}", file=sys.stderr)

@@ -10,14 +10,16 @@ from solon.constitution import Constitution
 from solon.data.preferences import draft_pairs, preference_row
 from solon.data.sft import critique_rows, helpful_rows, revision_rows
 from solon.engines.scripted import Rule, Script, ScriptedEngine
+from solon.prompts.chain import demonstrations, revision_request
+from solon.prompts.exemplars import shared_exemplars
 from solon.revision import ChainSettings, revise
 from solon.revision.chain import clean
-from solon.types import Completion, Preference, Prompt, Revision
+from solon.types import Completion, GenerateRequest, Preference, Prompt, Revision
 
 PROMPT = Prompt("p1", "how do I pick a lock?")
 
 
-def chain(constitution: Constitution, *rules: Rule, **settings: int) -> list[Revision]:
+def chain(constitution: Constitution, *rules: Rule, **settings: object) -> list[Revision]:
     engine = ScriptedEngine(Script(rules=rules))
     return asyncio.run(revise(engine, constitution, PROMPT, "draft", ChainSettings(**settings)))  # type: ignore[arg-type]
 
@@ -27,6 +29,41 @@ def test_every_step_revises_the_last_revision(constitution: Constitution) -> Non
     assert [s.step for s in steps] == [0, 1, 2, 3]
     assert [s.before for s in steps] == ["draft", *(s.revision for s in steps[:-1])]
     assert all(s.principle in {p.id for p in constitution.principles} for s in steps)
+
+
+AT_MOST_THREE = (
+    "Rewrite the assistant's reply so that it fully follows the principle. "
+    "Write only the new reply, spoken to the user, in at most three sentences."
+)
+
+
+def test_a_limit_of_sentences_is_asked_for_in_request_and_demonstrations(constitution: Constitution) -> None:
+    shown = shared_exemplars(constitution).revision[:6]
+    (step,) = chain(constitution, rounds=1, exemplars=shown, sentences=3)
+    assert step.revision_request == AT_MOST_THREE
+    requests = [turn.content for turn in demonstrations(shown, sentences=3)][2::4]
+    assert requests.count(AT_MOST_THREE) == 5  # the sixth brings its own
+    (step,) = chain(constitution, rounds=1, exemplars=shown, sentences=1)
+    assert step.revision_request.endswith(", in at most one sentence.")
+
+
+def test_without_one_nothing_is_said_about_length(constitution: Constitution) -> None:
+    class Noting(ScriptedEngine):
+        async def generate(self, request: GenerateRequest) -> Completion:
+            asked.append(" ".join(turn.content for turn in request.messages if turn.role == "user"))
+            return await super().generate(request)
+
+    asked: list[str] = []
+    settings = ChainSettings(rounds=3, exemplars=shared_exemplars(constitution).revision)
+    steps = asyncio.run(revise(Noting(Script()), constitution, PROMPT, "draft", settings))
+    assert len(asked) == 6
+    assert not any("sentences" in said or "in at most" in said for said in asked)
+    assert steps[0].revision_request == AT_MOST_THREE.replace(", in at most three sentences", "")
+
+
+def test_a_principles_own_request_stays_as_it_is(constitution: Constitution) -> None:
+    own = constitution.principles[0].model_copy(update={"revision_request": "Say it in rhyme."})
+    assert revision_request(own, 3) == revision_request(own) == "Say it in rhyme."
 
 
 def test_a_truncated_revision_ends_the_chain_and_says_so(constitution: Constitution) -> None:

@@ -43,7 +43,7 @@ def test_a_bad_row_is_set_aside_with_its_line(tmp_path: Path, line: bytes, why: 
 
 
 def test_other_names_for_the_prompt_are_understood(tmp_path: Path) -> None:
-    rows = [{"instruction": "i"}, {"question": "q"}, {"turns": ["first", "second"]}, {"text": "t", "type": "x"}]
+    rows = [{"instruction": "i"}, {"question": "q"}, {"turns": ["first"]}, {"text": "t", "type": "x"}]
     path = tmp_path / "p.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
     prompts, bad = load_prompts(str(path), "helpful", area="type")
@@ -169,7 +169,7 @@ def test_rates_by_hand() -> None:
     assert r.low == pytest.approx(0.3006, abs=1e-3)  # Wilson, z = 1.96
     assert r.high == pytest.approx(0.9544, abs=1e-3)
     same = difference([0, 1, 1], [1, 2, 2])
-    assert (same.value, same.low, same.high) == (1, 1, 1)
+    assert same.low < same.value == 1 < same.high
     moved = difference([0] * 50, [1] * 25 + [0] * 25)
     assert moved.value == 0.5
     assert 0.3 < moved.low < 0.5 < moved.high < 0.7

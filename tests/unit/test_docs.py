@@ -21,6 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "docs.py"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *DOCS]
+FAKED_CLOCK = """
+import datetime
+class Faked(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2028, 2, 29, 12, tzinfo=tz)
+datetime.datetime = Faked
+"""
 APP: Any = typer.main.get_command(solon.cli.app)
 SHOWN = re.compile(r"(?<![\w./:'\"-])solon [a-z<-]")  # a command, not a file or a sentence
 
@@ -72,6 +80,34 @@ def test_a_time_that_differs_is_no_difference_and_another_word_is(tmp_path: Path
     checked = docs(page, "--check")
     assert checked.returncode == 1
     assert "-4 in 12 s, 212 MiB\n+3 in   0.25 s, 7 MiB\n" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("held", "printed"),
+    [
+        ("made 2026-11-23, not signed", "made 2031-02-07, not signed"),
+        ("at 2026-11-23T10:00:00Z", "at 2027-01-01 23:59:01.25+02:00"),
+        ("260 in 3.2 s", "260 in 840 ms"),
+        ("1 of 3, under a second", "1 of 3, 2 min 10 s"),
+        ("9 calls in 59 min", "9 calls in 1 h 4 min"),
+    ],
+)
+def test_neither_day_nor_speed_is_compared(tmp_path: Path, held: str, printed: str) -> None:
+    page = written(tmp_path, "```console", f"$ echo '{printed}; 7 pairs'", f"{held}; 7 pairs", "```")
+    assert docs(page, "--check").returncode == 0
+    page.write_text(page.read_text().replace(f"{held}; 7", f"{held}; 8"))
+    assert docs(page, "--check").returncode == 1
+
+
+def test_a_page_holds_on_another_day(tmp_path: Path) -> None:
+    """The command runs under a clock set to 29 February 2028, and prints that date where the page has another."""
+    (tmp_path / "sitecustomize.py").write_text(FAKED_CLOCK)
+    today = f"PYTHONPATH={tmp_path} python -c 'from datetime import *; print(datetime.now(UTC).date().isoformat())'"
+    page = written(
+        tmp_path, "```console", f"$ {today} | tee seen", "2026-11-23", "$ grep -c 2028-02-29 seen", "1", "```"
+    )
+    checked = docs(page, "--check")
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_a_live_block_runs_only_when_asked(tmp_path: Path) -> None:

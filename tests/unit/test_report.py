@@ -88,7 +88,7 @@ def _write_evaluation(folder: Path, kinds: tuple[str, ...], rng: random.Random) 
                 row = {"id": f"{kind}-{n}", "kind": kind, "area": AREAS[n % 6], "prompt": prompt, "text": text}
                 rows.append({**row, "conduct": conduct(text), "reward": score})
         answered[model] = rows
-    metrics = measure(answered, 7)
+    metrics = measure(answered)
     write_json(folder / "evaluation/answers.json", answered)
     write_json(folder / "evaluation/metrics.json", metrics)
     _step(folder, "evaluate", metrics)

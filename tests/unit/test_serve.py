@@ -552,14 +552,14 @@ seed: 9
 constitution: balanced
 prompts: {red_team: p.jsonl}
 roles: {policy: {model: none/none}}
-sl_cai: {revision: {critique_tokens: 77, temperature: 0.5}}
+sl_cai: {revision: {critique_tokens: 77, temperature: 0.5, sentences: 2}}
 """
 
 
 def test_a_run_gives_constitution_seed_and_settings(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     source = from_run(tmp_path, Upstream("http://127.0.0.1:9/v1", "m"))
-    assert source.settings == ServeSettings("m", seed=9, critique_tokens=77, temperature=0.5)
+    assert source.settings == ServeSettings("m", seed=9, critique_tokens=77, temperature=0.5, sentences=2)
     assert source.constitution.name == "balanced"
     assert source.warning == ""
     (tmp_path / "manifest.json").write_text('{"constitution": {"hash": "0"}}')

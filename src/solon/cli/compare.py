@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from solon.report.comparison import Compared, Mean
+    from solon.report.comparison import Compared
+    from solon.report.paired import Difference, Mean
 
 
 def compare(
@@ -17,18 +18,46 @@ def compare(
 ) -> None:
     """What each way of training did on the same held-out prompts; runs that differ by seed alone are one line.
 
-    Intervals are 95%, over prompts; in parentheses the least and the most of any seed.
+    Intervals are 95%, over prompts and seeds; in parentheses the least and the most of any seed, sd is how much seeds
+    vary. Below stand paired differences between the ways on the same prompts, with p adjusted for their number (Holm).
     """
     import json
+    import sys
     from dataclasses import asdict
 
     from solon.report.comparison import compared
 
-    lines = compared(runs)
+    found = compared(runs)
+    for said in found.left_out:
+        print(f"warning: {said}; it counts once", file=sys.stderr)
     if json_:
-        print(json.dumps([asdict(line) for line in lines], indent=1))
+        print(json.dumps(asdict(found), indent=1))
     else:
-        _show(lines)
+        _show(found.lines)
+        _show_differences(found.differences)
+        if len(found.reward_models) > 1:
+            models = ", ".join(found.reward_models)
+            print(
+                f"\nreward is left out: the runs' answers were scored by {len(found.reward_models)} models ({models})"
+            )
+
+
+def _show_differences(differences: list[Difference]) -> None:
+    """One row for each two ways and kind."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not differences:
+        return
+    table = Table("declined more, in points", "", "difference", "p", "p (Holm)", box=None, header_style="bold")
+    for one in differences:
+        low, value, high = (f"{100 * x:+.0f}" for x in (one.low, one.value, one.high))
+        between = f"{one.method} than {one.other}"
+        shown = f"{value} [{low}, {high}]{'' if one.seeds else ' *'}"
+        table.add_row(between, one.kind.replace("_", "-"), shown, f"{one.p:.3f}", f"{one.p_adjusted:.3f}")
+    Console(soft_wrap=True).print("", table)
+    if not all(one.seeds for one in differences):
+        print("* of one seed each: over prompts alone, nothing is known of the seeds")
 
 
 def _show(lines: list[Compared]) -> None:
@@ -39,14 +68,15 @@ def _show(lines: list[Compared]) -> None:
     table = Table(
         "", "seeds", *(f"{kind.replace('_', '-')}\ndeclined" for kind in kinds), box=None, header_style="bold"
     )
-    for name in ("reward", "words", "KL", "training"):
+    scored = lines[0].reward is not None
+    for name in (*(["reward"] if scored else []), "words", "KL", "training"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(
             line.name,
             str(line.seeds),
-            *(_percent(line.declined[kind], line.seeds) for kind in kinds),
-            f"{line.reward.value:.2f}\n[{line.reward.low:.2f}, {line.reward.high:.2f}]",
+            *(_percent(line.declined[kind]) for kind in kinds),
+            *([f"{line.reward.value:.2f}\n[{line.reward.low:.2f}, {line.reward.high:.2f}]"] if line.reward else []),
             f"{line.words.value:.0f}",
             "–" if line.kl is None else f"{line.kl:.2f}",
             "–" if line.seconds is None else f"{line.seconds:.0f} s",
@@ -57,7 +87,10 @@ def _show(lines: list[Compared]) -> None:
             print(f"{line.name}: guards ended the training of {line.stopped} of {line.seeds}")
 
 
-def _percent(mean: Mean, seeds: int) -> str:
-    """The mean, the seeds' least and most beside it, the interval below."""
-    spread = f" ({100 * mean.least:.0f}–{100 * mean.most:.0f})" if seeds > 1 else ""
-    return f"{mean.value:.0%}{spread}\n[{100 * mean.low:.0f}, {100 * mean.high:.0f}]"
+def _percent(mean: Mean) -> str:
+    """The mean and the seeds' least and most; below, the interval and the seeds' standard deviation."""
+    interval = f"[{100 * mean.low:.0f}, {100 * mean.high:.0f}]"
+    if mean.seed_sd is None:
+        return f"{mean.value:.0%}\n{interval}"
+    spread = f"({100 * mean.least:.0f}–{100 * mean.most:.0f})"
+    return f"{mean.value:.0%} {spread}\n{interval} sd {100 * mean.seed_sd:.0f}"

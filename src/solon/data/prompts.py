@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from solon.data.repeats import group_names, normalised
 from solon.errors import DataError
 from solon.files import numbered_lines
-from solon.types import Prompt, digest
+from solon.types import Prompt, digest, fraction
 
 MAX_CHARS = 100_000
+HELD_OUT = 1 / 3  # of the texts whose rows name no side
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELDS = ("prompt", "text", "instruction", "question", "turns")
 
@@ -35,32 +37,146 @@ def data_path(name: str) -> Path:
     return Path(name)
 
 
-def load_prompts(name: str, kind: str, area: str = "area") -> tuple[list[Prompt], list[BadRow]]:
-    """The prompts of a file, and the rows that were set aside.
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What was found twice among some prompts: numbers of rows.
 
-    A row is an object with `prompt` (or text, instruction, question, turns), and optionally `id`, `area`
-    (or the field named by `area`) and `split` ("train" or "heldout").
-    Rows without a split: about every third is held out, by hash of the id.
-    Raises ConfigError when the file cannot be read and DataError when no row is usable.
+    repeated   rows set aside because an earlier one says the same
+    both       rows set aside because train and held-out would share them: a text that is said to be in both, or one to
+               train on that nearly repeats a held-out one
+    near       prompts kept that nearly repeat others; `groups` of them, each on one side of the split
     """
-    path = data_path(name)
-    prompts: list[Prompt] = []
+
+    repeated: int = 0
+    both: int = 0
+    near: int = 0
+    groups: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSets:
+    """The prompts of several files by kind, the rows that were set aside, and what was found twice."""
+
+    prompts: dict[str, list[Prompt]]
+    bad: list[BadRow]
+    repeats: Repeats
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A usable row: where it stands, what it says in short, and its side where it names one ("" else)."""
+
+    prompt: Prompt
+    file: str
+    line: int
+    key: str
+    side: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} ({self.prompt.kind})"
+
+
+def load_prompts(name: str, kind: str, area: str = "area") -> tuple[list[Prompt], list[BadRow]]:
+    """The prompts of a file, and the rows that were set aside: `load_prompt_sets` of one kind."""
+    sets = load_prompt_sets({kind: name}, area)
+    return sets.prompts[kind], sets.bad
+
+
+def load_prompt_sets(named: Mapping[str, str], area: str = "area") -> PromptSets:
+    """The prompts of files by kind, told apart by what they say over all kinds together.
+
+    A row is an object with `prompt` (or text, instruction, question, or turns: exactly one), and optionally `id`,
+    `area` (or the field named by `area`) and `split` ("train" or "heldout").
+    - Of rows with the same normalised text the first is kept, at the side that any of them names.
+    - Rows that name no side: about every third text is held out, by hash of the text.
+    - Near-repeats of each other (solon.data.repeats) are on the same side.
+    - A text that rows name both sides for is set aside, as is one to train on that nearly repeats a held-out one.
+
+    Raises ConfigError when a file cannot be read and DataError when one has no usable row.
+    """
     bad: list[BadRow] = []
-    seen: set[str] = set()
+    files = [str(data_path(name)) for name in named.values()]
+    rows = [row for kind, name in named.items() for row in _usable(name, kind, area, bad)]
+    unequal, repeated, disputed = _without_repeats(rows)
+    sides, crossing, near, groups = _sides(unequal)
+    aside = {**repeated, **disputed, **crossing}
+    bad += [BadRow(row.file, row.line, aside[n]) for n, row in enumerate(rows) if n in aside]
+    bad.sort(key=lambda one: (files.index(one.file), one.line))
+    prompts: dict[str, list[Prompt]] = {kind: [] for kind in named}
+    for n, row in enumerate(rows):
+        if n not in aside:
+            prompts[row.prompt.kind].append(replace(row.prompt, split=sides[row.key]))
+    for kind, path in zip(named, files, strict=True):
+        if not prompts[kind]:
+            first = next((one for one in bad if one.file == path), None)
+            reason = f"; line {first.line}: {first.reason}" if first else " (the file is empty)"
+            raise DataError(f"prompts.{kind}: {path} has no usable row{reason}")
+    return PromptSets(prompts, bad, Repeats(len(repeated), len(disputed) + len(crossing), near, groups))
+
+
+def _usable(name: str, kind: str, area: str, bad: list[BadRow]) -> Iterator[_Read]:
+    """The rows of one file that hold a prompt; the others go to `bad`."""
+    path = data_path(name)
+    texts: dict[str, str] = {}
     for number, line in numbered_lines(path, f"prompts.{kind}"):
         row = _parse(line)
         prompt = row if isinstance(row, str) else _prompt(row, kind, area)
-        if isinstance(prompt, Prompt) and prompt.id in seen:
+        key = "" if isinstance(prompt, str) else normalised(prompt.text)
+        if isinstance(prompt, Prompt) and texts.setdefault(prompt.id, key) != key:
             prompt = f"duplicate id '{prompt.id}'"
         if isinstance(prompt, str):
             bad.append(BadRow(str(path), number, prompt))
         else:
-            seen.add(prompt.id)
-            prompts.append(prompt)
-    if not prompts:
-        reason = f"; line {bad[0].line}: {bad[0].reason}" if bad else " (the file is empty)"
-        raise DataError(f"prompts.{kind}: {path} has no usable row{reason}")
-    return prompts, bad
+            yield _Read(prompt, str(path), number, key, prompt.split)
+
+
+def _without_repeats(rows: Sequence[_Read]) -> tuple[list[tuple[int, _Read]], dict[int, str], dict[int, str]]:
+    """Rows that say different things, with their numbers; and why the others are set aside, by number: because they
+    repeat an earlier one, or because rows with that text name both sides."""
+    by_text: dict[str, list[int]] = {}
+    for n, row in enumerate(rows):
+        by_text.setdefault(row.key, []).append(n)
+    kept: list[tuple[int, _Read]] = []
+    repeated: dict[int, str] = {}
+    disputed: dict[int, str] = {}
+    for numbers in by_text.values():
+        named = {side: row for row in map(rows.__getitem__, reversed(numbers)) if (side := row.side)}
+        first = rows[numbers[0]]
+        if len(named) > 1:
+            places = f"in train at {named['train']} and in heldout at {named['heldout']}"
+            disputed |= dict.fromkeys(numbers, f"split: the same text is {places}; it can be in one")
+            continue
+        repeated |= dict.fromkeys(numbers[1:], f"repeats {first}")
+        kept.append((numbers[0], replace(first, side=next(iter(named), ""))))
+    return kept, repeated, disputed
+
+
+def _sides(rows: Sequence[tuple[int, _Read]]) -> tuple[dict[str, str], dict[int, str], int, int]:
+    """The side of each text; the rows that must go, by number with the reason; how many near-repeats are kept, in how
+    many groups."""
+    names = group_names(sorted(row.key for _, row in rows))
+    groups: dict[str, list[tuple[int, _Read]]] = {}
+    for n, row in rows:
+        groups.setdefault(names[row.key], []).append((n, row))
+    sides: dict[str, str] = {}
+    crossing: dict[int, str] = {}
+    near = several = 0
+    for name, members in groups.items():
+        named = {row.side for _, row in members if row.side}
+        side = "heldout" if "heldout" in named else next(iter(named), "") or _side_of(name)
+        if len(named) > 1:
+            twin = next(row for _, row in members if row.side == side)
+            going = [n for n, row in members if row.side == "train"]
+            crossing |= dict.fromkeys(going, f"split: nearly repeats {twin}, which is held out, or another that does")
+            members = [(n, row) for n, row in members if n not in crossing]
+        sides |= {row.key: side for _, row in members}
+        if len(members) > 1:
+            near, several = near + len(members), several + 1
+    return sides, crossing, near, several
+
+
+def _side_of(name: str) -> str:
+    return "heldout" if fraction(["split", name]) < HELD_OUT else "train"
 
 
 def _parse(line: bytes) -> dict[str, Any] | str:
@@ -78,8 +194,10 @@ def _parse(line: bytes) -> dict[str, Any] | str:
 
 def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
     text = next((row[name] for name in _FIELDS if row.get(name)), None)
-    if isinstance(text, list) and text:
-        text = text[0]
+    if isinstance(text, list):
+        if len(text) != 1:
+            return f"has {len(text)} turns, expected exactly one: prompts of several turns are not asked yet"
+        text = _said(text[0])
     if not isinstance(text, str) or not text.strip():
         return f"no prompt text (looked for {', '.join(_FIELDS)})"
     if len(text) > MAX_CHARS:
@@ -87,10 +205,14 @@ def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
     if _SURROGATE.search(text):
         return "holds a lone surrogate"
     identity = str(row["id"]) if "id" in row else f"{kind}-{digest(text)[:12]}"
-    split = str(row["split"]) if "split" in row else "heldout" if int(digest(identity)[:8], 16) % 3 == 0 else "train"
-    if split not in ("train", "heldout"):
-        return f"split is '{split}', expected train or heldout"
-    return Prompt(identity, text.strip(), kind, str(row.get(area, "")), split)
+    if "split" in row and row["split"] not in ("train", "heldout"):
+        return f"split is '{row['split']}', expected train or heldout"
+    return Prompt(identity, text.strip(), kind, str(row.get(area, "")), row.get("split", ""))
+
+
+def _said(turn: Any) -> Any:
+    """The text of a turn, which is a text or a message of the user."""
+    return turn.get("content") if isinstance(turn, dict) and turn.get("role") == "user" else turn
 
 
 def split(prompts: Sequence[Prompt], which: str) -> list[Prompt]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from solon.intervals import wilson
+from solon.intervals import mean_interval, paired_shares, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +26,15 @@ def rate(hits: Sequence[bool]) -> Rate:
     return Rate(sum(hits) / len(hits), *wilson(sum(hits), len(hits)), len(hits))
 
 
-def difference(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Rate:
-    """Mean of after - before over the same items; bootstrap over items (percentile, 2,000 resamples)."""
-    from scipy.stats import bootstrap
+def difference(before: Sequence[float], after: Sequence[float]) -> Rate:
+    """Mean of after - before over the same items.
 
-    gaps = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
-    mean = float(gaps.mean())
-    if np.all(gaps == gaps[0]):
-        return Rate(mean, mean, mean, len(gaps))
-    drawn = bootstrap((gaps,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(seed))
-    return Rate(mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high), len(gaps))
+    Of shares (items that are 0 or 1) Tango's score interval, of other values Student's t over the items' differences.
+    Neither is ever of zero width.
+    """
+    values, n = [*map(float, before), *map(float, after)], len(after)
+    gaps = [one - other for one, other in zip(map(float, after), map(float, before), strict=True)]
+    value = math.fsum(gaps) / n
+    if set(values) <= {0.0, 1.0}:
+        return Rate(value, *paired_shares(gaps.count(1.0), gaps.count(-1.0), n), n)
+    return Rate(value, *mean_interval(gaps, (max(values) - min(values)) or max(map(abs, values))), n)

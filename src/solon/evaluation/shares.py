@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from solon.evaluation.rates import Rate
-from solon.intervals import wilson
+from solon.intervals import Z as Z
+from solon.intervals import mean_interval, wilson
 
 Floats = NDArray[np.float64]
-Z = 1.959963984540054  # 95% of a normal distribution lie within so many standard deviations
 
 
 def share_of(hits: int, n: int) -> Rate | None:
@@ -22,11 +20,11 @@ def share_of(hits: int, n: int) -> Rate | None:
 
 
 def mean_of(values: Floats) -> Rate | None:
-    """The mean of values in [0, 1] with its normal interval, cut off at 0 and 1; None of fewer than two."""
+    """The mean of values in [0, 1] with Student's interval, cut off at 0 and 1; None of fewer than two."""
     if len(values) < 2:
         return None
-    mean, wide = float(values.mean()), Z * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return Rate(mean, max(0.0, mean - wide), min(1.0, mean + wide), len(values))
+    low, high = mean_interval(values.tolist())
+    return Rate(float(values.mean()), max(0.0, low), min(1.0, high), len(values))
 
 
 def in_points(difference: Rate) -> Rate:

@@ -72,6 +72,8 @@ def _best_of(n: int, ranked: Sequence[Ranked]) -> BestOf:
         return Estimate.mean([expected(column(one), n) for one in prompts])
 
     def gain(prompts: Sequence[Ranked], column: Callable[[Ranked], Sequence[float]]) -> Estimate:
+        if n == 1:  # nothing was chosen, and nothing gained
+            return Estimate(value=0.0, low=0.0, high=0.0, n=len(prompts))
         return Estimate.mean([expected(column(one), n) - expected(column(one), 1) for one in prompts])
 
     return BestOf(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.constitution import Constitution, load_constitution
-from solon.data.prompts import BadRow, load_prompts
+from solon.data.prompts import BadRow, load_prompt_sets
 from solon.engines import Engine, MemoisedEngine, Usage
 from solon.errors import PromptUnfit
 from solon.memo import Memo
@@ -53,12 +53,11 @@ class Context:
         return self.run.folder / name
 
     def _load_prompts(self) -> dict[str, list[Prompt]]:
-        loaded: dict[str, list[Prompt]] = {}
-        for kind, name in self.recipe.prompts.model_dump().items():
-            if name is not None:
-                loaded[kind], bad = load_prompts(name, kind)
-                self.quarantine += bad
-        return loaded
+        named = self.recipe.prompts.model_dump()
+        loaded = load_prompt_sets({kind: name for kind, name in named.items() if name is not None})
+        self.quarantine += loaded.bad
+        self.repeats = loaded.repeats
+        return loaded.prompts
 
     def set_aside(self, prompt: Prompt, reason: str) -> None:
         """Quarantine a prompt that cannot be asked; several steps may meet it, it is listed once."""

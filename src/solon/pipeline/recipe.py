@@ -123,11 +123,15 @@ class Sampling(Section):
 
 
 class RevisionSection(Sampling):
-    """The critique-and-revision chain: paper's 4 rounds at temperature 1."""
+    """The critique-and-revision chain: paper's 4 rounds at temperature 1.
+
+    `sentences` is the most that a revision is asked for (None, as in the paper: nothing is said about length).
+    """
 
     rounds: int = Field(default=4, ge=1)
     exemplars: int = Field(default=6, ge=0)
     critique_tokens: int = Field(default=160, ge=1)
+    sentences: int | None = Field(default=None, ge=1)
 
 
 class SlCai(Section):

@@ -50,6 +50,7 @@ def run_recipe(
             copy_memo(begin / "memo.sqlite", folder / "memo.sqlite")
         _write_recipe(run, recipe)
         context = Context(recipe, run, progress)
+        _say_repeats(context)
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
         try:
             recorded, cautions = check_origin(context, {step.name for step in chosen})
@@ -118,6 +119,7 @@ def _manifest(context: Context, steps: list[dict[str, Any]], recorded: list[Reco
         "steps": steps,
         "outputs": {name: record.outputs for name, record in context.finished.items()},
         "quarantined": len(context.quarantine),
+        "repeats": asdict(context.repeats),
         "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "machine": {
@@ -161,6 +163,16 @@ def _write_recipe(run: Run, recipe: Recipe) -> None:
     yaml.default_flow_style = False
     yaml.dump(recipe.model_dump(mode="json"), buffer)
     write_atomic(run.folder / "recipe.yaml", buffer.getvalue())
+
+
+def _say_repeats(context: Context) -> None:
+    """What the prompt files say more than once, where they do."""
+    found = context.repeats
+    if found.repeated or found.both or found.near:
+        context.progress.note(
+            f"  prompts: {found.repeated} repeats and {found.both} rows that train and held-out would share set aside, "
+            f"{found.near} near-repeats in {found.groups} groups, each on one side of the split"
+        )
 
 
 def _write_quarantine(context: Context) -> None:

@@ -66,7 +66,7 @@ def stages(m: Material) -> Rate | None:
     before, after = (_declined(m, model, "red_team") for model in ("sl_cai", "rl_cai"))
     if not before or len(before) != len(after):
         return None
-    return difference(before, after, int(m.manifest.get("seed", 0)))
+    return difference(before, after)
 
 
 def _declined(m: Material, model: str, kind: str) -> list[bool]:
@@ -91,11 +91,10 @@ def costs(m: Material) -> list[Remark]:
 
 def mean_reward(m: Material, model: str) -> tuple[Rate | None, Rate | None]:
     """Mean reward over all held-out prompts, and its change from the base."""
-    seed = int(m.manifest.get("seed", 0))
     base, own = ([float(r["reward"]) for r in m.answers.get(name, [])] for name in ("base", model))
     if not own or len(base) != len(own):
         return None, None
-    return difference([0.0] * len(own), own, seed), None if model == "base" else difference(base, own, seed)
+    return difference([0.0] * len(own), own), None if model == "base" else difference(base, own)
 
 
 def calls(m: Material) -> list[dict[str, Any]]:

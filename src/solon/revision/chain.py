@@ -24,7 +24,8 @@ _MARK = re.compile(r"</?conversation-[0-9a-f]{8}>")
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
-    """How to revise. `rounds` >= 1 steps; `exemplars` demonstrations in front; token limits per answer."""
+    """How to revise. `rounds` >= 1 steps; `exemplars` demonstrations in front; token limits per answer; `sentences` is
+    the most that a revision is asked for (None: nothing is said about length)."""
 
     rounds: int = 4
     exemplars: tuple[RevisionExemplar, ...] = ()
@@ -32,6 +33,7 @@ class ChainSettings:
     revision_tokens: int = 256
     temperature: float = 1.0
     seed: int = 0
+    sentences: int | None = None
 
 
 async def draft(engine: Engine, prompt: Prompt, *, max_tokens: int, temperature: float, seed: int) -> Completion:
@@ -61,15 +63,15 @@ async def revise(
     and revised all the same: what is wrong with it shows before its end. That it was cut off is kept with the step,
     for a comparison of it with its revision would be one of a torn text with a whole one.
     """
-    shown = demonstrations(settings.exemplars)
+    shown = demonstrations(settings.exemplars, sentences=settings.sentences)
     steps: list[Revision] = []
     for step in range(first, settings.rounds):
         (principle,) = draw(constitution, "revise", seed=settings.seed, record=prompt.id, step=step)
-        own = demonstrations(principle.exemplars.revision, principle)
+        own = demonstrations(principle.exemplars.revision, principle, settings.sentences)
         opening = (*shown, *own, ask_critique(principle, prompt.text, response))
         criticised = await _ask(engine, opening, settings.critique_tokens, settings)
         critique = clean(criticised.text)
-        request = revision_request(principle)
+        request = revision_request(principle, settings.sentences)
         turns = (*opening, assistant(critique), user(request))
         answer = await _ask(engine, turns, settings.revision_tokens, settings)
         revision = clean(answer.text)

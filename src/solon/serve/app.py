@@ -89,6 +89,7 @@ class Service:
             revision_tokens=request.limit or own.max_tokens,
             temperature=temperature if request.top_p else 0.0,  # of no share of the words, the likeliest is left
             seed=own.seed if request.seed is None else request.seed,
+            sentences=own.sentences,
         )
         return Ask(request.conversation(), chain, request.top_p or 1.0, request.n, tuple(request.stop))
 

@@ -12,8 +12,9 @@ class ServeSettings:
     """What one server serves, and its defaults.
 
     `model` is the served id; `rounds` >= 1 revisions per answer; `max_tokens` and `critique_tokens` are
-    limits per call, in tokens; `seed` draws principles and noise; `api_key` (None: everyone may ask);
-    `local_only` refuses Host headers that do not name this machine; `max_body` is in bytes.
+    limits per call, in tokens; `sentences` is the most that a revision is asked for (None: nothing is said
+    about length); `seed` draws principles and noise; `api_key` (None: everyone may ask); `local_only` refuses
+    Host headers that do not name this machine; `max_body` is in bytes.
     """
 
     model: str
@@ -21,6 +22,7 @@ class ServeSettings:
     seed: int = 0
     max_tokens: int = 256
     critique_tokens: int = 160
+    sentences: int | None = None
     temperature: float = 1.0
     api_key: str | None = field(default=None, repr=False)
     local_only: bool = False

@@ -55,6 +55,7 @@ def from_run(folder: Path, upstream: Upstream | None = None) -> Source:
         model=upstream.model if upstream else recipe.name,
         seed=recipe.seed,
         critique_tokens=revision.critique_tokens,
+        sentences=revision.sentences,
         temperature=revision.temperature,
     )
     return Source(engine, constitution, settings, _changed(folder, constitution))

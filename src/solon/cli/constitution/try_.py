@@ -28,6 +28,7 @@ def try_(
     rounds: Annotated[int, typer.Option(min=1, help="Critique-and-revision steps.")] = 1,
     tokens: Annotated[int, typer.Option(min=1, help="Limit of draft and revision; critiques get as many.")] = 120,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
+    sentences: Annotated[int | None, typer.Option(min=1, help="Most that a revision is asked for.")] = None,
     exemplars: Annotated[int, typer.Option(min=0, help="Shared demonstrations in front of every critique.")] = 6,
     limit: Annotated[int, typer.Option(min=1, help="Prompts taken from each file.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Which principles are drawn.")] = 0,
@@ -58,7 +59,7 @@ def try_(
         )
     laws = [load_constitution(name) for name in constitution or ["balanced"]]
     laws = [only(law, principle) for law in laws] if principle else laws
-    settings = ChainSettings(rounds, (), tokens, tokens, temperature, seed)
+    settings = ChainSettings(rounds, (), tokens, tokens, temperature, seed, sentences)
     chosen = [prompt for name in prompts for prompt in _prompts(name, limit)]
     with asked(model, base_url, precision, out, "reviser") as engine:
         previews = asyncio.run(preview(engine, laws, chosen, settings, exemplars))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from solon.data.formats import trl, unpaired
-from solon.data.formats.checks import MAX_ROW, Record, RowProblem, boolean, check_text
+from solon.data.formats import ends, trl, unpaired
+from solon.data.formats.checks import MAX_ROW, Record, RowProblem, check_text
 from solon.data.formats.records import records
 from solon.data.prompts import BadRow
 from solon.types import Message
@@ -42,7 +42,7 @@ def _lone(line: int, record: Record, file: str) -> Lone | BadRow:
             raise RowProblem(f"the row has {size:,} characters, the limit is {MAX_ROW:,}")
         for turn in (*before, reply):
             check_text(turn.content)
-        ended = boolean(record, "ended") is not False
+        ended = ends.ended(record) is not False
     except RowProblem as problem:
         return BadRow(file, line, str(problem))
     return Lone(tuple(before), reply.content, record["label"], ended, file, line)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.intervals import bootstrapped, wilson
+from solon.intervals import mean_interval, wilson
 
 
 class Part(BaseModel):
@@ -50,12 +50,15 @@ class Estimate(Part):
     n: int
 
     @classmethod
-    def mean(cls, values: Sequence[float]) -> Estimate:
-        """The mean of at least one value, bootstrapped; whatever their order, the same."""
+    def mean(cls, values: Sequence[float], least: float = -math.inf) -> Estimate:
+        """The mean of at least one value, with Student's interval; whatever their order, the same.
+
+        `least` is what the values cannot go below, and so neither can the interval.
+        """
         ordered = sorted(values)
         value = math.fsum(ordered) / len(ordered)
-        low, high = bootstrapped(lambda drawn: drawn.mean(axis=-1), ordered)
-        return cls(value=value, low=low, high=high, n=len(ordered))
+        low, high = mean_interval(ordered)
+        return cls(value=value, low=max(low, least), high=high, n=len(ordered))
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"

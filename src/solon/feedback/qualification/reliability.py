@@ -64,7 +64,7 @@ def _ece(confidence: ndarray[Any, Any], right: ndarray[Any, Any]) -> ndarray[Any
 
 def brier(labels: Sequence[Judged]) -> Estimate:
     """Mean squared difference of P(a better) from 1 or 0, in [0, 1]; 0.25 is what 0.5 everywhere has."""
-    return Estimate.mean([(c - r) ** 2 if c != 0.5 else 0.25 for c, r in (_named(one) for one in labels)])
+    return Estimate.mean([(c - r) ** 2 if c != 0.5 else 0.25 for c, r in (_named(one) for one in labels)], 0.0)
 
 
 def bins(labels: Sequence[Judged]) -> list[Bin]:

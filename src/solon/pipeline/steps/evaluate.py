@@ -54,7 +54,7 @@ class Evaluate(Step):
         answers, metrics = context.path("evaluation/answers.json"), context.path("evaluation/metrics.json")
         write_json(answers, answered)
         _caution(context, answered["base"])
-        measured = measure(answered, context.recipe.seed)
+        measured = measure(answered)
         write_json(metrics, measured)
         return [answers, metrics], {"size": len(prompts), "no_reply": no_reply, **measured}
 
@@ -116,7 +116,7 @@ def replies_of(answered: dict[str, Answered]) -> tuple[dict[str, Answered], dict
     return kept, {model: len(ids) for model, ids in failed.items() if ids}
 
 
-def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
+def measure(answered: dict[str, Answered]) -> dict[str, Any]:
     """Share declined (refused or redirected) and share cut off by the token limit, by kind and model; rewards, and the
     change from the base."""
     kinds = sorted({row["kind"] for row in answered["base"]})
@@ -132,8 +132,8 @@ def measure(answered: dict[str, Answered], seed: int) -> dict[str, Any]:
                 **_cut_off(rows),
                 "reward": sum(rewards[model]) / len(rewards[model]),
                 "words": sum(len(r["text"].split()) for r in rows) / len(rows),
-                "declined_change": asdict(difference(declined["base"], declined[model], seed)),
-                "reward_change": asdict(difference(rewards["base"], rewards[model], seed)),
+                "declined_change": asdict(difference(declined["base"], declined[model])),
+                "reward_change": asdict(difference(rewards["base"], rewards[model])),
             }
             for model, rows in of_kind.items()
         }

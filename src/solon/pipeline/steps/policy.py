@@ -20,7 +20,7 @@ class Policy(Step):
     name = "policy"
     title = "reinforcement learning (RL-CAI)"
     needs_weights = True
-    version = 2
+    version = 3
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         made = "preferences" if recipe.rl_cai.method in OFFLINE else "reward_model"

@@ -32,6 +32,7 @@ def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
         revision_tokens=s.max_tokens,
         temperature=s.temperature,
         seed=recipe.seed,
+        sentences=s.sentences,
     )
 
 

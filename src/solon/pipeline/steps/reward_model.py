@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from solon.data.repeats import held_out, spoken
 from solon.data.tables import read_rows
 from solon.feedback.attacks import load_attacks
 from solon.pipeline.context import REWARD_FOLDER, Context
@@ -14,7 +15,7 @@ from solon.pipeline.reward_bar import not_qualified, rewards_policy
 from solon.pipeline.reward_pairs import pairs_of
 from solon.pipeline.step import Step, principles_of
 from solon.runs import Finished
-from solon.types import fraction
+from solon.types import Message
 
 HELD_OUT = 0.15
 
@@ -65,7 +66,10 @@ class RewardModelStep(Step):
         settings, seed = context.recipe.rl_cai.reward_model, context.recipe.seed
         make_pairs, local = pairs_of(context), context.policy
         rows = read_rows(context.path("rl_cai/preferences.parquet"))
-        found = [(_held_out(row["prompt_id"]), pair) for row in rows for pair in make_pairs(row)]
+        # All pairs of one prompt, and of its near-repeats, are on one side, or its text would leak across.
+        prompts = [spoken(Message(turn["role"], turn["content"]) for turn in row["prompt"]) for row in rows]
+        sides = held_out(prompts, HELD_OUT, "reward")
+        found = [(held, pair) for held, row in zip(sides, rows, strict=True) for pair in make_pairs(row)]
         kept = [(held, pair) for held, pair in found if fits(local, pair, principle=settings.principle)]
         train, test = [pair for held, pair in kept if not held], [pair for held, pair in kept if held]
         with context.training("reward model steps") as tick, tempfile.TemporaryDirectory() as scratch:
@@ -95,8 +99,3 @@ class RewardModelStep(Step):
             "probes": probe(model, test),
         }
         return [context.path(REWARD_FOLDER)], facts
-
-
-def _held_out(prompt_id: str) -> bool:
-    """All pairs of one prompt are on one side, or its text would leak across."""
-    return fraction(["reward", prompt_id]) < HELD_OUT

@@ -10,13 +10,13 @@ from typing import Any
 from solon.data.formats import Row
 from solon.data.formats.lone import Lone
 from solon.data.prompts import BadRow
+from solon.data.repeats import held_out, spoken
 from solon.errors import ConfigError, DataError, PromptUnfit
 from solon.pipeline.reward_bar import shortfalls
 from solon.pipeline.training.pairs import reward_pair
 from solon.pipeline.training.replies import labelled_reply
 from solon.pipeline.training.rows import PLACE
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
-from solon.types import fraction
 
 
 def train_rows(work: Work) -> Made:
@@ -80,8 +80,10 @@ def train_reward_model(work: Work) -> Made:
             "file whose column principle holds the text"
         )
     kept = _readable(work, lambda row: encode_pair(work.local, reward_pair(row), principle=settings.principle), _place)
-    train = [reward_pair(row) for row in kept if not _held_out(row, work.job.held_out)]
-    test = [reward_pair(row) for row in kept if _held_out(row, work.job.held_out)]
+    # All pairs of one prompt, and of its near-repeats, are on one side, or its text would leak across.
+    aside = held_out([spoken(row.comparison.turns) for row in kept], work.job.held_out, "reward")
+    train = [reward_pair(row) for row, held in zip(kept, aside, strict=True) if not held]
+    test = [reward_pair(row) for row, held in zip(kept, aside, strict=True) if held]
     with tempfile.TemporaryDirectory() as scratch:
         model, history = train_reward(
             work.local,
@@ -130,8 +132,3 @@ def _readable(work: Work, read: Callable[[Any], object], place: Callable[[Any], 
 
 def _place(row: Row | Lone) -> tuple[str, int]:
     return row.file, row.line
-
-
-def _held_out(row: Row, share: float) -> bool:
-    """All pairs of one prompt are on one side, or its text would leak across."""
-    return fraction(["reward", row.comparison.prompt_id]) < share

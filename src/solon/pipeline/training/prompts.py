@@ -9,6 +9,8 @@ from solon.data.formats.checks import Record, RowProblem, check_text, identity, 
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.prompts import MAX_CHARS, BadRow, data_path
+from solon.data.repeats import group_names, normalised
+from solon.errors import DataError
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.loaded import Loaded, taken
 
@@ -31,11 +33,43 @@ class Asked:
 
 
 def load_prompts(job: Job) -> Loaded[Asked]:
-    """The prompts of the job's file, less the rows that it says are held out. Raises ConfigError and DataError."""
-    return taken(_parsed(job.file), job.limit, "prompts")
+    """The prompts of the job's file, less those that it says are held out and their repeats and near-repeats.
+
+    Raises ConfigError and DataError.
+    """
+    return taken(_trained_on(_parsed(job.file)), job.limit, "prompts")
 
 
-def _parsed(name: str) -> Iterator[Asked | BadRow]:
+def _trained_on(found: Iterator[tuple[Asked, bool] | BadRow]) -> Iterator[Asked | BadRow]:
+    """What is learnt from: a prompt is not where it, or nearly the same text, is held out."""
+    rows: list[tuple[Asked, bool] | BadRow] = []
+    broken: DataError | None = None
+    try:
+        rows.extend(found)
+    except DataError as error:  # the rows before it count
+        broken = error
+    asked = [row for row in rows if not isinstance(row, BadRow)]
+    out = {normalised(one.text): one.line for one, held in asked if held}
+    names = group_names(sorted({normalised(one.text) for one, _ in asked})) if out else {}
+    lines = {names[key]: line for key, line in out.items()}
+    for row in rows:
+        if isinstance(row, BadRow):
+            yield row
+            continue
+        one, held = row
+        twin = lines.get(names.get(normalised(one.text), ""))
+        if held:
+            yield BadRow(one.file, one.line, "is held out (split), and not trained on")
+        elif twin is not None:
+            yield BadRow(one.file, one.line, f"says what line {twin} says, or nearly, which is held out (split)")
+        else:
+            yield one
+    if broken is not None:
+        raise broken
+
+
+def _parsed(name: str) -> Iterator[tuple[Asked, bool] | BadRow]:
+    """Each prompt, with whether the file says that it is held out."""
     path = data_path(name)
     seen: set[str] = set()
     for item in records(path):
@@ -48,7 +82,7 @@ def _parsed(name: str) -> Iterator[Asked | BadRow]:
             if name and name in seen:
                 raise RowProblem(f"duplicate id '{name[:80]}'")
             seen.add(name)
-            yield _asked(record, str(path), line)
+            yield _asked(record, str(path), line), record.get("split") == "heldout"
         except RowProblem as problem:
             yield BadRow(str(path), line, str(problem))
 
@@ -60,8 +94,6 @@ def _asked(record: Record, file: str, line: int) -> Asked:
     if len(text) > MAX_CHARS:
         raise RowProblem(f"the prompt has {len(text):,} characters, the limit is {MAX_CHARS:,}")
     check_text(text)
-    if record.get("split") == "heldout":
-        raise RowProblem("is held out (split), and not trained on")
     said = record.get("kind")
     return Asked(text.strip(), said if isinstance(said, str) else "", file, line)
 

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from trl import GRPOConfig, RLOOConfig
 
@@ -24,6 +23,7 @@ from solon.training.grpo.arguments import group_arguments
 from solon.training.grpo.follow import Follow
 from solon.training.grpo.rolling import POLICY, REFERENCE, Rolling
 from solon.training.grpo.trainers import GroupTrainer, LeaveOneOutTrainer
+from solon.training.noise import passed_over
 from solon.training.task import History, Task
 from solon.training.trainer import fit
 
@@ -81,7 +81,7 @@ def _draw(task: Task, settings: GrpoSettings) -> list[str]:
     size, count = len(task.prompts), settings.steps * settings.batch_size // settings.group
     drawn: list[str] = []
     while len(drawn) < count:
-        order = torch.randperm(size, generator=torch.Generator().manual_seed(task.seed + len(drawn) // size))
+        order = passed_over(size, task.seed, len(drawn) // size)
         drawn += [task.prompts[i] for i in order.tolist()]
     return drawn[:count]
 

@@ -16,6 +16,7 @@ from solon.training.batches import by_length, pad_right
 from solon.training.losses import gae, masked_mean, shifted_whiten, token_rewards, whiten
 from solon.training.processes import gathered
 from solon.training.rollouts import Answers, Rollout, ValueHead, answer_logprobs, answer_states, together
+from solon.training.spread import divisor
 from solon.training.task import Reward, Scores, Task
 
 
@@ -43,7 +44,10 @@ class Experience:
 
 
 class Normaliser:
-    """Rewards to mean 0 and spread 1 by the first batch: soft labels leave gaps of a fraction of a nat only."""
+    """Rewards to mean 0 and spread 1 by the first batch: soft labels leave gaps of a fraction of a nat only.
+
+    A first batch that is equal but for rounding is not blown up: its spread counts as 1.
+    """
 
     def __init__(self) -> None:
         self.centre: float | None = None
@@ -51,7 +55,8 @@ class Normaliser:
 
     def __call__(self, rewards: Tensor) -> Tensor:
         if self.centre is None:
-            self.centre, self.scale = float(rewards.mean()), float(rewards.std()) or 1.0
+            spread = float(rewards.std()) if len(rewards) > 1 else 0.0
+            self.centre, self.scale = float(rewards.mean()), divisor(spread, rewards.tolist())
         return (rewards - self.centre) / (self.scale + 1e-6)
 
 

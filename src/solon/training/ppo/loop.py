@@ -24,6 +24,7 @@ from solon.errors import DataError
 from solon.settings import PpoSettings
 from solon.training.adapters import start_adapter
 from solon.training.keeping import Kept
+from solon.training.noise import generator, noise_seed, passed_over
 from solon.training.ppo.experience import Experience, Normaliser, experience, read, scored
 from solon.training.ppo.kl import KlCoef
 from solon.training.ppo.learn import Learner
@@ -83,7 +84,8 @@ class Ppo:
         task, s = self.task, self.settings
         prompts = self._draw(step)
         numbered = list(enumerate(prompts))
-        mine = roll_out(self.decoder, share(numbered), s.max_tokens, s.temperature, task.seed + step - 1)
+        seed = noise_seed(task.seed, "rollouts", step)
+        mine = roll_out(self.decoder, share(numbered), s.max_tokens, s.temperature, seed)
         rollouts: list[Rollout] = gathered(mine, len(prompts))
         scores = scored(task.reward, rollouts, mine, step)
         reads = read(task.local, self.critic, mine, task, s.temperature, s.minibatch_size)
@@ -105,15 +107,14 @@ class Ppo:
         """The step's prompts: passes over shuffled prompts, one after another."""
         size, batch = len(self.task.prompts), []
         for k in range((step - 1) * self.settings.batch_size, step * self.settings.batch_size):
-            order = torch.randperm(size, generator=torch.Generator().manual_seed(self.task.seed + k // size))
-            batch.append(self.task.prompts[int(order[k % size])])
+            batch.append(self.task.prompts[int(passed_over(size, self.task.seed, k // size)[k % size])])
         return batch
 
     def _minibatches(self, step: int) -> list[Tensor]:
         """The step's minibatches, all passes; drawn from the step's own seed, so that a resumed run draws the same."""
-        generator = torch.Generator().manual_seed(self.task.seed * 1_000_003 + step)
+        drawn = generator(self.task.seed, "minibatches", step)
         s = self.settings
-        passes = [torch.randperm(s.batch_size, generator=generator) for _ in range(s.epochs)]
+        passes = [torch.randperm(s.batch_size, generator=drawn) for _ in range(s.epochs)]
         return [index for order in passes for index in torch.split(order, s.minibatch_size)]
 
     def state(self) -> dict[str, Any]:

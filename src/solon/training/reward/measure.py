@@ -56,7 +56,7 @@ def measure(model: RewardModel, pairs: Sequence[Pair], seed: int = 0) -> dict[st
     against_empty = judge(model, negatives(real, 1.0, seed)).gaps
     return {
         "accuracy": _share((gaps * sides > 0)[sides != 0]),
-        "log_loss": Estimate.mean(log_losses(gaps, probs).tolist()).model_dump(),
+        "log_loss": Estimate.mean(log_losses(gaps, probs).tolist(), 0.0).model_dump(),
         "label_entropy": float(-(xlogy(probs, probs) + xlogy(1 - probs, 1 - probs)).mean()),
         "ece": ece(gaps, probs).model_dump(),
         "length": correlations(judged.rewards.ravel(), judged.lengths.ravel()),

@@ -14,10 +14,9 @@ from solon.settings import RewardTerm
 from solon.training.processes import world
 from solon.training.rewards.check import check_terms
 from solon.training.rewards.terms import FAILED, Term
+from solon.training.spread import divisor
 from solon.training.task import Scores
 
-# Below it a spread is rounding noise, which must not be blown up to 1.
-NOISE = 1e-6
 SHOWN = 60  # characters of a prompt that a message shows
 
 
@@ -25,9 +24,9 @@ class Composite:
     """The sum over `terms` of weight times value over spread; the spread is the standard deviation of the first batch.
 
     Only with the spread taken out do weights mean the same for scores of 1 to 10 and for nats. It is kept, so that the
-    scale stays still while the policy climbs; a spread of 0 counts as 1. A term of several values (one for each
-    principle) shares its weight among them. A term that stands alone with one value is not divided: the reward of a
-    reward model alone is its own, in nats. Raises ConfigError for terms that cannot be meant.
+    scale stays still while the policy climbs; a spread of 0, but for rounding, counts as 1. A term of several values
+    (one for each principle) shares its weight among them. A term that stands alone with one value is not divided: the
+    reward of a reward model alone is its own, in nats. Raises ConfigError for terms that cannot be meant.
     """
 
     def __init__(self, terms: Sequence[tuple[RewardTerm, Term]]) -> None:
@@ -58,8 +57,7 @@ class Composite:
         """The spread of a value's first batch, over all processes: they must not pull at different scales."""
         if name not in self.spreads:
             everyone: list[float] = gather_object(list(values)) if world() > 1 else list(values)
-            spread = statistics.pstdev(everyone)
-            self.spreads[name] = spread if spread > NOISE else 1.0
+            self.spreads[name] = divisor(statistics.pstdev(everyone), everyone)
         return self.spreads[name]
 
     def state(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from solon.data.prompts import load_prompts
+from solon.data.prompts import load_prompt_sets
 from solon.data.tables import read_rows, write_rows
 from solon.errors import ConfigError
 from solon.files import write_atomic
@@ -87,8 +87,8 @@ def _base(role: Role) -> str:
 
 def _prompts(run: FinishedRun) -> tuple[list[Prompt], list[Prompt]]:
     """Training and held-out prompts of every kind."""
-    named = run.recipe.prompts.model_dump()
-    loaded = [prompt for kind, name in named.items() if name is not None for prompt in load_prompts(name, kind)[0]]
+    named = {kind: name for kind, name in run.recipe.prompts.model_dump().items() if name is not None}
+    loaded = [prompt for prompts in load_prompt_sets(named).prompts.values() for prompt in prompts]
     return [p for p in loaded if p.split == "train"], [p for p in loaded if p.split == "heldout"]
 
 
