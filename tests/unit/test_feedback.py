@@ -390,6 +390,33 @@ def test_where_half_of_the_principles_failed_there_is_no_label(principles: objec
     assert len(result.verdicts) == len(drawn)
 
 
+@pytest.mark.parametrize(
+    ("ask", "clamp", "probs", "prob"),
+    [
+        ("chain_of_thought", "auto", (0.99, 0.21), 0.5),  # two orders that contradict each other are no label
+        ("chain_of_thought", "auto", (0.99, 0.99), 0.6),
+        ("chain_of_thought", "auto", (0.99, 0.45), 0.525),
+        ("chain_of_thought", "auto", (0.99, 0.9, 0.97, 0.02), 0.55),  # three samples of four
+        ("chain_of_thought", "none", (0.99, 0.21), 0.6),
+        ("choice", (0.3, 0.7), (0.99, 0.21), 0.5),
+        ("choice", "auto", (0.99, 0.21), 0.6),
+    ],
+)
+def test_every_verdict_is_clamped_before_orders_and_samples_are_averaged(
+    ask: Ask, clamp: object, probs: tuple[float, ...], prob: float, constitution: Constitution
+) -> None:
+    half = len(probs) // 2
+    verdicts = [
+        Verdict("no-harm", order, p, "j", ask=ask, sample=n % half)
+        for n, (order, p) in enumerate(zip(["ab"] * half + ["ba"] * half, probs, strict=True))
+    ]
+    settings = FeedbackSettings.model_validate({"ask": ask, "clamp": clamp})
+    label = Labeller(Says({}), constitution, settings).labelled(PAIR, verdicts)
+    assert isinstance(label, Preference)
+    assert label.prob_a == pytest.approx(prob)
+    assert label.parts == (label.prob_a,)
+
+
 def test_half_a_cell_is_no_cell() -> None:
     """One order of a question would carry its bias into the label."""
     verdicts = [
@@ -438,6 +465,6 @@ def test_columns_by_hand() -> None:
     ]
     assert order_consistency(verdicts) == pytest.approx(1 / 3)
     assert means_by_order(verdicts) == pytest.approx(((0.9 + 0.9 + 0.3 + 0.9) / 4, (0.6 + 0.2 + 0.5) / 3))
-    assert principle_agreement(verdicts, 0.7) == 1.0
-    assert principle_agreement(verdicts, 0.3) == 0.0
+    assert principle_agreement((0.75, 0.55, 0.7), 0.7) == 1.0
+    assert principle_agreement((0.75, 0.45, 0.5, 0.2), 0.3) == 0.5
     assert (order_consistency([]), means_by_order([]), principle_agreement([], 0.7)) == (None, None, None)

@@ -14,7 +14,7 @@ def preference_row(p: Preference) -> dict[str, Any]:
     """One labelled pair. `prompt` is the whole conversation, `chosen` and `rejected` one message each.
 
     `prob_chosen` is P(chosen better), in [0.5, 1]; `confidence` is |2p - 1|, in [0, 1]; `order_consistency` and
-    `principle_agreement` are in [0, 1], or None where no verdict bears on them. `judge` is the first verdict's
+    `principle_agreement` are in [0, 1], or None where nothing bears on them. `judge` is the first verdict's
     fingerprint key, as `principle` is its principle; every verdict is kept. `revised_chosen` says whether the
     revision was chosen over the draft; None where the pair is of other texts, or of two equal ones.
     """
@@ -32,7 +32,7 @@ def preference_row(p: Preference) -> dict[str, Any]:
         "revised_chosen": p.chosen == c.revised if c.revised and c.response_a != c.response_b else None,
         "confidence": abs(2 * p.prob_a - 1),
         "order_consistency": order_consistency(p.verdicts),
-        "principle_agreement": principle_agreement(p.verdicts, p.prob_a),
+        "principle_agreement": principle_agreement(p.parts, p.prob_a),
         "judge": first.judge if first else "",
         "principle": first.principle if first else "",
         "verdicts": [asdict(v) for v in p.verdicts],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solon.settings.feedback import ASK, Ask, Bar, FeedbackSettings, QualifySettings
+from solon.settings.feedback import ASK, NO_CLAMP, Ask, Bar, FeedbackSettings, QualifySettings
 from solon.settings.training import (
     METHODS,
     SETTINGS,
@@ -24,6 +24,7 @@ from solon.settings.training import (
 __all__ = [
     "ASK",
     "METHODS",
+    "NO_CLAMP",
     "SETTINGS",
     "Ask",
     "Bar",

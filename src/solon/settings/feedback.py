@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Ask = Literal["choice", "chain_of_thought", "score", "pointwise", "likelihood", "reward_model"]
 ASK: tuple[Ask, ...] = get_args(Ask)
+NO_CLAMP = (0.0, 1.0)
 
 
 class FeedbackSettings(BaseModel):
@@ -20,7 +21,8 @@ class FeedbackSettings(BaseModel):
     orders       both: every pair is shown in both orders and the two are averaged; one: in one, by hash of its id
     combine      of principles and judges: the mean, the mean without the outermost fifth at either end, or votes
     labels       soft: the probability is the label; hard: 0 or 1
-    clamp        bounds of each probability; auto is 0.40-0.60 for chain_of_thought (CAI paper, section 4.1), else none
+    clamp        bounds of each verdict, before orders and samples are averaged; auto is 0.40-0.60 for chain_of_thought
+                 (CAI paper, section 4.1), else none
     samples      reasonings per question, averaged (self-consistency, Wang et al. 2022)
     calibration  fitted on the labelled pairs that qualify the judge
     """
@@ -53,10 +55,10 @@ class FeedbackSettings(BaseModel):
         return value
 
     def bounds(self, ask: str) -> tuple[float, float]:
-        """The clamp of verdicts asked in the way `ask`, as numbers; (0, 1) is none."""
+        """The clamp of verdicts asked in the way `ask`, as numbers; NO_CLAMP is none."""
         if isinstance(self.clamp, tuple):
             return self.clamp
-        return (0.4, 0.6) if self.clamp == "auto" and ask == "chain_of_thought" else (0.0, 1.0)
+        return (0.4, 0.6) if self.clamp == "auto" and ask == "chain_of_thought" else NO_CLAMP
 
 
 class Bar(BaseModel):

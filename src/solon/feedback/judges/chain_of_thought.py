@@ -1,7 +1,7 @@
 """Reason first, then A or B (CAI paper, section 4.1: "Let's think step by step").
 
-Reasoned probabilities are close to 0 or 1; the paper clamps them to 0.40-0.60, which happens where verdicts
-become a label, so that the verdict itself keeps what the judge said.
+Reasoned probabilities are close to 0 or 1; the paper clamps them to 0.40-0.60. That happens where verdicts become a
+label (`Labeller.cells`), to each before orders and samples are averaged; the verdict itself keeps what the judge said.
 """
 
 from __future__ import annotations
