@@ -28,6 +28,7 @@ from solon.feedback.qualification.parts import Positions
 from solon.files import write_json
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.steps.evaluate import measure
+from solon.pipeline.stored_labels import labeller_in
 from solon.report import summarise, write_report
 from solon.report.material import read_material
 from solon.report.words import amount, amount_change, change, excerpt, points, share
@@ -363,7 +364,7 @@ def _principle_row(page: str, principle: str) -> str:
 
 def test_every_principle_says_what_it_did(folder: Path, page: str) -> None:
     law = load_constitution("balanced")
-    found = attribute(folder, law)
+    found = attribute(folder, labeller_in(folder, law))
     assert found.revising is not None
     assert (found.revising.drawn, found.revising.failed) == (96, {"truncated": 4})
     for p in law.principles:

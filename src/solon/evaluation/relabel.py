@@ -6,35 +6,48 @@ label lies so near to 0.5 that the order of a sum could decide it, the labeller 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from solon.evaluation.shares import Floats
 from solon.feedback import Labeller
-from solon.feedback.calibration import SURE, Calibration
+from solon.feedback.calibration import Calibration
 from solon.feedback.combine import TRIM
 from solon.settings import NO_CLAMP
+from solon.types import Verdict
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+ORDERS = ("", "ab", "ba")
 NEAR = 1e-9  # of 0.5
 
 
-def calibrated(calibration: Calibration, prob_a: Floats, first: Ints) -> Floats:
-    """`Calibration.of_verdict`, NaN staying NaN; `first`: 1 where a was shown first, -1 where b was, 0 for no order."""
+def calibrated(calibration: Calibration, prob_a: Floats, order: Ints) -> Floats:
+    """`Calibration.of_verdict` of verdicts, each in the order at its place in ORDERS; NaN stays NaN."""
     if calibration.method != "platt":
         return prob_a
-    return _logistic(calibration.slope * _logit(prob_a) + first * calibration.bias)
+    found = prob_a.copy()
+    for code, shown in enumerate(ORDERS):
+
+        def mapped(prob: float, shown: str = shown) -> float | None:
+            return calibration.of_verdict(Verdict("", shown, prob, "")).prob_a
+
+        found[order == code] = _each(mapped, prob_a[order == code])
+    return found
 
 
 def of_cell(calibration: Calibration, prob: Floats) -> Floats:
-    """`Calibration.of_cell`."""
-    if calibration.method == "temperature":
-        return _logistic(calibration.slope * _logit(prob))
-    if calibration.method == "isotonic":
-        xs, ys = (np.array([point[n] for point in calibration.points]) for n in (0, 1))
-        return np.asarray(np.interp(prob, xs, ys))
-    return prob
+    """`Calibration.of_cell`; NaN stays NaN."""
+    return prob if calibration.method in ("none", "platt") else _each(calibration.of_cell, prob)
+
+
+def _each(function: Callable[[float], float | None], values: Floats) -> Floats:
+    """The function of every value but NaN: called once for each that occurs."""
+    different, place = np.unique(values, return_inverse=True)
+    return np.array([p if math.isnan(p) else function(p) for p in different.tolist()], dtype=np.float64)[place]
 
 
 def cell_means(labeller: Labeller, prob_a: Floats, place: Ints, asks: list[str]) -> Floats:
@@ -79,14 +92,3 @@ def combined(labeller: Labeller, prob: Floats, place: Ints, size: int) -> Floats
 def sums(place: Ints, values: Floats, size: int) -> Floats:
     """The sum of the values at each of `size` places, added up in their order."""
     return np.asarray(np.bincount(place, weights=values, minlength=size), dtype=np.float64)
-
-
-def _logit(p: Floats) -> Floats:
-    p = np.clip(p, SURE, 1 - SURE)
-    return np.asarray(np.log(p / (1 - p)))
-
-
-def _logistic(x: Floats) -> Floats:
-    from scipy.special import expit
-
-    return np.asarray(expit(x))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from solon.evaluation.relabel import Bools, Ints, calibrated, cell_means, combined, sums
+from solon.evaluation.relabel import ORDERS, Bools, Ints, calibrated, cell_means, combined, sums
 from solon.evaluation.shares import Floats
 from solon.evaluation.stored import batches
 from solon.feedback import Labeller
@@ -19,8 +19,6 @@ from solon.feedback import Labeller
 FIELDS = tuple(f"verdicts.{name}" for name in ("principle", "order", "prob_a", "judge", "ask"))
 INTEGERS = ("label", "principle", "order", "judge", "revised")
 COLUMNS = (*INTEGERS, "prob_a", "stored")
-ORDERS = ("", "ab", "ba")
-SHOWN_FIRST = (0, 1, -1)  # by order: 1 where response_a was shown first
 SEPARATOR = "\x1f"
 UNKNOWN = -1
 
@@ -163,7 +161,7 @@ def cells(v: Verdicts, labeller: Labeller) -> Cells:
         means: Floats = np.divide(total, n, out=np.full(size, np.nan), where=n > 0)
         return means
 
-    prob_a = calibrated(labeller.calibration, v.prob_a, np.array(SHOWN_FIRST)[v.order])
+    prob_a = calibrated(labeller.calibration, v.prob_a, v.order)
     prob = cell_means(labeller, prob_a, place, [v.judges[n][1] for n in who])
     made = Cells(labeller, label, principle, prob, mean(1), mean(2), np.full(v.labels, np.nan))
     return replace(made, whole=made.labels_of(np.ones(size, dtype=bool), label, v.labels))
