@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from solon.constitution import Constitution, Principle
+from solon.constitution.model import Exemplars
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError, PromptTooLong
 from solon.feedback import Labeller, build_judge
@@ -21,6 +23,8 @@ from solon.feedback.judge import Judge
 from solon.feedback.judges import PanelJudge, RewardModelJudge
 from solon.feedback.judges.score import distribution, expected, higher
 from solon.feedback.orders import orders_of
+from solon.prompts.compare import DECIDE
+from solon.prompts.exemplars import load_exemplars
 from solon.settings import ASK, Ask, FeedbackSettings
 from solon.types import (
     Choice,
@@ -33,8 +37,10 @@ from solon.types import (
     Preference,
     Unlabelled,
     Verdict,
+    assistant,
     digest,
     fraction,
+    user,
 )
 
 PAIR = Comparison("c1", "p1", "how?", "like this", "no, sorry")
@@ -277,6 +283,56 @@ def test_reasoning_is_kept_and_clamped(constitution: Constitution) -> None:
     assert label.prob_a == (0.6 if shown_first else 0.4)
     bare = labelled(judge, constitution, orders="one", ask="chain_of_thought", clamp="none")
     assert bare.prob_a == label.verdicts[0].prob_a
+
+
+class Listening(ScriptedEngine):
+    """Keeps the messages of every call."""
+
+    def __init__(self) -> None:
+        super().__init__(Script())
+        self.heard: list[tuple[Message, ...]] = []
+
+    async def generate(self, request: GenerateRequest) -> Completion:
+        self.heard.append(request.messages)
+        return await super().generate(request)
+
+    async def choose(self, request: ChooseRequest) -> Choice:
+        self.heard.append(request.messages)
+        return await super().choose(request)
+
+
+@pytest.mark.parametrize(("ask", "each"), [("choice", 2), ("chain_of_thought", 4)])
+def test_exemplars_are_shown_by_every_way_that_compares(ask: Ask, each: int, constitution: Constitution) -> None:
+    engine = Listening()
+    labelled(judge_of(ask, engine, constitution, exemplars=3), constitution, ask=ask)
+    assert len(engine.heard[0]) == 3 * each + 1
+    first = engine.heard[0][:each]
+    shipped = load_exemplars().comparison[0]
+    assert shipped.response_a.split()[0] in first[0].content
+    assert first[-1] == assistant(shipped.better)
+    if ask == "chain_of_thought":
+        assert first[1:3] == (assistant(shipped.reasoning), user(DECIDE))
+    bare = Listening()
+    labelled(judge_of(ask, bare, constitution), constitution, ask=ask)
+    assert bare.heard[0] == (engine.heard[0][-1],), "without exemplars the question stands alone"
+
+
+def test_a_reasoning_judge_shows_exemplars_with_a_reasoning(constitution: Constitution) -> None:
+    shown = [{"prompt": "q", "response_a": "x", "response_b": "y", "better": "B"}]
+    silent = constitution.model_copy(update={"exemplars": Exemplars.model_validate({"comparison": shown})})
+    with pytest.raises(ConfigError, match="none of the constitution's comparison exemplars has a reasoning"):
+        judge_of("chain_of_thought", Listening(), silent, exemplars=1)
+    told = [*shown, {**shown[0], "reasoning": "y is kinder."}]
+    spoken = constitution.model_copy(update={"exemplars": Exemplars.model_validate({"comparison": told})})
+    engine = Listening()
+    labelled(judge_of("chain_of_thought", engine, spoken, exemplars=1), spoken, ask="chain_of_thought")
+    assert engine.heard[0][1] == assistant("y is kinder.")
+
+
+@pytest.mark.parametrize("ask", ["score", "pointwise", "likelihood", "reward_model"])
+def test_a_way_that_can_show_no_exemplar_refuses_them(ask: Ask) -> None:
+    with pytest.raises(ValidationError, match=f"exemplars 2 cannot be shown when ask is {ask}; set exemplars to 0, or"):
+        FeedbackSettings(ask=ask, exemplars=2)
 
 
 def test_a_reasoning_that_refuses_is_a_failure(constitution: Constitution) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from solon.pipeline.progress import Progress
 from solon.pipeline.qualifying import cards_in
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
+from solon.pipeline.steps.judge import QualifyJudge
 from solon.types import Choice, ChooseRequest
 
 LAW = "name: small\nversion: '1.0.0'\nprinciples:\n  - {id: no-harm, text: A good reply harms nobody., aim: harmless}\n"
@@ -173,6 +175,20 @@ def test_a_judge_that_qualifies_labels(recipe: Path, capsys: pytest.CaptureFixtu
     assert len(first["injections"]["by_family"]) >= 20
     assert other["injections"] is None  # ways to compare with meet no attacks
     assert facts(recipe, "preferences")["labelled"] > 0
+
+
+def test_exemplars_that_a_judge_cannot_show_are_refused_before_anything_runs(recipe: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"rl_cai\.feedback: exemplars 2 cannot be shown when ask is likelihood"
+    ) as said:
+        load_recipe(str(recipe), ("rl_cai.feedback.ask=likelihood", "rl_cai.feedback.exemplars=2"))
+    assert "\n" not in str(said.value)
+    panel = "roles.panel=[{engine: scripted, ask: score}]"
+    with pytest.raises(ConfigError, match=r"roles.panel.0: rl_cai.feedback.exemplars 2 cannot be shown when ask is sc"):
+        load_recipe(str(recipe), (panel, "rl_cai.feedback.exemplars=2"))
+    shown = load_recipe(str(recipe), ("rl_cai.qualify.also=[pointwise]", "rl_cai.feedback.exemplars=2"))
+    ways = QualifyJudge().ways(SimpleNamespace(recipe=shown))  # type: ignore[arg-type]
+    assert [(way.ask, way.exemplars) for way in ways] == [("choice", 2), ("pointwise", 0)]
 
 
 def test_a_panel_qualifies_together(recipe: Path) -> None:

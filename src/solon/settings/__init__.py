@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solon.settings.feedback import ASK, NO_CLAMP, Ask, Bar, FeedbackSettings, QualifySettings
+from solon.settings.feedback import ASK, NO_CLAMP, SHOWING, Ask, Bar, FeedbackSettings, QualifySettings, unshown
 from solon.settings.training import (
     METHODS,
     SETTINGS,
@@ -26,6 +26,7 @@ __all__ = [
     "METHODS",
     "NO_CLAMP",
     "SETTINGS",
+    "SHOWING",
     "Ask",
     "Bar",
     "BestOfNSettings",
@@ -43,4 +44,5 @@ __all__ = [
     "RolloutSettings",
     "SftSettings",
     "TrainerSettings",
+    "unshown",
 ]

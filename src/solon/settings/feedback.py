@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Ask = Literal["choice", "chain_of_thought", "score", "pointwise", "likelihood", "reward_model"]
 ASK: tuple[Ask, ...] = get_args(Ask)
 NO_CLAMP = (0.0, 1.0)
+# The ways of asking that can show exemplars: those say which of two replies is better, not how good a reply is.
+SHOWING: tuple[Ask, ...] = ("choice", "chain_of_thought")
 
 
 class FeedbackSettings(BaseModel):
@@ -17,6 +19,7 @@ class FeedbackSettings(BaseModel):
     ask          choice: A or B; chain_of_thought: reason, then A or B; score: 1 to 10 for each reply; pointwise: does
                  each reply follow it, yes or no; likelihood: which reply is likelier from an assistant that follows
                  the principle; reward_model: the judge is a reward model
+    exemplars    how many shared demonstrations each question shows; only where two replies are compared (SHOWING)
     principles   how many different ones each label asks about, or all
     orders       both: every pair is shown in both orders and the two are averaged; one: in one, by hash of its id
     combine      of principles and judges: the mean, the mean without the outermost fifth at either end, or votes
@@ -54,11 +57,24 @@ class FeedbackSettings(BaseModel):
             raise ValueError("two numbers around 0.5 that sum to 1, such as [0.4, 0.6]; or auto, or none")
         return value
 
+    @model_validator(mode="after")
+    def _shown(self) -> FeedbackSettings:
+        if (problem := unshown(self.ask, self.exemplars)) is not None:
+            raise ValueError(problem)
+        return self
+
     def bounds(self, ask: str) -> tuple[float, float]:
         """The clamp of verdicts asked in the way `ask`, as numbers; NO_CLAMP is none."""
         if isinstance(self.clamp, tuple):
             return self.clamp
         return (0.4, 0.6) if self.clamp == "auto" and ask == "chain_of_thought" else NO_CLAMP
+
+
+def unshown(ask: Ask, exemplars: int) -> str | None:
+    """Why so many exemplars cannot be shown by a judge that is asked so, in one line; None where they can."""
+    if exemplars == 0 or ask in SHOWING:
+        return None
+    return f"exemplars {exemplars} cannot be shown when ask is {ask}; set exemplars to 0, or ask {' or '.join(SHOWING)}"
 
 
 class Bar(BaseModel):

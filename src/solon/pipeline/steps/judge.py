@@ -12,7 +12,7 @@ from solon.pipeline.labelling import labeller
 from solon.pipeline.qualifying import CARDS, PAGE, Exam, earlier_card, exam_key, examined, load_exam
 from solon.pipeline.step import Step, principles_of
 from solon.runs import Finished
-from solon.settings import Ask, FeedbackSettings
+from solon.settings import SHOWING, Ask, FeedbackSettings
 
 
 class QualifyJudge(Step):
@@ -41,10 +41,13 @@ class QualifyJudge(Step):
         return load_exam(qualify) if qualify.data is not None and qualify.card is None else None
 
     def ways(self, context: Context) -> list[FeedbackSettings]:
-        """The way that labels, then the others."""
+        """The way that labels, then the others; those that cannot show exemplars are measured without."""
         feedback = context.recipe.rl_cai.feedback
         asks: list[Ask] = list(dict.fromkeys((feedback.ask, *context.recipe.rl_cai.qualify.also)))
-        return [feedback.model_copy(update={"ask": ask}) for ask in asks]
+        return [
+            feedback.model_copy(update={"ask": ask, "exemplars": feedback.exemplars if ask in SHOWING else 0})
+            for ask in asks
+        ]
 
     def run(self, context: Context) -> tuple[Finished, bool]:
         record, fresh = super().run(context)
