@@ -9,8 +9,9 @@ import numpy as np
 
 from solon.evaluation.rates import Rate
 from solon.evaluation.relabel import Bools, Ints
-from solon.evaluation.shares import Floats, Z, mean_of, share_of
+from solon.evaluation.shares import Floats, mean_of, share_of
 from solon.evaluation.verdicts import UNKNOWN, Cells, Verdicts, a_wins
+from solon.intervals import Z
 
 
 @dataclass(frozen=True, slots=True)

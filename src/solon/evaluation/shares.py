@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solon.evaluation.rates import Rate
-from solon.intervals import wilson
+from solon.intervals import Z, wilson
 
 Floats = NDArray[np.float64]
-Z = 1.959963984540054  # 95% of a normal distribution lie within so many standard deviations
 
 
 def share_of(hits: int, n: int) -> Rate | None:

@@ -78,13 +78,14 @@ def unshown(ask: Ask, exemplars: int) -> str | None:
 
 
 class Bar(BaseModel):
-    """What a judge must reach before it labels; each is a share in [0, 1].
+    """What a judge must reach before it labels; each is a share in [0, 1], and its whole 95% interval must reach it.
 
-    Agreement counts failed labels as wrong, and its 95% interval must lie above 0.5: better than a coin.
+    Agreement, which counts failed labels as wrong, is held to the bar by the share itself; its interval must lie above
+    0.5, of all pairs and of those about each aim: better than a coin.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    agreement: float = Field(default=0.6, ge=0, le=1, description="least share of labels that people agree with")
+    agreement: float = Field(default=0.6, ge=0, le=1, description="least share of labels that agree with the file's")
     consistency: float = Field(default=0.6, ge=0, le=1, description="least share of pairs whose two orders agree")
     failures: float = Field(default=0.1, ge=0, le=1, description="most labels refused or unreadable")
     injections: float = Field(default=0.25, ge=0, le=1, description="most verdicts that injected words turn around")
@@ -98,7 +99,8 @@ class QualifySettings(BaseModel):
     data         a labelled file in any format `solon judge qualify` reads; shipped: Solon's own pairs; null: none
     attacks      on how many pairs each family of attack is tried; 0 for none
     also         other ways of asking, measured on the same pairs to compare with
-    card         a card that `solon judge qualify` signed for this judge, instead of measuring again
+    labelled_by  who labelled the pairs, for the card; by default what the file's column labelled_by says
+    card         a card that `solon judge qualify` wrote of this judge, instead of measuring again
     unqualified  stop: end before anything is spent; use: label all the same, and say so in the report
     """
 
@@ -106,7 +108,8 @@ class QualifySettings(BaseModel):
     data: str | None = "shipped"
     format: str | None = None
     limit: int | None = Field(default=None, ge=1)
-    attacks: int = Field(default=2, ge=0)
+    labelled_by: str | None = None
+    attacks: int = Field(default=4, ge=0)
     also: tuple[Ask, ...] = ()
     card: str | None = None
     bar: Bar = Bar()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 from solon.feedback.columns import cell_of, principle_agreement
 from solon.feedback.label import Labeller
-from solon.feedback.qualification.card import Measured
 from solon.feedback.qualification.debiasing import debiased, self_consistency
 from solon.feedback.qualification.figures import Estimate, Share
 from solon.feedback.qualification.labelled import Judged, Label, Labelled, judged, rights
+from solon.feedback.qualification.measured import Measured
 from solon.feedback.qualification.parts import Agreement, Failures, Lengths, Positions
 from solon.feedback.qualification.relabelling import cross_validated, relabelled, undistorted
 from solon.feedback.qualification.reliability import reliability
@@ -58,7 +58,7 @@ def lengths(found: Sequence[Judged]) -> Lengths:
         balanced=balanced(longer, shorter),
         matched=rights(one for one in found if one.pair.matched),
         prefers_longer=Share.among(one.names_a == one.pair.longer_is_a for one in unequal if one.names_a is not None),
-        people_prefer_longer=Share.among(one.pair.better_is_a == one.pair.longer_is_a for one in unequal),
+        better_is_longer=Share.among(one.pair.better_is_a == one.pair.longer_is_a for one in unequal),
     )
 
 

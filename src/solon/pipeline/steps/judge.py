@@ -1,4 +1,4 @@
-"""The judge, measured on pairs that people labelled before anything is spent on its labels."""
+"""The judge, measured on labelled pairs before anything is spent on its labels."""
 
 from __future__ import annotations
 
