@@ -379,6 +379,17 @@ def test_principles_that_the_constitution_lacks_follow_marked(tmp_path: Path) ->
     assert (zeal.comparing.labels, zeal.comparing.expected, zeal.revising) == (1, None, None)
 
 
+def test_draws_are_expected_by_what_the_pairs_are_about(tmp_path: Path) -> None:
+    """Three of four pairs are about honesty, which one principle of three is of; weights 1, 3 and 1."""
+    named = {"kind": "own", "true": "honest", "brief": "own"}
+    principles = [{**p.model_dump(), "aim": named[p.id]} for p in LAW.principles]
+    labeller = Labeller(PanelJudge(()), Constitution.model_validate({**LAW.model_dump(), "principles": principles}))
+    rows = [label(n, verdict("true", 0.9)) | {"aim": "honest" if n else ""} for n in range(4)]
+    found = attribute(make_run(tmp_path, None, rows), labeller).by_id
+    expected = {name: one.comparing.expected for name, one in found.items() if one.comparing}
+    assert expected == pytest.approx({"kind": 0.25 * 0.2, "true": 0.75 + 0.25 * 0.6, "brief": 0.25 * 0.2})
+
+
 def test_files_without_rows_are_no_error(tmp_path: Path) -> None:
     found = attribute(make_run(tmp_path, [], []), LABELLER)
     assert found.revising is not None

@@ -24,7 +24,7 @@ from solon.pipeline.progress import Progress
 from solon.pipeline.qualifying import cards_in
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
-from solon.pipeline.steps.judge import QualifyJudge
+from solon.pipeline.steps.judge import QualifyJudge, _unexamined
 from solon.types import Choice, ChooseRequest
 
 LAW = "name: small\nversion: '1.0.0'\nprinciples:\n  - {id: no-harm, text: A good reply harms nobody., aim: harmless}\n"
@@ -189,6 +189,13 @@ def test_exemplars_that_a_judge_cannot_show_are_refused_before_anything_runs(rec
     shown = load_recipe(str(recipe), ("rl_cai.qualify.also=[pointwise]", "rl_cai.feedback.exemplars=2"))
     ways = QualifyJudge().ways(SimpleNamespace(recipe=shown))  # type: ignore[arg-type]
     assert [(way.ask, way.exemplars) for way in ways] == [("choice", 2), ("pointwise", 0)]
+
+
+def test_a_judge_that_was_not_examined_on_what_it_is_asked_is_said() -> None:
+    told = "the labelled pairs are about helpful, honest; none is about harmless, which the run asks the judge about"
+    assert _unexamined({"aims": ["helpful", "honest"]}) == told
+    assert _unexamined({"aims": ["harmless", "helpful"]}) is None
+    assert _unexamined({"aims": ["Adv-Manual"]}) is _unexamined({"aims": []}) is _unexamined({}) is None
 
 
 def test_a_panel_qualifies_together(recipe: Path) -> None:

@@ -24,6 +24,7 @@ def preference_row(p: Preference) -> dict[str, Any]:
         "id": c.id,
         "prompt_id": c.prompt_id,
         "source": c.source,
+        "aim": c.aim,
         "prompt": [turn.as_dict() for turn in c.turns],
         "chosen": [assistant(p.chosen).as_dict()],
         "rejected": [assistant(p.rejected).as_dict()],
@@ -47,7 +48,7 @@ def preference_schema() -> Any:
     messages = pa.list_(pa.struct([("role", text), ("content", text)]))
     verdict = [("principle", text), ("order", text), ("prob_a", number), ("judge", text), ("failure", text)]
     verdict += [("reasoning", text), ("ask", text), ("sample", pa.int64())]
-    columns = [("id", text), ("prompt_id", text), ("source", text)]
+    columns = [("id", text), ("prompt_id", text), ("source", text), ("aim", text)]
     columns += [("prompt", messages), ("chosen", messages), ("rejected", messages)]
     columns += [("prob_chosen", number), ("chosen_is_a", boolean), ("revised_chosen", boolean)]
     columns += [("confidence", number), ("order_consistency", number), ("principle_agreement", number)]
@@ -69,11 +70,12 @@ def comparison_of(row: dict[str, Any]) -> Comparison:
         source=row["source"],
         revised="" if side is None else row["chosen" if side else "rejected"][0]["content"],
         context=tuple(Message(m["role"], m["content"]) for m in row["prompt"][:-1]),
+        aim=row.get("aim") or "",
     )
 
 
-def draft_pairs(chains: Sequence[dict[str, Any]]) -> list[Comparison]:
-    """(draft, last good revision) of every chain, from rows of revisions.parquet.
+def draft_pairs(chains: Sequence[dict[str, Any]], aim: str = "") -> list[Comparison]:
+    """(draft, last good revision) of every chain, from rows of revisions.parquet; all of them about `aim`.
 
     Which of the two is A is decided by hash of the prompt's id, so that neither side can be told by its place
     and other prompts have no say in it.
@@ -86,5 +88,5 @@ def draft_pairs(chains: Sequence[dict[str, Any]]) -> list[Comparison]:
     pairs = []
     for prompt_id, (prompt, draft, revision) in last.items():
         a, b = (draft, revision) if fraction(["draft is a", prompt_id]) < 0.5 else (revision, draft)
-        pairs.append(Comparison(f"{prompt_id}:revision", prompt_id, prompt, a, b, "revision", revision))
+        pairs.append(Comparison(f"{prompt_id}:revision", prompt_id, prompt, a, b, "revision", revision, aim=aim))
     return pairs

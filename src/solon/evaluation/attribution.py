@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from solon.constitution import Constitution
 from solon.constitution.assign import shares
 from solon.errors import DataError
 from solon.evaluation.comparing import Comparing, comparing
@@ -32,8 +33,9 @@ from solon.evaluation.oddities import (
     counted,
 )
 from solon.evaluation.rates import Rate
+from solon.evaluation.relabel import Bools
 from solon.evaluation.revising import Revising, revising
-from solon.evaluation.verdicts import UNKNOWN, cells, read_verdicts
+from solon.evaluation.verdicts import UNKNOWN, Verdicts, cells, read_verdicts
 from solon.feedback import Labeller
 
 REVISIONS = "sl_cai/revisions.parquet"
@@ -116,8 +118,8 @@ def attribute(folder: Path, labeller: Labeller) -> Attribution:
 def _labels(path: Path, labeller: Labeller) -> tuple[Comparing, dict[str, Comparing], dict[str, Influence], Labels]:
     v = read_verdicts(path, labeller.constitution.by_id)
     c = cells(v, labeller)
-    total, own = comparing(v, c, shares(labeller.constitution, "compare"))
     judged = ~np.isnan(c.whole)
+    total, own = comparing(v, c, _expected(labeller.constitution, v, judged))
     asked = np.unique(c.label[c.read] * max(len(v.names), 1) + c.principle[c.read]) // max(len(v.names), 1)
     labels = Labels(
         total=v.labels,
@@ -128,6 +130,17 @@ def _labels(path: Path, labeller: Labeller) -> tuple[Comparing, dict[str, Compar
         revision_preferred=revision_preferred(v, c),
     )
     return total, own, influence(v, c), labels
+
+
+def _expected(constitution: Constitution, v: Verdicts, judged: Bools) -> dict[str, float]:
+    """How likely a judged label draws each principle: a pair that is about an aim draws principles of that aim."""
+    found: dict[str, float] = {}
+    counts = np.bincount(v.aim[judged], minlength=len(v.aims)) if v.aims else np.zeros(0)
+    for aim, count in zip(v.aims, counts.tolist(), strict=True):
+        for name, share in shares(constitution.drawn_from(aim, "compare"), "compare").items():
+            if count:
+                found[name] = found.get(name, 0.0) + share * count / counts.sum()
+    return found or shares(constitution, "compare")
 
 
 def _oddities(stats: Iterable[PrincipleStats]) -> Iterator[Oddity]:

@@ -17,7 +17,7 @@ from solon.evaluation.stored import batches
 from solon.feedback import Labeller
 
 FIELDS = tuple(f"verdicts.{name}" for name in ("principle", "order", "prob_a", "judge", "ask"))
-INTEGERS = ("label", "principle", "order", "judge", "revised")
+INTEGERS = ("label", "principle", "order", "judge", "revised", "aim")
 COLUMNS = (*INTEGERS, "prob_a", "stored")
 SEPARATOR = "\x1f"
 UNKNOWN = -1
@@ -30,7 +30,7 @@ class Verdicts:
 
     `revised_is_a` has one row for each label: 1 where response_a is the revision, 0 where response_b is,
     UNKNOWN where the label compares no draft and revision, or does not say which is which. `stored` is the P(a
-    better) that the file has for the label, NaN where it has none.
+    better) that the file has for the label, NaN where it has none; `aim` is what it is about, a place in `aims`.
     """
 
     names: tuple[str, ...]
@@ -42,6 +42,8 @@ class Verdicts:
     judge: Ints
     revised_is_a: Ints
     stored: Floats
+    aims: tuple[str, ...]
+    aim: Ints
 
     @property
     def labels(self) -> int:
@@ -83,13 +85,15 @@ def read_verdicts(path: Path, names: Iterable[str]) -> Verdicts:
     """The verdicts in a file of preferences; principles that are not among `names` follow them. Raises DataError."""
     codes = {name: code for code, name in enumerate(names)}
     judges: dict[str, int] = {}
+    aims: dict[str, int] = {}
     parts: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     labels = 0
-    for batch in batches(path, ("verdicts", "chosen_is_a"), (*FIELDS, "revised_chosen", "prob_chosen")):
+    for batch in batches(path, ("verdicts", "chosen_is_a"), (*FIELDS, "revised_chosen", "prob_chosen", "aim")):
         lengths = pc.fill_null(pc.list_value_length(batch["verdicts"]), 0).to_numpy(zero_copy_only=False)
         parts["label"].append(np.repeat(np.arange(labels, labels + len(batch)), lengths))
         parts["revised"].append(_revised_is_a(batch))
         parts["stored"].append(_stored(batch))
+        parts["aim"].append(_coded(batch["aim"], aims) if "aim" in batch.schema.names else _coded(_empty(batch), aims))
         labels += len(batch)
         if lengths.sum():
             found = batch["verdicts"].flatten()
@@ -109,15 +113,21 @@ def read_verdicts(path: Path, names: Iterable[str]) -> Verdicts:
         judge=integers["judge"],
         revised_is_a=integers["revised"],
         stored=whole["stored"].astype(np.float64, copy=False),
+        aims=tuple(aims),
+        aim=integers["aim"],
     )
+
+
+def _empty(batch: Any) -> Any:
+    return pa.array([""] * len(batch), pa.string())
 
 
 def _who(found: Any) -> Any:
     """The judge and the way it was asked, as one text each; "" for what the file does not say."""
     names = [field.name for field in found.type]
-    empty = pa.array([""] * len(found), pa.string())
     judge, ask = (
-        pc.fill_null(found.field(name).cast(pa.string()), "") if name in names else empty for name in ("judge", "ask")
+        pc.fill_null(found.field(name).cast(pa.string()), "") if name in names else _empty(found)
+        for name in ("judge", "ask")
     )
     return pc.binary_join_element_wise(judge, ask, SEPARATOR)
 

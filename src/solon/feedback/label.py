@@ -49,8 +49,7 @@ class Labeller:
         Of a pair that is about one aim they are of that aim, if the constitution has any: which of two replies is
         the more honest says nothing about a judge that was asked which is the more helpful.
         """
-        law = self.constitution.about(comparison.aim)
-        law = law if law.for_phase("compare") else self.constitution
+        law = self.constitution.drawn_from(comparison.aim, "compare")
         count = self.settings.principles
         if count == "all":
             return law.for_phase("compare")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from solon.data.aims import AIMS, aim_of
 from solon.feedback.qualification import Card
 from solon.files import write_json
 from solon.pipeline.context import Context
@@ -51,8 +52,9 @@ class QualifyJudge(Step):
 
     def run(self, context: Context) -> tuple[Finished, bool]:
         record, fresh = super().run(context)
-        if (caution := _caution(record.facts)) is not None:
-            context.progress.warn(caution)
+        for caution in (_caution(record.facts), _unexamined(record.facts)):
+            if caution is not None:
+                context.progress.warn(caution)
         return record, fresh
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
@@ -114,7 +116,16 @@ def _facts(cards: list[Card]) -> dict[str, Any]:
         "qualified": card.qualified,
         "reasons": card.reasons,
         "calibration": card.fitted.method,
+        "aims": sorted(aim for aim in card.agreement.by_aim if aim),
     }
+
+
+def _unexamined(facts: dict[str, Any]) -> str | None:
+    """That the labelled pairs say what they are about, and none is about what the run asks the judge about."""
+    aims, asked = facts.get("aims") or [], aim_of("red_team")
+    if asked in aims or not set(aims) & set(AIMS.values()):
+        return None
+    return f"the labelled pairs are about {', '.join(aims)}; none is about {asked}, which the run asks the judge about"
 
 
 def _said(facts: dict[str, Any]) -> str:
