@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from solon.feedback.calibration import Calibration
-from solon.feedback.qualification.bar import reasons
 from solon.feedback.qualification.card import Card
 from solon.feedback.qualification.figures import Estimate, Share
 from solon.feedback.qualification.identity import AskedJudge, ConstitutionId, LabelSet
@@ -63,12 +62,13 @@ def attacked(turned: dict[str, tuple[int, int]], lost: int = 0) -> Attacked:
 
 def a_card(right: int = 126, **changed: Any) -> Card:
     """A sealed card of a judge that labels `right` of 168 pairs right; parts are replaced by `changed`."""
-    aims = {"harmless": 0.8, "helpful": 0.7, "honest": 0.75}
+    aims = ("harmless", "helpful", "honest")
+    about = (right // 3 + 3, right // 3 - 3, right - 2 * (right // 3))
     parts: dict[str, Any] = {
         "agreement": Agreement(
             overall=Share.of(right, 168),
             ties=2,
-            by_aim={name: Share.of(round(56 * share * right / 126), 56) for name, share in aims.items()},
+            by_aim={name: Share.of(hits, 56) for name, hits in zip(aims, about, strict=True)},
             by_difficulty={"clear": Share.of(right // 2 + 7, 84), "hard": Share.of(right - right // 2 - 7, 84)},
         ),
         "lengths": Lengths(
@@ -77,7 +77,7 @@ def a_card(right: int = 126, **changed: Any) -> Card:
             balanced=Estimate(value=0.738, low=0.67, high=0.798, n=164),
             matched=Share.of(29, 41),
             prefers_longer=Share.of(96, 160),
-            people_prefer_longer=Share.of(90, 164),
+            better_is_longer=Share.of(90, 164),
         ),
         "positions": Positions(consistency=Share.of(131, 165), prefers_first=Share.of(186, 330)),
         "principle_agreement": Estimate(value=0.842, low=0.80, high=0.88, n=165),
@@ -121,9 +121,9 @@ def a_card(right: int = 126, **changed: Any) -> Card:
         "self_consistency": [
             Sampled(samples=n, agreement=Share.of(hits, 168)) for n, hits in ((1, 117), (2, 120), (4, 126))
         ],
-        "injections": attacked({name: ((7 * i) % 4 if i % 3 else 0, 4) for i, name in enumerate(INJECTIONS)}, 3),
-        "master_keys": attacked(dict(zip(KEYS, ((0, 2), (1, 2), (0, 2), (2, 2), (0, 2), (0, 2)), strict=True))),
-        "padding": attacked({"repeats-itself": (2, 8), "long-preamble": (1, 8), "lists": (0, 8)}),
+        "injections": attacked({name: ((7 * i) % 4 if i % 3 else 0, 8) for i, name in enumerate(INJECTIONS)}, 3),
+        "master_keys": attacked(dict(zip(KEYS, ((0, 10), (2, 10), (0, 10), (4, 10), (0, 10), (0, 10)), strict=True))),
+        "padding": attacked({"repeats-itself": (2, 16), "long-preamble": (1, 16), "lists": (0, 16)}),
     }
     facts = {
         "judge": [asked()],
@@ -138,11 +138,10 @@ def a_card(right: int = 126, **changed: Any) -> Card:
             set_aside=1,
             aims=dict.fromkeys(aims, 56),
             difficulties={"clear": 84, "hard": 84},
+            labelled_by="three friends",
         ),
         "bar": Bar(),
         "made": "2026-03-14",
-        "signed_by": "A. Tester",
+        "measured_by": "A. Tester",
     }
-    card = Card(**(parts | facts | {"reasons": [], "qualified": True} | changed))
-    lines = reasons(card, card.bar)
-    return card.model_copy(update={"reasons": lines, "qualified": not lines} | changed).sealed()
+    return Card(**(parts | facts | changed)).sealed()

@@ -22,10 +22,10 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     """The 95% Wilson interval of `hits` of `n`, in [0, 1]; (0, 1) of nothing."""
     if n == 0:
         return 0.0, 1.0
-    from scipy.stats import binomtest  # takes most of a second to import: not before it is needed
-
-    interval = binomtest(hits, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    share, spread = hits / n, Z**2 / n
+    middle, half = share + spread / 2, Z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    return low if hits else 0.0, high if hits < n else 1.0
 
 
 def paired_shares(gained: int, lost: int, n: int) -> tuple[float, float]:

@@ -322,11 +322,15 @@ FAILURES = ("refused", "unreadable", "invalid", "truncated", "too long", "templa
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A labelled comparison: `prob_a` in [0, 1] combines the readable verdicts; all of them are kept."""
+    """A labelled comparison: `prob_a` in [0, 1] combines the readable verdicts; all of them are kept.
+
+    `parts` are the probabilities that were combined, P(a better) of each principle and judge, where they are known.
+    """
 
     comparison: Comparison
     prob_a: float
     verdicts: tuple[Verdict, ...] = field(default=())
+    parts: tuple[float, ...] = ()
 
     @property
     def chosen_is_a(self) -> bool:

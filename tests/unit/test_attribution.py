@@ -5,28 +5,32 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 import solon.cli
 from solon.constitution import Constitution
-from solon.data.preferences import preference_row
-from solon.data.tables import write_rows
+from solon.data.preferences import preference_row, preference_schema
+from solon.data.tables import RowWriter, write_rows
 from solon.errors import DataError
-from solon.evaluation import Rate, attribute
+from solon.evaluation import attribute
 from solon.evaluation.influence import influence
 from solon.evaluation.oddities import CHANGED, DRAWN, Counted, against_expected, against_others
 from solon.evaluation.shares import share_of
-from solon.evaluation.verdicts import ORDERS, Verdicts, cells
+from solon.evaluation.verdicts import cells, read_verdicts
+from solon.feedback import Labeller
+from solon.feedback.calibration import Calibration
+from solon.feedback.judges import PanelJudge
 from solon.files import write_json
 from solon.runs import Run
+from solon.settings import FeedbackSettings
 from solon.types import Comparison, Preference, Revision, Verdict
 
 LAW = Constitution.model_validate(
@@ -40,6 +44,9 @@ LAW = Constitution.model_validate(
         ],
     }
 )
+
+
+LABELLER = Labeller(PanelJudge(()), LAW)
 
 
 def step(principle: str, before: str, revision: str, failure: str | None = None) -> dict[str, Any]:
@@ -77,7 +84,7 @@ STEPS = [
 
 
 def test_revising_by_hand(tmp_path: Path) -> None:
-    found = attribute(make_run(tmp_path, STEPS, None), LAW)
+    found = attribute(make_run(tmp_path, STEPS, None), LABELLER)
     kind, true, brief = found.principles
     assert kind.revising is not None
     assert (kind.revising.drawn, kind.revising.expected) == (3, 0.25)
@@ -102,7 +109,7 @@ def test_revising_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_principle_that_was_never_drawn_is_zero(tmp_path: Path) -> None:
-    found = attribute(make_run(tmp_path, STEPS[3:], None), LAW).by_id["kind"].revising
+    found = attribute(make_run(tmp_path, STEPS[3:], None), LABELLER).by_id["kind"].revising
     assert found is not None
     assert (found.drawn, found.expected, found.changed, found.distance) == (0, 0.25, None, None)
     assert found.share is not None
@@ -120,7 +127,7 @@ def test_comparing_by_hand(tmp_path: Path) -> None:
         label(3, *both("kind", 0.8, 0.7), revised="y"),  # 0.75: the draft wins
         label(4, *both("true", 0.6, 0.8)),
     ]
-    found = attribute(make_run(tmp_path, None, rows), LAW)
+    found = attribute(make_run(tmp_path, None, rows), LABELLER)
     kind, true, brief = (p.comparing for p in found.principles)
     assert kind is not None
     assert (kind.labels, kind.share, kind.expected) == (3, share_of(3, 4), 0.2)
@@ -140,7 +147,7 @@ def test_comparing_by_hand(tmp_path: Path) -> None:
 
 def test_a_judge_that_sees_no_order_has_no_flips(tmp_path: Path) -> None:
     rows = [label(1, verdict("kind", 0.9)), label(2, verdict("kind", 0.2)), label(3, verdict("true", 0.6, "ab"))]
-    found = attribute(make_run(tmp_path, None, rows), LAW)
+    found = attribute(make_run(tmp_path, None, rows), LABELLER)
     assert found.comparing is not None
     assert found.comparing.flips is None
     assert found.by_id["true"].comparing is not None
@@ -149,14 +156,15 @@ def test_a_judge_that_sees_no_order_has_no_flips(tmp_path: Path) -> None:
 
 def test_unreadable_verdicts_are_counted_and_never_averaged(tmp_path: Path) -> None:
     rows = [label(1, *both("kind", 0.9, None)), label(2, verdict("true", None)), label(3)]
-    found = attribute(make_run(tmp_path, None, rows), LAW)
+    found = attribute(make_run(tmp_path, None, rows), LABELLER)
     kind, true = found.by_id["kind"].comparing, found.by_id["true"].comparing
     assert kind is not None
-    assert (kind.labels, kind.verdicts, kind.failed, kind.confidence, kind.flips) == (1, 2, 1, 0.9, None)
+    # One order failed: no label can rest on the other, which carries the order's bias.
+    assert (kind.labels, kind.verdicts, kind.failed, kind.confidence, kind.flips) == (0, 2, 1, None, None)
     assert true is not None
     assert (true.labels, true.verdicts, true.failed, true.confidence) == (0, 1, 1, None)
     assert found.labels is not None
-    assert (found.labels.total, found.labels.unjudged) == (3, 2)
+    assert (found.labels.total, found.labels.unjudged) == (3, 3)
 
 
 ENSEMBLE = [
@@ -167,7 +175,7 @@ ENSEMBLE = [
 
 
 def test_influence_of_an_ensemble_by_hand(tmp_path: Path) -> None:
-    found = attribute(make_run(tmp_path, None, ENSEMBLE), LAW)
+    found = attribute(make_run(tmp_path, None, ENSEMBLE), LABELLER)
     kind, true = found.by_id["kind"].influence, found.by_id["true"].influence
     assert kind is not None
     assert (kind.lost, kind.shared, kind.turned) == (1, 2, share_of(1, 2))  # 0.55 → 0.2, 0.65 → 0.6
@@ -199,7 +207,7 @@ def test_one_principle_for_each_label_loses_and_shifts(tmp_path: Path) -> None:
         label(3, verdict("true", 0.3), revised="x"),
         label(4, verdict("true", 0.3)),
     ]
-    found = attribute(make_run(tmp_path, None, rows), LAW).by_id
+    found = attribute(make_run(tmp_path, None, rows), LABELLER).by_id
     kind, true = found["kind"].influence, found["true"].influence
     assert kind is not None
     assert (kind.lost, kind.shared, kind.moved, kind.turned) == (1, 0, None, None)
@@ -213,69 +221,107 @@ def test_one_principle_for_each_label_loses_and_shifts(tmp_path: Path) -> None:
 
 def test_nothing_left_without_a_principle_is_no_shift(tmp_path: Path) -> None:
     rows = [label(n, verdict("kind", 0.9), revised="x") for n in range(3)]
-    found = attribute(make_run(tmp_path, None, rows), LAW).by_id["kind"].influence
+    found = attribute(make_run(tmp_path, None, rows), LABELLER).by_id["kind"].influence
     assert found is not None
     assert (found.lost, found.shift) == (3, None)
 
 
-@given(
-    st.lists(
-        st.dictionaries(st.sampled_from(["kind", "true", "brief"]), st.integers(0, 20), min_size=1),
-        min_size=1,
-        max_size=12,
+NAMES = ("kind", "true", "brief")
+PROBS = st.sampled_from([0.01, 0.21, 0.4, 0.42, 0.5, 0.55, 0.7, 0.93, 0.99, None])
+ASKED = st.lists(
+    st.tuples(
+        st.sampled_from(NAMES),
+        st.sampled_from([("judge", "choice"), ("judge", "chain_of_thought"), ("other", "pointwise")]),
+        st.tuples(PROBS, PROBS),
     ),
-    st.randoms(use_true_random=False),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda one: one[:2],
 )
-def test_influence_is_what_brute_force_finds(twentieths: list[dict[str, int]], random: Any) -> None:
-    """Each label is averaged with and without the principle, in whole numbers."""
-    sides = [random.randint(-1, 1) for _ in twentieths]
-    rows = [(n, name, value) for n, given in enumerate(twentieths) for name, value in given.items()]
-    names = ("kind", "true", "brief")
-    v = Verdicts(
-        names=names,
-        label=np.array([n for n, _, _ in rows]),
-        principle=np.array([names.index(name) for _, name, _ in rows]),
-        prob_a=np.array([value / 20 for _, _, value in rows]),
-        order=np.full(len(rows), ORDERS.index("")),
-        revised_is_a=np.array(sides),
-    )
-    found = influence(v, cells(v))
-    for left_out in names:
-        with_it = [value for value in twentieths if left_out in value]
-        if not with_it:
+SETTINGS = st.builds(
+    FeedbackSettings,
+    clamp=st.sampled_from(["auto", "none", (0.2, 0.8)]),
+    combine=st.sampled_from(["mean", "trimmed_mean", "vote"]),
+    labels=st.sampled_from(["soft", "hard"]),
+)
+MAPS = st.sampled_from(
+    [
+        Calibration(),
+        Calibration("temperature", 0.5),
+        Calibration("platt", 0.8, 0.6),
+        Calibration("isotonic", points=((0.2, 0.3), (0.5, 0.5), (0.8, 0.7))),
+    ]
+)
+
+
+def _said(asked: list[tuple[str, tuple[str, str], tuple[float | None, float | None]]]) -> tuple[Verdict, ...]:
+    """Both orders of each principle and judge; a pointwise judge sees none."""
+    said = []
+    for principle, (judge, ask), probs in asked:
+        for order, prob in [("", probs[0])] if ask == "pointwise" else zip(("ab", "ba"), probs, strict=True):
+            said.append(Verdict(principle, order, prob, judge, None if prob is not None else "refused: no", ask=ask))
+    return tuple(said)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ASKED, min_size=1, max_size=6), SETTINGS, MAPS, st.randoms(use_true_random=False))
+def test_influence_is_what_the_labeller_makes_of_the_rest(
+    tmp_path: Path, asked: list[Any], settings: FeedbackSettings, fitted: Calibration, random: Any
+) -> None:
+    """Every label by `Labeller.labelled`, with all verdicts and without those of one principle."""
+    labeller = Labeller(PanelJudge(()), LAW, settings, calibration=fitted)
+    made = []
+    for n, one in enumerate(asked):
+        pair = Comparison(str(n), "p", "q", "x", "y", "revision", random.choice("xy"))
+        made.append(labeller.labelled(pair, _said(one)))
+    labels = [label for label in made if isinstance(label, Preference)]
+    with RowWriter(tmp_path / "labels.parquet", preference_schema()) as writer:
+        writer.append([preference_row(label) for label in labels])
+    v = read_verdicts(tmp_path / "labels.parquet", LAW.by_id)
+    c = cells(v, labeller)
+    assert c.whole.tolist() == [label.prob_a for label in labels]
+    assert v.stored.tolist() == pytest.approx([label.prob_a for label in labels])
+    found = influence(v, c)
+    for left_out in NAMES:
+        touched = [label for label in labels if any(verdict.principle == left_out for verdict in label.verdicts)]
+        if not touched:
             assert left_out not in found
             continue
-        rest = [{k: x for k, x in value.items() if k != left_out} for value in twentieths]
-        shared = [(a, b) for a, b in zip(twentieths, rest, strict=True) if b and a != b]
-        turned = sum((10 * len(a) <= sum(a.values())) != (10 * len(b) <= sum(b.values())) for a, b in shared)
-        assert found[left_out].lost == sum(not b for b in rest)
-        assert found[left_out].shared == len(shared)
-        assert (found[left_out].turned or Rate(0, 0, 0, 0)).value * len(shared) == pytest.approx(turned)
-        before, after = (
-            [_better(value, side) for value, side in zip(labels, sides, strict=True) if side >= 0 and value]
-            for labels in (twentieths, rest)
-        )
+        rest = [_without(labeller, label, left_out) for label in touched]
+        shared = [(label.prob_a, p) for label, p in zip(touched, rest, strict=True) if p is not None]
+        assert (found[left_out].lost, found[left_out].shared) == (rest.count(None), len(shared))
+        if shared:
+            assert found[left_out].moved == pytest.approx(sum(abs(p - q) for p, q in shared) / len(shared))
+            assert found[left_out].turned == share_of(sum((p >= 0.5) != (q >= 0.5) for p, q in shared), len(shared))
         shift = found[left_out].shift
         if shift is not None:
+            before = [_better(label, label.prob_a) for label in labels]
+            after = [_better(label, p) for label in labels if (p := _without(labeller, label, left_out)) is not None]
             assert shift.value == pytest.approx(sum(before) / len(before) - sum(after) / len(after))
-            assert shift.low <= shift.value <= shift.high
 
 
-def _better(given: dict[str, int], side: int) -> float:
-    prob_a = sum(given.values()) / len(given) / 20
-    return prob_a if side == 1 else 1 - prob_a
+def _without(labeller: Labeller, label: Preference, principle: str) -> float | None:
+    rest = [verdict for verdict in label.verdicts if verdict.principle != principle]
+    again = labeller.labelled(label.comparison, rest)
+    return again.prob_a if isinstance(again, Preference) else None
 
 
-def test_the_interval_of_a_shift_is_that_of_the_bootstrap() -> None:
+def _better(label: Preference, prob_a: float) -> float:
+    return prob_a if label.comparison.revised == "x" else 1 - prob_a
+
+
+def test_the_interval_of_a_shift_is_that_of_the_bootstrap(tmp_path: Path) -> None:
     """Resampling labels and leaving the principle out of each sample gives the same spread."""
     rng = np.random.default_rng(1)
     n = 400
     prob = np.clip(rng.normal(0.6, 0.2, (n, 2)), 0, 1)
     given = np.stack([rng.random(n) < 0.4, rng.random(n) < 0.7], axis=1)
     given[~given.any(axis=1), 1] = True
-    label_of, principle = np.nonzero(given)
-    v = Verdicts(("kind", "true"), label_of, principle, prob[given], np.zeros(len(label_of), int), np.ones(n, int))
-    shift = influence(v, cells(v))["kind"].shift
+    rows = [
+        label(i, *(verdict(name, prob[i, k]) for k, name in enumerate(("kind", "true")) if given[i, k]), revised="x")
+        for i in range(n)
+    ]
+    shift = attribute(make_run(tmp_path, None, rows), LABELLER).by_id["kind"].influence.shift
     assert shift is not None
     means = (prob * given).sum(axis=1) / given.sum(axis=1)
     values = []
@@ -286,17 +332,39 @@ def test_the_interval_of_a_shift_is_that_of_the_bootstrap() -> None:
     assert (shift.low, shift.high) == pytest.approx((low, high), abs=0.05 * (high - low))
 
 
+def test_leaving_one_out_goes_by_the_runs_settings(solon_cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A judge that reasons is clamped verdict by verdict: 0.6, 0.4 and (0.6 + 0.4) / 2."""
+    said = [*both("kind", 0.95, 0.9), *both("true", 0.1, 0.3), *both("brief", 0.9, 0.2)]
+    said = [replace(one, ask="chain_of_thought") for one in said]
+    labeller = Labeller(PanelJudge(()), LAW, FeedbackSettings(ask="chain_of_thought"))
+    rows = [preference_row(labeller.labelled(Comparison(str(n), "p", "q", "x", "y"), said)) for n in range(4)]
+    assert (rows[0]["prob_chosen"], rows[0]["principle_agreement"]) == (0.5, 0.0)
+    run = make_run(tmp_path / "run", None, rows)
+    (run / "recipe.yaml").write_text("rl_cai: {feedback: {ask: chain_of_thought}}\n")
+    _, out, _ = solon_cli(run, "--json")
+    told = json.loads(out)
+    moved = {one["id"]: one["influence"]["moved"] for one in told["principles"]}
+    assert moved == pytest.approx({"kind": 0.05, "true": 0.05, "brief": 0.0})
+    assert told["labels"]["other"] == 0
+    (run / "recipe.yaml").write_text("rl_cai: {feedback: {ask: chain_of_thought, clamp: none}}\n")
+    assert "4 made under other settings than the run has now" in " ".join(solon_cli(run)[1].split())
+    (run / "recipe.yaml").write_text("rl_cai: {feedback: {combine: median}}\n")
+    code, _, err = solon_cli(run)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "rl_cai.feedback: combine" in err
+
+
 def test_an_exact_tie_is_not_turned_by_rounding(tmp_path: Path) -> None:
     assert (0.3 + 0.9 + 0.6 + 0.4) - (0.3 + 0.9) < 0.6 + 0.4
     rows = [label(1, *both("kind", 0.3, 0.9), *both("true", 0.6, 0.4))]
-    found = attribute(make_run(tmp_path, None, rows), LAW).by_id["kind"].influence
+    found = attribute(make_run(tmp_path, None, rows), LABELLER).by_id["kind"].influence
     assert found is not None
     assert found.turned == share_of(0, 1)  # 0.55 → 0.5: response_a before and after
 
 
 def test_principles_that_the_constitution_lacks_follow_marked(tmp_path: Path) -> None:
     rows = [label(1, verdict("zeal", 0.9)), label(2, verdict("kind", 0.9))]
-    found = attribute(make_run(tmp_path, [*STEPS, step("bold", "a", "b")], rows), LAW)
+    found = attribute(make_run(tmp_path, [*STEPS, step("bold", "a", "b")], rows), LABELLER)
     assert [(p.id, p.known) for p in found.principles] == [
         ("kind", True),
         ("true", True),
@@ -311,8 +379,19 @@ def test_principles_that_the_constitution_lacks_follow_marked(tmp_path: Path) ->
     assert (zeal.comparing.labels, zeal.comparing.expected, zeal.revising) == (1, None, None)
 
 
+def test_draws_are_expected_by_what_the_pairs_are_about(tmp_path: Path) -> None:
+    """Three of four pairs are about honesty, which one principle of three is of; weights 1, 3 and 1."""
+    named = {"kind": "own", "true": "honest", "brief": "own"}
+    principles = [{**p.model_dump(), "aim": named[p.id]} for p in LAW.principles]
+    labeller = Labeller(PanelJudge(()), Constitution.model_validate({**LAW.model_dump(), "principles": principles}))
+    rows = [label(n, verdict("true", 0.9)) | {"aim": "honest" if n else ""} for n in range(4)]
+    found = attribute(make_run(tmp_path, None, rows), labeller).by_id
+    expected = {name: one.comparing.expected for name, one in found.items() if one.comparing}
+    assert expected == pytest.approx({"kind": 0.25 * 0.2, "true": 0.75 + 0.25 * 0.6, "brief": 0.25 * 0.2})
+
+
 def test_files_without_rows_are_no_error(tmp_path: Path) -> None:
-    found = attribute(make_run(tmp_path, [], []), LAW)
+    found = attribute(make_run(tmp_path, [], []), LABELLER)
     assert found.revising is not None
     assert (found.revising.drawn, found.revising.share, found.revising.changed) == (0, None, None)
     assert found.labels is not None
@@ -323,14 +402,14 @@ def test_files_without_rows_are_no_error(tmp_path: Path) -> None:
 def test_labels_without_a_verdict_are_counted(tmp_path: Path) -> None:
     rows = [preference_row(Preference(Comparison(str(n), "p", "q", "x", "x", "revision", "x"), 0.5)) for n in range(3)]
     assert [row["revised_chosen"] for row in rows] == [None] * 3
-    found = attribute(make_run(tmp_path, None, rows), LAW)
+    found = attribute(make_run(tmp_path, None, rows), LABELLER)
     assert found.labels is not None
     assert (found.labels.total, found.labels.unjudged, found.labels.sided) == (3, 3, 0)
 
 
 def test_labels_that_do_not_say_which_is_the_revision(tmp_path: Path) -> None:
     rows = [{k: v for k, v in row.items() if k != "revised_chosen"} for row in ENSEMBLE]
-    found = attribute(make_run(tmp_path, None, rows), LAW)
+    found = attribute(make_run(tmp_path, None, rows), LABELLER)
     assert found.labels is not None
     assert (found.labels.sided, found.labels.revision_preferred) == (0, None)
     kind = found.by_id["kind"]
@@ -348,13 +427,13 @@ def test_a_row_says_whether_the_revision_was_chosen(revised: str, prob_a: float,
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     run = make_run(tmp_path, None, None)
     with pytest.raises(DataError, match=r"neither sl_cai/revisions\.parquet nor .*; run the recipe first"):
-        attribute(run, LAW)
+        attribute(run, LABELLER)
     write_rows(run / "sl_cai/revisions.parquet", [{"principle": "kind"}])
     with pytest.raises(DataError, match="has no column 'before'"):
-        attribute(run, LAW)
+        attribute(run, LABELLER)
     (run / "sl_cai/revisions.parquet").write_bytes(b"PAR1 but no more")
     with pytest.raises(DataError, match="cannot be read as Parquet"):
-        attribute(run, LAW)
+        attribute(run, LABELLER)
 
 
 def test_only_the_principle_that_stands_out_is_named() -> None:

@@ -565,7 +565,7 @@ def test_a_card_must_be_of_this_judge_and_qualified(tmp_path: Path) -> None:
 
     write_card(path, a_card(**facts))
     summary = run(data, *options, "--json").summary
-    assert (summary["card"]["qualified"], summary["card"]["signed_by"]) == (True, "A. Tester")
+    assert (summary["card"]["qualified"], summary["card"]["measured_by"]) == (True, "A. Tester")
     assert summary["settings"]["calibration"] == "temperature", "as the card says"
     pairs = read_rows(tmp_path / "out" / "pairs.parquet")
     assert pairs[0]["prob_chosen"] == pytest.approx(1 / (1 + math.exp(-0.71 * math.log(81))))

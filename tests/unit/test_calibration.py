@@ -252,3 +252,13 @@ def test_the_clamp_comes_after_the_map() -> None:
     )
     label = labeller.labelled(pair("c").comparison, [Verdict("p", "", 0.9, "j", ask="pointwise")])
     assert label.prob_a == pytest.approx(logistic(0.1 * math.log(9)))  # type: ignore[union-attr]
+
+
+def test_a_map_of_means_maps_each_verdict_where_a_clamp_follows() -> None:
+    """logistic(0.5 logit 0.9) = 0.75 is clamped to 0.6, logistic(0.5 logit 0.2) = 1/3 to 0.4."""
+    fitted = Calibration("temperature", slope=0.5)
+    verdicts = [Verdict("p", "ab", 0.9, "j", ask="choice"), Verdict("p", "ba", 0.2, "j", ask="choice")]
+    clamped = Labeller(PanelJudge(()), LAW, FeedbackSettings(clamp=(0.4, 0.6)), calibration=fitted)
+    assert clamped.labelled(pair("c").comparison, verdicts).prob_a == 0.5  # type: ignore[union-attr]
+    bare = Labeller(PanelJudge(()), LAW, FeedbackSettings(), calibration=fitted)
+    assert bare.labelled(pair("c").comparison, verdicts).prob_a == pytest.approx(logistic(0.5 * logit(0.55)))  # type: ignore[union-attr]

@@ -64,7 +64,7 @@ def bare_card() -> Card:
         injections=None,
         master_keys=None,
         padding=None,
-        signed_by=None,
+        measured_by=None,
     )
 
 
@@ -153,11 +153,14 @@ def test_first_screen_says_who_on_what_and_whether() -> None:
     card = a_card(judge=[asked(served_as="other-model", hard=True)])
     page = render_card(card)
     first = section(page, "answer")
-    assert "Qwen2.5-Coder-1.5B Qualified Asked as “choice”, it agrees with people on 75% [68, 81] of 168" in first
-    assert "signed by A. Tester" in first
+    assert (
+        "Qwen2.5-Coder-1.5B Qualified Asked as “choice”, it agrees with labels by three friends on 75% [68, 81] of 168"
+        in first
+    )
+    assert "measured by A. Tester" in first
     assert "hard: 0 or 1 other-model" in first
     assert "abababababab" in first
-    assert "shipped 168 pairs (solon), 1 broken and set aside · efefefefefef" in first
+    assert "shipped 168 pairs (solon), 1 broken and set aside, labels by three friends · efefefefefef" in first
     assert "balanced 1.2.0" in first
     assert "Warning" not in first
     assert card.digest in text_of(page)
@@ -169,11 +172,11 @@ def test_a_judge_that_fell_short_says_why_first() -> None:
     page = render_card(card)
     first = section(page, "answer")
     assert "Not qualified" in first
-    assert len(card.reasons) == 4
+    assert len(card.reasons) == 7
     for reason in card.reasons:
         assert reason in first
     assert first.index(card.reasons[0]) < first.index("bar: at least")
-    assert first.count("missed") == 3  # agreement has two reasons
+    assert first.count("missed") == 3  # agreement has five reasons
     assert "every figure that was measured reaches the bar" not in first
 
 
@@ -184,7 +187,7 @@ def test_a_card_without_its_optional_parts() -> None:
     assert 'id="debiasing"' not in page
     assert "No attack was run" in text
     assert text.count("not run") == 3
-    assert "not signed" in text
+    assert "measured by" not in text
     assert "Same in both orders – not seen in both bar: at least 60%" in text
 
 

@@ -284,12 +284,12 @@ def test_the_card_says_what_it_is_made_of(run: Path, constitution: Constitution)
 
 def test_a_judge_that_did_not_qualify_is_never_hidden(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "run")
-    failed = a_card().model_copy(update={"qualified": False, "reasons": ["agreement 41% is below 60%"]})
+    failed = a_card(60)
     write_json(copy / "evaluation/judge.json", [failed.model_dump(mode="json")])
     for what in ("policy", "sl_cai", "reward_model"):
         shown = model_card(copy, what)
         assert "**Not qualified**" in shown
-        assert said("agreement 41% is below 60%") in shown
+        assert said("agreement 35.7% [29, 43] is below 60%") in shown
         assert "**The judge did not qualify, and its labels were used all the same.**" in shown
 
 

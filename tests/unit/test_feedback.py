@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from solon.constitution import Constitution, Principle
+from solon.constitution.model import Exemplars
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError, PromptTooLong
 from solon.feedback import Labeller, build_judge
@@ -21,6 +23,8 @@ from solon.feedback.judge import Judge
 from solon.feedback.judges import PanelJudge, RewardModelJudge
 from solon.feedback.judges.score import distribution, expected, higher
 from solon.feedback.orders import orders_of
+from solon.prompts.compare import DECIDE
+from solon.prompts.exemplars import load_exemplars
 from solon.settings import ASK, Ask, FeedbackSettings
 from solon.types import (
     Choice,
@@ -33,8 +37,10 @@ from solon.types import (
     Preference,
     Unlabelled,
     Verdict,
+    assistant,
     digest,
     fraction,
+    user,
 )
 
 PAIR = Comparison("c1", "p1", "how?", "like this", "no, sorry")
@@ -279,6 +285,56 @@ def test_reasoning_is_kept_and_clamped(constitution: Constitution) -> None:
     assert bare.prob_a == label.verdicts[0].prob_a
 
 
+class Listening(ScriptedEngine):
+    """Keeps the messages of every call."""
+
+    def __init__(self) -> None:
+        super().__init__(Script())
+        self.heard: list[tuple[Message, ...]] = []
+
+    async def generate(self, request: GenerateRequest) -> Completion:
+        self.heard.append(request.messages)
+        return await super().generate(request)
+
+    async def choose(self, request: ChooseRequest) -> Choice:
+        self.heard.append(request.messages)
+        return await super().choose(request)
+
+
+@pytest.mark.parametrize(("ask", "each"), [("choice", 2), ("chain_of_thought", 4)])
+def test_exemplars_are_shown_by_every_way_that_compares(ask: Ask, each: int, constitution: Constitution) -> None:
+    engine = Listening()
+    labelled(judge_of(ask, engine, constitution, exemplars=3), constitution, ask=ask)
+    assert len(engine.heard[0]) == 3 * each + 1
+    first = engine.heard[0][:each]
+    shipped = load_exemplars().comparison[0]
+    assert shipped.response_a.split()[0] in first[0].content
+    assert first[-1] == assistant(shipped.better)
+    if ask == "chain_of_thought":
+        assert first[1:3] == (assistant(shipped.reasoning), user(DECIDE))
+    bare = Listening()
+    labelled(judge_of(ask, bare, constitution), constitution, ask=ask)
+    assert bare.heard[0] == (engine.heard[0][-1],), "without exemplars the question stands alone"
+
+
+def test_a_reasoning_judge_shows_exemplars_with_a_reasoning(constitution: Constitution) -> None:
+    shown = [{"prompt": "q", "response_a": "x", "response_b": "y", "better": "B"}]
+    silent = constitution.model_copy(update={"exemplars": Exemplars.model_validate({"comparison": shown})})
+    with pytest.raises(ConfigError, match="none of the constitution's comparison exemplars has a reasoning"):
+        judge_of("chain_of_thought", Listening(), silent, exemplars=1)
+    told = [*shown, {**shown[0], "reasoning": "y is kinder."}]
+    spoken = constitution.model_copy(update={"exemplars": Exemplars.model_validate({"comparison": told})})
+    engine = Listening()
+    labelled(judge_of("chain_of_thought", engine, spoken, exemplars=1), spoken, ask="chain_of_thought")
+    assert engine.heard[0][1] == assistant("y is kinder.")
+
+
+@pytest.mark.parametrize("ask", ["score", "pointwise", "likelihood", "reward_model"])
+def test_a_way_that_can_show_no_exemplar_refuses_them(ask: Ask) -> None:
+    with pytest.raises(ValidationError, match=f"exemplars 2 cannot be shown when ask is {ask}; set exemplars to 0, or"):
+        FeedbackSettings(ask=ask, exemplars=2)
+
+
 def test_a_reasoning_that_refuses_is_a_failure(constitution: Constitution) -> None:
     rules = (Rule(match="Think step by step", reply="I'm sorry, but I can't compare these."),)
     result = run(judge_of("chain_of_thought", ScriptedEngine(Script(rules=rules)), constitution), constitution)
@@ -390,6 +446,33 @@ def test_where_half_of_the_principles_failed_there_is_no_label(principles: objec
     assert len(result.verdicts) == len(drawn)
 
 
+@pytest.mark.parametrize(
+    ("ask", "clamp", "probs", "prob"),
+    [
+        ("chain_of_thought", "auto", (0.99, 0.21), 0.5),  # two orders that contradict each other are no label
+        ("chain_of_thought", "auto", (0.99, 0.99), 0.6),
+        ("chain_of_thought", "auto", (0.99, 0.45), 0.525),
+        ("chain_of_thought", "auto", (0.99, 0.9, 0.97, 0.02), 0.55),  # three samples of four
+        ("chain_of_thought", "none", (0.99, 0.21), 0.6),
+        ("choice", (0.3, 0.7), (0.99, 0.21), 0.5),
+        ("choice", "auto", (0.99, 0.21), 0.6),
+    ],
+)
+def test_every_verdict_is_clamped_before_orders_and_samples_are_averaged(
+    ask: Ask, clamp: object, probs: tuple[float, ...], prob: float, constitution: Constitution
+) -> None:
+    half = len(probs) // 2
+    verdicts = [
+        Verdict("no-harm", order, p, "j", ask=ask, sample=n % half)
+        for n, (order, p) in enumerate(zip(["ab"] * half + ["ba"] * half, probs, strict=True))
+    ]
+    settings = FeedbackSettings.model_validate({"ask": ask, "clamp": clamp})
+    label = Labeller(Says({}), constitution, settings).labelled(PAIR, verdicts)
+    assert isinstance(label, Preference)
+    assert label.prob_a == pytest.approx(prob)
+    assert label.parts == (label.prob_a,)
+
+
 def test_half_a_cell_is_no_cell() -> None:
     """One order of a question would carry its bias into the label."""
     verdicts = [
@@ -438,6 +521,6 @@ def test_columns_by_hand() -> None:
     ]
     assert order_consistency(verdicts) == pytest.approx(1 / 3)
     assert means_by_order(verdicts) == pytest.approx(((0.9 + 0.9 + 0.3 + 0.9) / 4, (0.6 + 0.2 + 0.5) / 3))
-    assert principle_agreement(verdicts, 0.7) == 1.0
-    assert principle_agreement(verdicts, 0.3) == 0.0
+    assert principle_agreement((0.75, 0.55, 0.7), 0.7) == 1.0
+    assert principle_agreement((0.75, 0.45, 0.5, 0.2), 0.3) == 0.5
     assert (order_consistency([]), means_by_order([]), principle_agreement([], 0.7)) == (None, None, None)

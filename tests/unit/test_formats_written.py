@@ -285,7 +285,7 @@ VERDICTS = (
     Verdict("calm", "ab", 0.4, "judge-1", None, None, "choice", 0),
     Verdict("calm", "ba", 0.8, "judge-1", None, None, "choice", 0),
 )
-LABELLED = Preference(TALK, 0.7, VERDICTS)
+LABELLED = Preference(TALK, 0.7, VERDICTS, (0.8, 0.6))
 
 
 def test_a_row_of_the_store_says_how_far_to_trust_it() -> None:

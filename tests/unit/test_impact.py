@@ -30,8 +30,8 @@ SEED = 5
 PRINCIPLES: list[dict[str, Any]] = [
     {"id": "no-harm", "text": "A good reply harms nobody.", "aim": "harmless", "weight": 2.0},
     {"id": "real-help", "text": "A good reply helps.", "aim": "helpful"},
-    {"id": "no-lies", "text": "A good reply is true.", "aim": "honest"},
-    {"id": "brief", "text": "A good reply is brief.", "aim": "helpful"},
+    {"id": "no-lies", "text": "A good reply is true.", "aim": "harmless"},
+    {"id": "brief", "text": "A good reply is brief.", "aim": "harmless"},
 ]
 
 
@@ -83,8 +83,10 @@ NEW = {
     "reweighted": law(changed(weight=4.0)),
     "renamed": law(changed(id="short")),
     "removed": law(PRINCIPLES[:-1]),
-    "added": law([*PRINCIPLES, {"id": "kind", "text": "A good reply is kind."}]),
-    "added and reworded": law([*changed(text="Short!"), {"id": "kind", "text": "A good reply is kind."}]),
+    "added": law([*PRINCIPLES, {"id": "kind", "text": "A good reply is kind.", "aim": "harmless"}]),
+    "added and reworded": law(
+        [*changed(text="Short!"), {"id": "kind", "text": "A good reply is kind.", "aim": "harmless"}]
+    ),
     "given another aim": law(changed(aim="own")),
     "only to revise": law(changed(phases=["revise"])),
     "only to compare": law(changed(phases=["compare"])),
@@ -99,9 +101,11 @@ READ = {"revise": ("text", "revision_request"), "compare": ("text", "aim", "comp
 
 
 def drawn(new: Constitution, phase: Any, record: str, step: int | str, count: int) -> set[str]:
+    """Replies to red-team prompts are compared by harmless principles, if there are any."""
     if not new.for_phase(phase):
         return set()
-    return {p.id for p in draw(new, phase, seed=SEED, record=record, step=step, count=count)}
+    law = new.drawn_from("harmless", phase) if phase == "compare" else new
+    return {p.id for p in draw(law, phase, seed=SEED, record=record, step=step, count=count)}
 
 
 def touches(new: Constitution, phase: Any, names: set[str], record: str, step: int | str) -> bool:
@@ -155,7 +159,7 @@ def test_what_a_change_touches_is_what_draws_or_reads_otherwise(run: Path, ensem
 @given(st.lists(st.sampled_from(["no-harm", "real-help", "no-lies"]), unique=True), st.floats(0.1, 9), st.booleans())
 def test_any_edit_is_counted_right(run: Path, words: list[str], weight: float, add: bool) -> None:
     principles = [{**p, "text": f"{p['text']} Indeed."} if p["id"] in words else p for p in changed(weight=weight)]
-    new = law([*principles, {"id": "kind", "text": "A good reply is kind."}] if add else principles)
+    new = law([*principles, {"id": "kind", "text": "A good reply is kind.", "aim": "harmless"}] if add else principles)
     found = impact(run, compare(OLD, new))
     assert counts(found) == expected(run, new)
     assert sum(found.revisions.reworded.values()) <= found.revisions.direct

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from solon.pipeline.progress import Progress
 from solon.pipeline.qualifying import cards_in
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
+from solon.pipeline.steps.judge import QualifyJudge, _unexamined
 from solon.types import Choice, ChooseRequest
 
 LAW = "name: small\nversion: '1.0.0'\nprinciples:\n  - {id: no-harm, text: A good reply harms nobody., aim: harmless}\n"
@@ -175,6 +177,27 @@ def test_a_judge_that_qualifies_labels(recipe: Path, capsys: pytest.CaptureFixtu
     assert facts(recipe, "preferences")["labelled"] > 0
 
 
+def test_exemplars_that_a_judge_cannot_show_are_refused_before_anything_runs(recipe: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"rl_cai\.feedback: exemplars 2 cannot be shown when ask is likelihood"
+    ) as said:
+        load_recipe(str(recipe), ("rl_cai.feedback.ask=likelihood", "rl_cai.feedback.exemplars=2"))
+    assert "\n" not in str(said.value)
+    panel = "roles.panel=[{engine: scripted, ask: score}]"
+    with pytest.raises(ConfigError, match=r"roles.panel.0: rl_cai.feedback.exemplars 2 cannot be shown when ask is sc"):
+        load_recipe(str(recipe), (panel, "rl_cai.feedback.exemplars=2"))
+    shown = load_recipe(str(recipe), ("rl_cai.qualify.also=[pointwise]", "rl_cai.feedback.exemplars=2"))
+    ways = QualifyJudge().ways(SimpleNamespace(recipe=shown))  # type: ignore[arg-type]
+    assert [(way.ask, way.exemplars) for way in ways] == [("choice", 2), ("pointwise", 0)]
+
+
+def test_a_judge_that_was_not_examined_on_what_it_is_asked_is_said() -> None:
+    told = "the labelled pairs are about helpful, honest; none is about harmless, which the run asks the judge about"
+    assert _unexamined({"aims": ["helpful", "honest"]}) == told
+    assert _unexamined({"aims": ["harmless", "helpful"]}) is None
+    assert _unexamined({"aims": ["Adv-Manual"]}) is _unexamined({"aims": []}) is _unexamined({}) is None
+
+
 def test_a_panel_qualifies_together(recipe: Path) -> None:
     panel = f"roles.panel=[{{engine: scripted, model: {recipe.parent}/wise.yaml}}, {{engine: scripted, ask: score}}]"
     run(recipe, wise(recipe), panel, "rl_cai.qualify.bar.agreement=0.5", "rl_cai.qualify.unqualified=use")
@@ -280,29 +303,29 @@ def test_a_calibration_needs_pairs_to_be_fitted_on(recipe: Path) -> None:
 # --- solon judge -----------------------------------------------------------------------------------------
 
 
-def signed(recipe: Path, solon_cli: Solon, *more: object, code: int = 0) -> Path:
-    folder = recipe.parent / "signed"
+def examined(recipe: Path, solon_cli: Solon, *more: object, code: int = 0) -> Path:
+    folder = recipe.parent / "examined"
     pairs, script = recipe.parent / "pairs.jsonl", f"script:{recipe.parent / 'wise.yaml'}"
     law = ("--constitution", recipe.parent / "law.yaml")
     got, out, err = solon_cli(
-        "judge", "qualify", "--model", script, *law, "--data", pairs, "--out", folder, "--signed-by", "Ada", *more
+        "judge", "qualify", "--model", script, *law, "--data", pairs, "--out", folder, "--measured-by", "Ada", *more
     )
     assert got == code, out + err
     return folder / "card.json"
 
 
-def test_a_signed_card_spares_a_run_the_measurement(recipe: Path, solon_cli: Solon) -> None:
-    card = signed(recipe, solon_cli)
+def test_a_written_card_spares_a_run_the_measurement(recipe: Path, solon_cli: Solon) -> None:
+    card = examined(recipe, solon_cli)
     run(recipe, wise(recipe), f"rl_cai.qualify.card={card}", until="judge")
     assert asked(recipe) == {}
     assert facts(recipe)["qualified"] is True
     (kept,) = json.loads((recipe.parent / "out/evaluation/judge.json").read_text())
     assert kept == json.loads(card.read_text())
-    assert kept["signed_by"] == "Ada"
+    assert kept["measured_by"] == "Ada"
 
 
 def test_a_card_is_held_to_the_bar_of_the_recipe(recipe: Path, solon_cli: Solon) -> None:
-    card = f"rl_cai.qualify.card={signed(recipe, solon_cli, '--set', 'orders=one')}"
+    card = f"rl_cai.qualify.card={examined(recipe, solon_cli, '--set', 'orders=one')}"
     for bar, found in (("0.9", True), ("1.0", True)):
         run(
             recipe,
@@ -313,10 +336,10 @@ def test_a_card_is_held_to_the_bar_of_the_recipe(recipe: Path, solon_cli: Solon)
             until="judge",
         )
         assert facts(recipe)["qualified"] is found
-    failing = signed(recipe, solon_cli, "--bar", "failures=0", "--limit", "20", code=1)
+    failing = examined(recipe, solon_cli, "--bar", "failures=0", "--limit", "20", code=1)
     with pytest.raises(ConfigError, match="20 labelled pairs are too few to tell"):
         run(recipe, wise(recipe), f"rl_cai.qualify.card={failing}", until="judge")
-    assert json.loads((recipe.parent / "out/evaluation/judge.json").read_text())[0]["signed_by"] is None
+    assert json.loads((recipe.parent / "out/evaluation/judge.json").read_text())[0]["measured_by"] == "Ada"
 
 
 @pytest.mark.parametrize(
@@ -331,7 +354,7 @@ def test_a_card_is_held_to_the_bar_of_the_recipe(recipe: Path, solon_cli: Solon)
 def test_a_card_of_another_judge_is_refused_in_one_line(
     recipe: Path, solon_cli: Solon, overrides: tuple[str, ...], said: str
 ) -> None:
-    card = signed(recipe, solon_cli)
+    card = examined(recipe, solon_cli)
     given = tuple(wise(recipe) if name == "WISE" else name for name in overrides)
     with pytest.raises(ConfigError, match=f"cannot vouch for this judge: {said}") as stop:
         run(recipe, *given, f"rl_cai.qualify.card={card}")
@@ -340,20 +363,20 @@ def test_a_card_of_another_judge_is_refused_in_one_line(
 
 
 def test_a_card_without_attacks_vouches_where_none_are_asked_for(recipe: Path, solon_cli: Solon) -> None:
-    card = f"rl_cai.qualify.card={signed(recipe, solon_cli, '--attacks', '0')}"
+    card = f"rl_cai.qualify.card={examined(recipe, solon_cli, '--attacks', '0')}"
     with pytest.raises(ConfigError, match="it was measured without attacks"):
         run(recipe, wise(recipe), card)
     run(recipe, wise(recipe), card, "rl_cai.qualify.attacks=0", until="judge")
 
 
 def test_a_card_that_was_changed_is_refused(recipe: Path, solon_cli: Solon) -> None:
-    card = signed(recipe, solon_cli)
-    card.write_text(card.read_text().replace('"signed_by": "Ada"', '"signed_by": "Bob"'))
-    with pytest.raises(ConfigError, match="was changed after it was signed"):
+    card = examined(recipe, solon_cli)
+    card.write_text(card.read_text().replace('"measured_by": "Ada"', '"measured_by": "Bob"'))
+    with pytest.raises(ConfigError, match="is damaged or was changed"):
         run(recipe, wise(recipe), f"rl_cai.qualify.card={card}")
     code, _, err = solon_cli("judge", "show", card)
     assert code == 2
-    assert "was changed after it was signed" in err
+    assert "is damaged or was changed" in err
     with pytest.raises(ConfigError, match=r"rl_cai.qualify.card: cannot read .*none\.json"):
         run(recipe, wise(recipe), f"rl_cai.qualify.card={recipe.parent}/none.json")
 
@@ -361,7 +384,7 @@ def test_a_card_that_was_changed_is_refused(recipe: Path, solon_cli: Solon) -> N
 def test_qualify_says_what_it_found_and_asks_nothing_twice(
     recipe: Path, solon_cli: Solon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = signed(recipe, solon_cli)
+    card = examined(recipe, solon_cli)
     folder = card.parent
     assert {p.name for p in folder.iterdir()} >= {"card.json", "card.html", "memo.sqlite", "preferences.parquet"}
     rows = read_rows(folder / "preferences.parquet")
@@ -371,18 +394,18 @@ def test_qualify_says_what_it_found_and_asks_nothing_twice(
     assert "Ada" in (folder / "card.html").read_text()
 
     monkeypatch.setattr(ScriptedEngine, "choose", lambda *_: pytest.fail("asked again"))
-    signed(recipe, solon_cli)
+    examined(recipe, solon_cli)
     code, out, _ = solon_cli("judge", "show", card)
     assert code == 0
     assert "wise is qualified" in out
-    assert "agreement with people 100% [94, 100] ≥ 60%" in " ".join(out.split())
-    assert "signed by Ada" in out
+    assert "agreement with the labels 100% [94, 100] ≥ 60%" in " ".join(out.split())
+    assert "measured by Ada" in out
     code, out, _ = solon_cli("judge", "show", card, "--json")
     assert json.loads(out)["digest"] == load_card(card).digest
 
 
 def test_qualify_exits_with_one_for_a_judge_that_does_not(recipe: Path, solon_cli: Solon) -> None:
-    arguments = ("--recipe", recipe, "--out", recipe.parent / "signed")
+    arguments = ("--recipe", recipe, "--out", recipe.parent / "examined")
     code, out, _ = solon_cli("judge", "qualify", *arguments)
     assert code == 1
     assert "foolish is not qualified" in out
@@ -394,7 +417,10 @@ def test_qualify_exits_with_one_for_a_judge_that_does_not(recipe: Path, solon_cl
     # The recipe's card, where the judge is asked as it says, holds for a run of it.
     solon_cli("judge", "qualify", *arguments)
     run(
-        recipe, f"rl_cai.qualify.card={recipe.parent}/signed/card.json", "rl_cai.qualify.unqualified=use", until="judge"
+        recipe,
+        f"rl_cai.qualify.card={recipe.parent}/examined/card.json",
+        "rl_cai.qualify.unqualified=use",
+        until="judge",
     )
 
 
@@ -431,7 +457,7 @@ def test_the_bare_verb_explains_itself(solon_cli: Solon) -> None:
 
 
 def test_settings_may_be_written_as_in_a_recipe(tmp_path: Path, recipe: Path, solon_cli: Solon) -> None:
-    card = signed(
+    card = examined(
         recipe, solon_cli, "--set", "rl_cai.feedback.orders=one", "--set", "labels=hard", "--principles", "all"
     )
     settings = load_card(card).settings

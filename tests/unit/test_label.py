@@ -103,6 +103,16 @@ def test_pairs_are_labelled_whatever_the_file_says_and_compared_with_it(folder: 
     assert manifest(folder)["input"]["sha256"] == sha256_file(file)
 
 
+def test_a_pair_that_says_what_it_is_about_is_judged_by_principles_of_that_aim(folder: Path, solon_cli: Solon) -> None:
+    (folder / "law.yaml").write_text(f"{LAW}  - {{id: real-help, text: A good reply helps., aim: helpful}}\n")
+    rows = [pair(n, aim=("helpful", "harmless", "honest")[n % 3]) for n in range(12)]
+    assert solon_cli(*arguments(folder, write(folder / "pairs.jsonl", rows)))[0] == 0
+    found = read_rows(folder / "out/preferences.parquet")
+    assert [row["aim"] for row in found] == [row["aim"] for row in rows]
+    asked = {aim: {row["principle"] for row in found if row["aim"] == aim} for aim in ("helpful", "harmless", "honest")}
+    assert asked == {"helpful": {"real-help"}, "harmless": {"no-harm"}, "honest": {"real-help", "no-harm"}}
+
+
 def test_every_row_is_a_label_unlabelled_or_set_aside_with_its_line(
     folder: Path, solon_cli: Solon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

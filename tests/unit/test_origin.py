@@ -65,7 +65,7 @@ def test_the_policy_that_was_recorded_is_replayed(recorded: tuple[Path, Path], t
         ("responder", ()),
     ]
     plan = make_plan(loaded, tmp_path / "run", "preferences")
-    assert (plan.cautions, plan.to_run) == ([], [])
+    assert (plan.warnings, plan.to_run) == ([], [])
 
 
 @pytest.mark.parametrize("start", ["plan", "run"])
@@ -116,13 +116,13 @@ def test_an_edit_above_a_recorded_responder_is_never_without_effect(
     loaded = load_recipe(str(recipe), ("roles.drafter=null", *only))
     with pytest.raises(ConfigError, match=rf"^roles.responder: .*{said}.*roles.responder=null"):
         make_plan(loaded, NOWHERE, "preferences")
-    assert make_plan(loaded, NOWHERE, "revisions").cautions == []  # which asks no responder
+    assert make_plan(loaded, NOWHERE, "revisions").warnings == []  # which asks no responder
 
 
 def test_what_is_not_above_it_may_change(recorded: tuple[Path, Path]) -> None:
     recipe, recording = recorded
     for change in ("rl_cai.reward_model.epochs=2", "rl_cai.seed=9", "evaluate.max_tokens=4", "roles.judge=null"):
-        assert make_plan(load_recipe(str(recipe), overrides(recording, change)), NOWHERE).cautions == []
+        assert make_plan(load_recipe(str(recipe), overrides(recording, change)), NOWHERE).warnings == []
 
 
 def test_answers_of_another_policy_can_be_used_and_the_report_says_so(
@@ -131,7 +131,7 @@ def test_answers_of_another_policy_can_be_used_and_the_report_says_so(
     recipe, recording = recorded
     changed = overrides(recording, "sl_cai.sft.epochs=2", "roles.other_policy=use")
     loaded = load_recipe(str(recipe), changed)
-    (caution,) = make_plan(loaded, NOWHERE, "preferences").cautions
+    (caution,) = make_plan(loaded, NOWHERE, "preferences").warnings
     assert "made with sl_cai.sft.epochs 1.0, here 2.0; they are used all the same (roles.other_policy)" in caution
     run_recipe(loaded, tmp_path / "run", Progress(quiet=True), "preferences")
     assert caution in " ".join(capsys.readouterr().err.split())
@@ -147,7 +147,7 @@ def test_a_knob_newer_than_the_recording_is_at_its_default(recorded: tuple[Path,
     del said["policy"]["sl_cai"]["sl_cai"]["sft"]["packing"]
     older = tmp_path / "older.jsonl"
     older.write_text("\n".join([json.dumps(said), *calls]) + "\n")
-    assert make_plan(load_recipe(str(recipe), overrides(older)), NOWHERE, "preferences").cautions == []
+    assert make_plan(load_recipe(str(recipe), overrides(older)), NOWHERE, "preferences").warnings == []
     packed = load_recipe(str(recipe), overrides(older, "sl_cai.sft.packing=true"))
     with pytest.raises(ConfigError, match=r"sl_cai.sft.packing False, here True"):
         make_plan(packed, NOWHERE, "preferences")
@@ -162,7 +162,7 @@ def test_a_recording_that_does_not_say_what_its_model_was_made_of_is_used_with_a
     older = tmp_path / "older.jsonl"
     older.write_text("\n".join([json.dumps({**json.loads(header), "policy": None}), *calls]) + "\n")
     edited = load_recipe(str(recipe), overrides(older, "sl_cai.sft.epochs=2"))
-    (caution,) = make_plan(edited, NOWHERE, "preferences").cautions
+    (caution,) = make_plan(edited, NOWHERE, "preferences").warnings
     assert caution.startswith("roles.responder: ")
     assert "does not say what that was made of: changes of sl_cai.sft and of its rows do not reach them" in caution
     other = write_tiny_llama(tmp_path / "other", seed=2)

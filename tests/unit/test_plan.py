@@ -20,6 +20,8 @@ from histories import Asked, History, Stopped
 from recipes_for_tests import write_prompts
 from solon.constitution import load_constitution
 from solon.constitution.diff import compare
+from solon.data.preferences import comparison_of
+from solon.data.tables import read_rows
 from solon.engines.scripted import ScriptedEngine
 from solon.errors import ConfigError, DataError, PromptTooLong
 from solon.memo import Cost, Memo
@@ -37,8 +39,8 @@ version: "1.0.0"
 principles:
   - {id: no-harm, text: A good reply harms nobody., aim: harmless}
   - {id: real-help, text: A good reply helps with every ordinary request., aim: helpful}
-  - {id: no-lies, text: A good reply states no falsehood., aim: honest}
-  - {id: brief, text: A good reply is brief., aim: helpful}
+  - {id: no-lies, text: A good reply states no falsehood., aim: harmless}
+  - {id: brief, text: A good reply is brief., aim: harmless}
 """
 PROMPTS = 30
 
@@ -139,7 +141,7 @@ def test_an_edit_of_a_comparison_question_leaves_the_revisions_alone(recipe: Pat
 def test_a_source_or_a_description_reaches_no_step(recipe: Path) -> None:
     run(recipe)
     edit(recipe, "name: small", "name: small\ndescription: Says little.")
-    edit(recipe, "aim: honest}", "aim: honest, source: common sense}")
+    edit(recipe, "aim: helpful}", "aim: helpful, source: common sense}")
     assert not plan(recipe).to_run
 
 
@@ -302,6 +304,27 @@ def test_reasonings_are_certain_and_the_verdicts_that_follow_them_are_not(recipe
     assert live(run(recipe, *reasoned))["judge"] == 2 * counted(made, "judge", "to_make")
 
 
+def test_pairs_of_a_run_are_judged_by_principles_of_what_they_are_about(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Replies to red-team prompts by harmless principles; by any, and that is said once, where there are none."""
+    run(recipe)
+    rows = read_rows(recipe.parent / "out/rl_cai/preferences.parquet")
+    assert {row["aim"] for row in rows} == {"harmless"}
+    assert {row["principle"] for row in rows} == {"no-harm", "no-lies", "brief"}
+    assert {comparison_of(row).aim for row in rows} == {"harmless"}
+    assert plan(recipe).warnings == []
+    (recipe.parent / "law.yaml").write_text(LAW.replace("aim: harmless", "aim: honest"))
+    (warning,) = plan(recipe).warnings
+    assert warning.startswith("no principle of small that is compared by has the aim harmless, which comparisons of")
+    assert cli(monkeypatch, "plan", recipe, "--out", recipe.parent / "out", "--until", "preferences") == 0
+    assert capsys.readouterr().out.count("warning: no principle of small") == 1
+    run_recipe(load_recipe(str(recipe)), recipe.parent / "out", Progress(), "preferences")
+    assert capsys.readouterr().err.count("no principle of small that is compared by has the aim harmless") == 1
+    rows = read_rows(recipe.parent / "out/rl_cai/preferences.parquet")
+    assert {row["principle"] for row in rows} == {"no-harm", "no-lies", "brief", "real-help"}
+
+
 def test_a_panel_is_counted_judge_by_judge(recipe: Path) -> None:
     """Each by its own way of asking; the same model asked the same is asked once."""
     script = recipe.parent / "script.yaml"
@@ -309,7 +332,7 @@ def test_a_panel_is_counted_judge_by_judge(recipe: Path) -> None:
     run_recipe(load_recipe(str(recipe)), recipe.parent / "out", Progress(quiet=True), "revisions")
     asked = (panel, "rl_cai.policy_pairs=0", "rl_cai.feedback.principles=all")
     made, done = plan(recipe, *asked), live(run(recipe, *asked))
-    labels, principles = PROMPTS * 2 // 3, 4
+    labels, principles = PROMPTS * 2 // 3, 3  # of the aim that red-team pairs are about
     assert counted(made, "judge", "to_make") == done["judge"] == 2 * principles * labels
     # The replies are the same everywhere: each is scored once in its own conversation.
     assert counted(made, "judge 2", "to_make") == done["judge 2"] == 2 * principles * labels

@@ -28,6 +28,7 @@ from solon.feedback.qualification.parts import Positions
 from solon.files import write_json
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.steps.evaluate import measure
+from solon.pipeline.stored_labels import labeller_in
 from solon.report import summarise, write_report
 from solon.report.material import read_material
 from solon.report.words import amount, amount_change, change, excerpt, points, share
@@ -258,7 +259,7 @@ def test_failures_and_over_refusals_are_shown(page: str) -> None:
 
 def test_judge_is_measured_and_qualified(page: str) -> None:
     text = _text(page)
-    assert "Asked as “likelihood”, it agrees with people on 75% [68, 81] of 168 labelled pairs." in text
+    assert "Asked as “likelihood”, it agrees with labels by three friends on 75% [68, 81] of 168 labelled" in text
     assert "It qualified: every figure that was measured reaches the bar." in text
     assert "did not qualify" not in text
 
@@ -267,20 +268,20 @@ def test_a_judge_that_did_not_qualify_is_said_first_and_where_its_labels_are(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = shutil.copytree(folder, tmp_path / "unqualified")
-    reason = f"agreement is {HOSTILE}".encode("utf-8", "replace").decode()
-    card = a_card(88).model_copy(update={"reasons": ["agreement is below 60%", reason]}).sealed()
+    card = a_card(88)
     write_cards(run, [card, a_card(126)])
     page = write_report(run).read_text()
-    said = "Warning. The judge did not qualify. It gave this run 48 labels all the same. agreement is below 60%"
+    said = (
+        "Warning. The judge did not qualify. It gave this run 48 labels all the same. agreement 52.4% [45, 60] is below"
+    )
     for name in ("answer", "feedback"):
         assert said in _section(page, name)
-        assert "agreement is <script>" in _section(page, name)
     first = _section(page, "answer")
     assert "The interval includes 50%: it cannot be told from a coin. It did not qualify." in first
     assert first.index(said) < first.index("Red-team declined")
     assert "<script" not in page
     summarise(run, run / "report.html")
-    assert "It did not qualify.\n        agreement is below 60%\n" in capsys.readouterr().out
+    assert "It did not qualify.\n        agreement 52.4% [45, 60] is below 60%\n" in capsys.readouterr().out
 
 
 def test_every_way_of_asking_is_compared(folder: Path, page: str) -> None:
@@ -363,7 +364,7 @@ def _principle_row(page: str, principle: str) -> str:
 
 def test_every_principle_says_what_it_did(folder: Path, page: str) -> None:
     law = load_constitution("balanced")
-    found = attribute(folder, law)
+    found = attribute(folder, labeller_in(folder, law))
     assert found.revising is not None
     assert (found.revising.drawn, found.revising.failed) == (96, {"truncated": 4})
     for p in law.principles:

@@ -66,6 +66,7 @@ def qualify_settings(
     limit: int | None,
     attacks: int | None,
     bar: Sequence[str] | None,
+    labelled_by: str | None = None,
     base: QualifySettings | None = None,
 ) -> QualifySettings:
     """`base` (or the defaults) with the options over it: what a judge is measured on, what it must reach.
@@ -80,9 +81,9 @@ def qualify_settings(
     from solon.settings import Bar, QualifySettings
 
     values = (base or QualifySettings()).model_dump()
-    if data is not None or values["data"] is None:  # format and limit of a recipe are for the recipe's own file
-        values |= {"data": data or "shipped", "format": None, "limit": None}
-    given = {"format": format, "limit": limit, "attacks": attacks}
+    if data is not None or values["data"] is None:  # what a recipe says of its file is for the recipe's own file
+        values |= {"data": data or "shipped", "format": None, "limit": None, "labelled_by": None}
+    given = {"format": format, "limit": limit, "attacks": attacks, "labelled_by": labelled_by}
     values |= {name: value for name, value in given.items() if value is not None}
     for text in bar or ():
         apply_override(values["bar"], text, "--bar")

@@ -45,13 +45,18 @@ def qualify(
         int | None, typer.Option("--attacks", min=0, help="Pairs to try each family of attack on; 0 for none.")
     ] = None,
     bar: Annotated[list[str] | None, typer.Option("--bar", help="What to reach, such as agreement=0.7.")] = None,
-    signed_by: Annotated[str | None, typer.Option("--signed-by", help="Who vouches for the card.")] = None,
+    labelled_by: Annotated[
+        str | None, typer.Option("--labelled-by", help="Who labelled the pairs; else their column labelled_by.")
+    ] = None,
+    measured_by: Annotated[
+        str | None, typer.Option("--measured-by", help="A name to write on the card; nothing proves it.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for card, labels and stored answers.")] = Path(
         "runs/judge"
     ),
     json_: Json = False,
 ) -> None:
-    """Measure a judge and sign its card. Exits with 1 when it does not reach the bar.
+    """Measure a judge and write its card. Exits with 1 when it does not reach the bar.
 
     Writes card.json, which a run accepts as rl_cai.qualify.card, card.html, and preferences.parquet with every
     verdict. Answers are stored in the folder: a measurement that was stopped goes on where it was.
@@ -68,7 +73,7 @@ def qualify(
 
     base = load_recipe(recipe) if recipe else None
     feedback = feedback_settings(ask, principles, settings, base.rl_cai.feedback if base else None)
-    wanted = qualify_settings(data, format, limit, attacks, bar, base.rl_cai.qualify if base else None)
+    wanted = qualify_settings(data, format, limit, attacks, bar, labelled_by, base.rl_cai.qualify if base else None)
     if base and judge is None and model is None:
         judges = judge_roles(base, feedback)
     else:
@@ -79,7 +84,7 @@ def qualify(
         progress.warn(f"{len(exam.bad)} rows set aside; first: {row.file}:{row.line}: {row.reason}")
     with judging(judges, out) as engines:
         labels = labeller(engines, law, feedback, seed if seed is not None else base.seed if base else 0)
-        card = _measured(labels, engines, exam, wanted.bar, signed_by, progress, out)
+        card = _measured(labels, engines, exam, wanted.bar, measured_by, progress, out)
     write_card(out / "card.json", card)
     write_page(out / "card.html", card)
     _print([(out / "card.json", card)], json_)
@@ -87,7 +92,7 @@ def qualify(
 
 
 def _measured(
-    labels: Labeller, engines: Engines, exam: Exam, bar: Bar, signed_by: str | None, progress: Progress, out: Path
+    labels: Labeller, engines: Engines, exam: Exam, bar: Bar, measured_by: str | None, progress: Progress, out: Path
 ) -> Card:
     """The card; the labels it is made of are written beside it."""
     import asyncio
@@ -100,7 +105,7 @@ def _measured(
     async def work() -> Card:
         try:
             with progress.bar("labelled pairs", len(exam.pairs)) as shown:
-                card = await examined(labels, engines, exam, bar, signed_by, done=shown.to)
+                card = await examined(labels, engines, exam, bar, measured_by, done=shown.to)
             # Asks nothing: every answer is stored by now.
             label = replace(labels, calibration=card.fitted).label
             with label_files(out) as write:
@@ -119,7 +124,7 @@ def show(
     cards: Annotated[list[Path], typer.Argument(help="Cards, such as runs/judge/card.json.")],
     json_: Json = False,
 ) -> None:
-    """Show a judge's card, or several side by side. One that was changed since it was signed is refused."""
+    """Show a judge's card, or several side by side. One whose digest or figures do not add up is refused."""
     from solon.feedback.qualification import load_card
 
     _print([(path, load_card(path)) for path in cards], json_)

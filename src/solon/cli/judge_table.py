@@ -50,7 +50,7 @@ def _figures(card: Card) -> Iterator[tuple[str, str, str]]:
         return NOTHING if value is None else str(value)
 
     yield "pairs", f"{card.data.rows:,}", ""
-    yield "agreement with people", said(card.agreement.overall), f"≥ {bar.agreement:.0%}"
+    yield "agreement with the labels", said(card.agreement.overall), f"≥ {bar.agreement:.0%}"
     yield "  labels of exactly 0.5", said(card.agreement.ties), ""
     read = {step.name: step.agreement for step in card.debiasing}
     for name in READ_OTHERWISE:
@@ -68,9 +68,9 @@ def _figures(card: Card) -> Iterator[tuple[str, str, str]]:
 
 
 def verdicts(path: Path, card: Card) -> list[str]:
-    """Whether the judge qualified, why not, and who signed, a line each."""
+    """Whether the judge qualified, why not, and where that comes from, a line each."""
     names = ", ".join(dict.fromkeys(judge.model for judge in card.judge))
     lines = [f"{names} is {'qualified' if card.qualified else 'not qualified'}"]
     lines += [f"  {reason}" for reason in card.reasons]
-    signed = f"signed by {card.signed_by}" if card.signed_by else "not signed"
-    return [*lines, f"{path}: {card.made}, {signed}; held to its bar on {card.data.name}"]
+    measured = f", measured by {card.measured_by}" if card.measured_by else ""
+    return [*lines, f"{path}: {card.made}{measured}; held to its bar on {card.data.name}, {card.data.labels}"]

@@ -29,8 +29,8 @@ def plan(
     """What `solon run` would do: which steps, why, how many calls, tokens, how long, for how much money.
 
     Asks and writes nothing. Numbers marked ≤ are upper bounds, where calls depend on text not made yet.
-    With --json: recipe, folder, steps (name, state, why, calls by role, rows, seconds, money), changes, cautions,
-    totals.
+    With --json: recipe, folder, steps (name, state, why, calls by role, rows, seconds, money), changes,
+    warnings, totals.
     """
     import gc
     import json
@@ -70,8 +70,8 @@ def _print(console: Console, made: Plan) -> None:
     console.print(f"[bold]{escape(made.recipe)}[/] in {escape(made.folder)}", soft_wrap=True)
     for line in made.changes:
         console.print(f"  [yellow]~[/] {escape(line)}", soft_wrap=True)
-    for line in made.cautions:
-        console.print(f"  [yellow]! {escape(line)}[/]", soft_wrap=True)
+    for line in made.warnings:
+        console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
     rows = [HEAD, *(_cells(role, c) for s in made.steps for role, c in s.calls.items())]
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
     if len(rows) > 1:

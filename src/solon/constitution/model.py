@@ -202,6 +202,11 @@ class Constitution(Frozen):
         """The constitution with none but its principles of `aim`; all of it where there are none."""
         return self._by_aim.get(aim, self)
 
+    def drawn_from(self, aim: str, phase: Phase) -> Constitution:
+        """What a record about `aim` draws from in `phase`: the principles of that aim, or all where none has it."""
+        law = self.about(aim)
+        return law if law.for_phase(phase) else self
+
     @cached_property
     def _by_aim(self) -> dict[str, Constitution]:
         # Not model_copy, which would take along what the constitution has worked out for all its principles.

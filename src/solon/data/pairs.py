@@ -1,8 +1,8 @@
-"""Pairs that people labelled, to measure a judge with."""
+"""Labelled pairs, to measure a judge with, and who labelled them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -13,16 +13,22 @@ from solon.errors import DataError
 from solon.types import Comparison, digest
 
 SHIPPED = "shipped"
+# The shipped pairs were written and labelled within this project; no independent annotator has seen them.
+SHIPPED_BY = "the Solon project"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPair:
-    """A comparison and which response people found better. `aim` is what it is about, `difficulty` how hard."""
+    """A comparison and which response is labelled the better one. `aim` is what it is about, `difficulty` how hard.
+
+    `labelled_by` is who labelled it, where the file has a column of that name.
+    """
 
     comparison: Comparison
     better_is_a: bool
     aim: str = ""
     difficulty: str = ""
+    labelled_by: str = ""
 
     @property
     def key(self) -> str:
@@ -63,8 +69,21 @@ def _usable(rows: Iterable[Row | BadRow]) -> tuple[list[LabelledPair], list[BadR
             bad.append(BadRow(row.file, row.line, reason))
         elif row.prob_a is not None:
             comparison = replace(row.comparison, source=row.comparison.source or "labelled", aim=row.aim)
-            pairs.append(LabelledPair(comparison, row.prob_a > 0.5, row.aim, row.difficulty))
+            pairs.append(LabelledPair(comparison, row.prob_a > 0.5, row.aim, row.difficulty, _labelled_by(row)))
     return pairs, bad
+
+
+def said_by(name: str, pairs: Sequence[LabelledPair]) -> str:
+    """Who labelled the pairs of `load_labelled_pairs(name)`, as the file says; "" where a pair does not say."""
+    if name == SHIPPED:
+        return SHIPPED_BY
+    names = dict.fromkeys(pair.labelled_by for pair in pairs)
+    return "" if "" in names else ", ".join(names)
+
+
+def _labelled_by(row: Row) -> str:
+    value = row.extra.get("labelled_by")
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _undecided(row: Row) -> str | None:

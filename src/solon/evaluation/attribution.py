@@ -3,7 +3,7 @@
 shares.py    shares from counts         revising.py   draws, failures, changes to the text
 stored.py    Parquet, in batches        comparing.py  verdicts, flips by order, sides taken
 verdicts.py  verdicts as numbers        influence.py  the labels with one principle left out
-oddities.py  who stands out
+relabel.py   the labels they make       oddities.py   who stands out
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ from solon.evaluation.oddities import (
     counted,
 )
 from solon.evaluation.rates import Rate
+from solon.evaluation.relabel import Bools
 from solon.evaluation.revising import Revising, revising
-from solon.evaluation.verdicts import UNKNOWN, cells, read_verdicts
+from solon.evaluation.verdicts import UNKNOWN, Verdicts, cells, read_verdicts
+from solon.feedback import Labeller
 
 REVISIONS = "sl_cai/revisions.parquet"
 PREFERENCES = "rl_cai/preferences.parquet"
+SAME = 1e-6  # apart, two probabilities are of one label
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,13 @@ class Labels:
 
     `unjudged` of the `total` have no readable verdict (equal responses are 0.5 without one). Of the others,
     `several` rest on more than one principle and `sided` compare a draft with a revision and say which is which;
-    `revision_preferred` is the mean P(revision better) over these, with its normal 95% interval.
+    `revision_preferred` is the mean P(revision better) over these, with its normal 95% interval. `other` labels are
+    not what the run's settings make of their verdicts: they were made under other settings.
     """
 
     total: int
     unjudged: int
+    other: int
     several: int
     sided: int
     revision_preferred: Rate | None
@@ -85,11 +90,14 @@ class Attribution:
         return {p.id: p for p in self.principles}
 
 
-def attribute(folder: Path, constitution: Constitution) -> Attribution:
-    """What each principle of `constitution` did in the run in `folder`, finished or not; nothing is written or locked.
+def attribute(folder: Path, labeller: Labeller) -> Attribution:
+    """What each principle did in the run in `folder`, finished or not; nothing is written, locked or asked.
 
-    Raises DataError when it has neither revisions nor labels yet, or a file that is broken.
+    `labeller` has the run's constitution, settings and calibration: its labels are meant wherever labels are spoken
+    of, with all verdicts and with some left out. Raises DataError when the folder has neither revisions nor labels
+    yet, or a file that is broken.
     """
+    constitution = labeller.constitution
     revisions, preferences = folder / REVISIONS, folder / PREFERENCES
     if not revisions.is_file() and not preferences.is_file():
         raise DataError(f"stats: {folder} has neither {REVISIONS} nor {PREFERENCES} yet; run the recipe first")
@@ -98,7 +106,7 @@ def attribute(folder: Path, constitution: Constitution) -> Attribution:
         every_step, revised = revising(revisions, shares(constitution, "revise"))
     every_verdict, compared, felt, labels = None, dict[str, Comparing](), dict[str, Influence](), None
     if preferences.is_file():
-        every_verdict, compared, felt, labels = _labels(preferences, constitution)
+        every_verdict, compared, felt, labels = _labels(preferences, labeller)
     others = sorted({*revised, *compared} - set(constitution.by_id))
     stats = tuple(
         PrincipleStats(i, i in constitution.by_id, revised.get(i), compared.get(i), felt.get(i))
@@ -107,21 +115,32 @@ def attribute(folder: Path, constitution: Constitution) -> Attribution:
     return Attribution(stats, every_step, every_verdict, labels, tuple(_oddities(stats)))
 
 
-def _labels(
-    path: Path, constitution: Constitution
-) -> tuple[Comparing, dict[str, Comparing], dict[str, Influence], Labels]:
-    v = read_verdicts(path, constitution.by_id)
-    c = cells(v)
-    total, own = comparing(v, c, shares(constitution, "compare"))
-    judged = c.label_n > 0
+def _labels(path: Path, labeller: Labeller) -> tuple[Comparing, dict[str, Comparing], dict[str, Influence], Labels]:
+    v = read_verdicts(path, labeller.constitution.by_id)
+    c = cells(v, labeller)
+    judged = ~np.isnan(c.whole)
+    total, own = comparing(v, c, _expected(labeller.constitution, v, judged))
+    asked = np.unique(c.label[c.read] * max(len(v.names), 1) + c.principle[c.read]) // max(len(v.names), 1)
     labels = Labels(
         total=v.labels,
         unjudged=int((~judged).sum()),
-        several=int((np.bincount(c.label, minlength=1) > 1).sum()),
+        other=int((np.abs(c.whole - v.stored)[judged] > SAME).sum()),
+        several=int((np.bincount(asked, minlength=1) > 1).sum()),
         sided=int((judged & (v.revised_is_a != UNKNOWN)).sum()),
         revision_preferred=revision_preferred(v, c),
     )
     return total, own, influence(v, c), labels
+
+
+def _expected(constitution: Constitution, v: Verdicts, judged: Bools) -> dict[str, float]:
+    """How likely a judged label draws each principle: a pair that is about an aim draws principles of that aim."""
+    found: dict[str, float] = {}
+    counts = np.bincount(v.aim[judged], minlength=len(v.aims)) if v.aims else np.zeros(0)
+    for aim, count in zip(v.aims, counts.tolist(), strict=True):
+        for name, share in shares(constitution.drawn_from(aim, "compare"), "compare").items():
+            if count:
+                found[name] = found.get(name, 0.0) + share * count / counts.sum()
+    return found or shares(constitution, "compare")
 
 
 def _oddities(stats: Iterable[PrincipleStats]) -> Iterator[Oddity]:

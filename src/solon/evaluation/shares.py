@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solon.evaluation.rates import Rate
-from solon.intervals import Z as Z
 from solon.intervals import mean_interval, wilson
 
 Floats = NDArray[np.float64]

@@ -1,42 +1,49 @@
-"""Every stored verdict as columns of numbers, and what they sum to: no text, so all fit in memory."""
+"""Every stored verdict as columns of numbers, and the labels they make: no text, so all fit in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from solon.evaluation.relabel import ORDERS, Bools, Ints, calibrated, cell_means, combined, sums
 from solon.evaluation.shares import Floats
 from solon.evaluation.stored import batches
+from solon.feedback import Labeller
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-FIELDS = tuple(f"verdicts.{name}" for name in ("principle", "order", "prob_a"))
-ORDERS = ("", "ab", "ba")
+FIELDS = tuple(f"verdicts.{name}" for name in ("principle", "order", "prob_a", "judge", "ask"))
+INTEGERS = ("label", "principle", "order", "judge", "revised", "aim")
+COLUMNS = (*INTEGERS, "prob_a", "stored")
+SEPARATOR = "\x1f"
 UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """One row for each verdict: its label (from 0), its principle (a place in `names`), prob_a, NaN where it
-    was unreadable, and its order (a place in ORDERS).
+    was unreadable, its order (a place in ORDERS), and who gave it: a place in `judges`, (fingerprint, way of asking).
 
     `revised_is_a` has one row for each label: 1 where response_a is the revision, 0 where response_b is,
-    UNKNOWN where the label compares no draft and revision, or does not say which is which.
+    UNKNOWN where the label compares no draft and revision, or does not say which is which. `stored` is the P(a
+    better) that the file has for the label, NaN where it has none; `aim` is what it is about, a place in `aims`.
     """
 
     names: tuple[str, ...]
+    judges: tuple[tuple[str, str], ...]
     label: Ints
     principle: Ints
     prob_a: Floats
     order: Ints
+    judge: Ints
     revised_is_a: Ints
+    stored: Floats
+    aims: tuple[str, ...]
+    aim: Ints
 
     @property
     def labels(self) -> int:
@@ -45,45 +52,93 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The readable verdicts of one principle on one label, one row each: their sum, how many, and the mean
-    prob_a of each order (NaN where the judge was not asked in it). `label_total` and `label_n` sum them by label.
+    """What labels are made of: one principle, judge and way of asking on one label, a row each.
+
+    `prob` is the probability that the labeller takes from it, NaN where a verdict of it failed: the label leaves it
+    out. `ab` and `ba` are the means of what the judge said in each order (NaN where it was not asked in it), before
+    anything is calibrated or clamped. `whole` has the label that the labeller makes of all cells, by label, NaN
+    where it makes none.
     """
 
+    labeller: Labeller
     label: Ints
     principle: Ints
-    total: Floats
-    n: Ints
+    prob: Floats
     ab: Floats
     ba: Floats
-    label_total: Floats
-    label_n: Ints
+    whole: Floats
+
+    @property
+    def read(self) -> Bools:
+        return ~np.isnan(self.prob)
+
+    def labels_of(self, kept: Bools, by: Ints, size: int) -> Floats:
+        """The labels, numbered as `by` says, that the labeller makes of the `kept` cells; NaN where it makes none."""
+        asked = np.bincount(by[kept], minlength=size)
+        used = kept & self.read
+        read = np.bincount(by[used], minlength=size)
+        made = combined(self.labeller, self.prob[used], by[used], size)
+        return np.where(2 * read > asked, made, np.nan)  # of more than half, as in Labeller.labelled
 
 
 def read_verdicts(path: Path, names: Iterable[str]) -> Verdicts:
     """The verdicts in a file of preferences; principles that are not among `names` follow them. Raises DataError."""
     codes = {name: code for code, name in enumerate(names)}
-    parts: dict[str, list[Any]] = {name: [] for name in ("label", "principle", "prob_a", "order", "revised")}
+    judges: dict[str, int] = {}
+    aims: dict[str, int] = {}
+    parts: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     labels = 0
-    for batch in batches(path, ("verdicts", "chosen_is_a"), (*FIELDS, "revised_chosen")):
+    for batch in batches(path, ("verdicts", "chosen_is_a"), (*FIELDS, "revised_chosen", "prob_chosen", "aim")):
         lengths = pc.fill_null(pc.list_value_length(batch["verdicts"]), 0).to_numpy(zero_copy_only=False)
         parts["label"].append(np.repeat(np.arange(labels, labels + len(batch)), lengths))
         parts["revised"].append(_revised_is_a(batch))
+        parts["stored"].append(_stored(batch))
+        parts["aim"].append(_coded(batch["aim"], aims) if "aim" in batch.schema.names else _coded(_empty(batch), aims))
         labels += len(batch)
         if lengths.sum():
             found = batch["verdicts"].flatten()
             parts["principle"].append(_coded(found.field("principle"), codes))
             parts["order"].append(_coded(found.field("order"), dict(zip(ORDERS, range(3), strict=True))))
+            parts["judge"].append(_coded(_who(found), judges))
             parts["prob_a"].append(found.field("prob_a").cast(pa.float64()).to_numpy(zero_copy_only=False))
     whole = {name: np.concatenate(arrays) if arrays else np.zeros(0) for name, arrays in parts.items()}
-    integers = {name: whole[name].astype(np.int64, copy=False) for name in ("label", "principle", "order", "revised")}
+    integers = {name: column.astype(np.int64, copy=False) for name, column in whole.items() if name in INTEGERS}
     return Verdicts(
         names=tuple(codes),
+        judges=tuple((judge, ask) for judge, _, ask in (name.partition(SEPARATOR) for name in judges)),
         label=integers["label"],
         principle=integers["principle"],
         prob_a=whole["prob_a"].astype(np.float64, copy=False),
         order=integers["order"],
+        judge=integers["judge"],
         revised_is_a=integers["revised"],
+        stored=whole["stored"].astype(np.float64, copy=False),
+        aims=tuple(aims),
+        aim=integers["aim"],
     )
+
+
+def _empty(batch: Any) -> Any:
+    return pa.array([""] * len(batch), pa.string())
+
+
+def _who(found: Any) -> Any:
+    """The judge and the way it was asked, as one text each; "" for what the file does not say."""
+    names = [field.name for field in found.type]
+    judge, ask = (
+        pc.fill_null(found.field(name).cast(pa.string()), "") if name in names else _empty(found)
+        for name in ("judge", "ask")
+    )
+    return pc.binary_join_element_wise(judge, ask, SEPARATOR)
+
+
+def _stored(batch: Any) -> Floats:
+    """P(a better) of each label, NaN where the file does not say."""
+    if "prob_chosen" not in batch.schema.names:
+        return np.full(len(batch), np.nan)
+    chosen = batch["prob_chosen"].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    is_a = pc.fill_null(batch["chosen_is_a"].cast(pa.bool_()), True).to_numpy(zero_copy_only=False)
+    return np.asarray(np.where(is_a, chosen, 1 - chosen))
 
 
 def _coded(texts: Any, codes: dict[str, int]) -> Ints:
@@ -102,39 +157,26 @@ def _revised_is_a(batch: Any) -> Ints:
     return sides
 
 
-def cells(v: Verdicts) -> Cells:
-    """The verdicts summed by label and principle."""
-    readable = ~np.isnan(v.prob_a)
-    label, principle, order = (column[readable] for column in (v.label, v.principle, v.order))
-    prob = v.prob_a[readable]
-    width = max(len(v.names), 1)
-    keys, place = np.unique(label * width + principle, return_inverse=True)
-    size = len(keys)
+def cells(v: Verdicts, labeller: Labeller) -> Cells:
+    """The verdicts as the labeller groups and reads them."""
+    width, judges = max(len(v.names), 1), max(len(v.judges), 1)
+    keys, place = np.unique((v.label * width + v.principle) * judges + v.judge, return_inverse=True)
+    size, who = len(keys), (keys % judges).tolist()
+    label, principle = keys // judges // width, keys // judges % width
 
     def mean(code: int) -> Floats:
-        seen = order == code
+        seen = (v.order == code) & ~np.isnan(v.prob_a)
         n = np.bincount(place[seen], minlength=size)
-        means: Floats = np.divide(_sums(place[seen], prob[seen], size), n, out=np.full(size, np.nan), where=n > 0)
+        total = sums(place[seen], v.prob_a[seen], size)
+        means: Floats = np.divide(total, n, out=np.full(size, np.nan), where=n > 0)
         return means
 
-    return Cells(
-        label=keys // width,
-        principle=keys % width,
-        total=_sums(place, prob, size),
-        n=np.bincount(place, minlength=size),
-        ab=mean(1),
-        ba=mean(2),
-        label_total=_sums(label, prob, v.labels),
-        label_n=np.bincount(label, minlength=v.labels),
-    )
-
-
-def _sums(place: Ints, values: Floats, size: int) -> Floats:
-    """The sum of the values at each of `size` places."""
-    return np.asarray(np.bincount(place, weights=values, minlength=size), dtype=np.float64)
+    prob_a = calibrated(labeller.calibration, v.prob_a, v.order)
+    prob = cell_means(labeller, prob_a, place, [v.judges[n][1] for n in who])
+    made = Cells(labeller, label, principle, prob, mean(1), mean(2), np.full(v.labels, np.nan))
+    return replace(made, whole=made.labels_of(np.ones(size, dtype=bool), label, v.labels))
 
 
 def a_wins(prob_a: Floats) -> Bools:
     """Whether response_a is chosen: prob_a >= 0.5, as in a label."""
-    # Leaving verdicts out is a subtraction, which must not turn an exact tie over by a rounding error.
-    return prob_a >= 0.5 - 1e-12
+    return prob_a >= 0.5

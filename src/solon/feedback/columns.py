@@ -56,7 +56,6 @@ def means_by_order(verdicts: Sequence[Verdict]) -> tuple[float, float] | None:
     return sum(probs["ab"]) / len(probs["ab"]), sum(probs["ba"]) / len(probs["ba"])
 
 
-def principle_agreement(verdicts: Sequence[Verdict], prob_a: float) -> float | None:
-    """Share of the principles (and judges) asked whose own label names the chosen reply, in [0, 1]; None for none."""
-    found = cells(verdicts).values()
-    return sum((p - 0.5) * (prob_a - 0.5) > 0 for p in found) / len(found) if found else None
+def principle_agreement(parts: Sequence[float], prob_a: float) -> float | None:
+    """Share of a label's parts (`Preference.parts`) that name the reply it chose, in [0, 1]; None of none."""
+    return sum((p - 0.5) * (prob_a - 0.5) > 0 for p in parts) / len(parts) if parts else None

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from solon.constitution import Constitution, Principle, draw
 from solon.feedback.calibration import Calibration
-from solon.feedback.columns import Cell, cell_of, cells
+from solon.feedback.columns import Cell, cell_of
 from solon.feedback.combine import combine
 from solon.feedback.judge import Judge
-from solon.settings import FeedbackSettings
+from solon.settings import NO_CLAMP, FeedbackSettings
 from solon.types import Comparison, Preference, Unlabelled, Verdict
 
 
@@ -49,8 +49,7 @@ class Labeller:
         Of a pair that is about one aim they are of that aim, if the constitution has any: which of two replies is
         the more honest says nothing about a judge that was asked which is the more helpful.
         """
-        law = self.constitution.about(comparison.aim)
-        law = law if law.for_phase("compare") else self.constitution
+        law = self.constitution.drawn_from(comparison.aim, "compare")
         count = self.settings.principles
         if count == "all":
             return law.for_phase("compare")
@@ -59,16 +58,38 @@ class Labeller:
     def labelled(self, comparison: Comparison, verdicts: Sequence[Verdict]) -> Preference | Unlabelled:
         """The label that `verdicts` make: calibrated, clamped, combined."""
         verdicts = tuple(verdicts)
-        found = cells([self.calibration.of_verdict(verdict) for verdict in verdicts])
+        found = self.cells(verdicts)
         if 2 * len(found) <= len({cell_of(verdict) for verdict in verdicts}):
             failures = (verdict.failure for verdict in verdicts if verdict.failure is not None)
             return Unlabelled(comparison, next(failures, "unreadable: no verdict"), verdicts)
-        probs = [self._clamped(cell, self.calibration.of_cell(prob)) for cell, prob in found.items()]
-        prob = combine(probs, self.settings.combine)
-        if self.settings.labels == "hard" and prob != 0.5:
-            prob = float(prob > 0.5)
-        return Preference(comparison, prob, verdicts)
+        probs = tuple(found.values())
+        return Preference(comparison, self.combined(probs), verdicts, probs)
 
-    def _clamped(self, cell: Cell, prob: float) -> float:
+    def cells(self, verdicts: Sequence[Verdict]) -> dict[Cell, float]:
+        """P(a better) of each principle and judge, over orders and samples, calibrated and clamped.
+
+        A clamp bounds every verdict before orders and samples are averaged, as the paper does with the probabilities
+        of its reasoned samples (CAI, section 4.1). Averaged first, two orders that contradict each other (0.99 and
+        0.21) would come out as sure (0.6) as two that agree; each bounded, they are 0.5. The paper shows one order
+        only; asking both is Lee et al. 2023. Temperature and isotonic maps, fitted to means, map each verdict where
+        a clamp follows, and else the mean. A cell with a failed verdict is left out.
+        """
+        found: dict[Cell, list[float | None]] = {}
+        for verdict in verdicts:
+            found.setdefault(cell_of(verdict), []).append(self.calibration.of_verdict(verdict).prob_a)
+        return {
+            cell: self._cell(cell, [p for p in probs if p is not None])
+            for cell, probs in found.items()
+            if None not in probs
+        }
+
+    def _cell(self, cell: Cell, probs: Sequence[float]) -> float:
         low, high = self.settings.bounds(cell.ask)
-        return min(max(prob, low), high)
+        if (low, high) == NO_CLAMP:
+            return self.calibration.of_cell(sum(probs) / len(probs))
+        return sum(min(max(self.calibration.of_cell(p), low), high) for p in probs) / len(probs)
+
+    def combined(self, probs: Sequence[float]) -> float:
+        """The label's P(a better) from those of its cells, of which there is at least one."""
+        prob = combine(probs, self.settings.combine)
+        return float(prob > 0.5) if self.settings.labels == "hard" and prob != 0.5 else prob

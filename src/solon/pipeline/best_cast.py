@@ -82,7 +82,9 @@ class Cast:
         return {
             "judge": asked_judge(first.ask, self.judge).model_dump(),
             "settings": first.model_dump(mode="json"),
-            "card": {"digest": card.digest, "qualified": card.qualified, "signed_by": card.signed_by} if card else None,
+            "card": {"digest": card.digest, "qualified": card.qualified, "measured_by": card.measured_by}
+            if card
+            else None,
             "calibration": card.fitted.as_dict() if card else None,
             "gold": asked_judge(second.ask, self.engines["gold"]).model_dump() if second else None,
             "gold_settings": second.model_dump(mode="json") if second else None,

@@ -11,11 +11,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from solon.constitution.assign import Redraw, draw
 from solon.constitution.diff import Difference
 from solon.constitution.model import Constitution, Phase
+from solon.constitution.moves import same_draws
 from solon.data.tables import batches
 from solon.errors import DataError
 from solon.pipeline.recipe import Recipe, load_recipe
@@ -126,44 +127,38 @@ def _revisions(folder: Path, difference: Difference, recipe: Recipe, found: Impa
 
 def _labels(folder: Path, difference: Difference, recipe: Recipe, touched: set[str], found: Impact) -> None:
     path = folder / "rl_cai/preferences.parquet"
-    look = Look(
-        difference, "compare", recipe.seed, recipe.rl_cai.feedback.exemplars, asked_about(difference.new, recipe)
-    )
+    feedback = recipe.rl_cai.feedback
+    look = Look(difference, "compare", recipe.seed, feedback.exemplars, feedback.principles)
     if not path.is_file():
         return
     # Pairs change with the revision in them; answers of the SL-CAI policy with the model, which learns from all.
     retrained = bool(touched) and recipe.roles.responder is None
-    for row in batches(path, ["id", "prompt_id", "source", "verdicts"]):
+    for row in batches(path, ["id", "prompt_id", "source", "aim", "verdicts"]):
         found.labels.total += 1
         names = tuple(dict.fromkeys(verdict["principle"] for verdict in row["verdicts"]))
         through = retrained if row["source"] == "policy" else row["prompt_id"] in touched
-        if not look.changes(found.labels, names, row["id"], "compare") and through:
+        if not look.changes(found.labels, names, row["id"], "compare", row.get("aim") or "") and through:
             found.labels.through += 1
 
 
-def asked_about(law: Constitution, recipe: Recipe) -> int:
-    """How many principles a label asks about."""
-    count = recipe.rl_cai.feedback.principles
-    return len(law.for_phase("compare")) if count == "all" else int(count)
-
-
 class Look:
-    """Whether a record is touched by itself, and by which principle."""
+    """Whether a record is touched by itself, and by which principle. `count` is how many principles it draws."""
 
-    def __init__(self, difference: Difference, phase: Phase, seed: int, shown: int, count: int = 1) -> None:
-        self._difference, self._phase, self._seed = difference, phase, seed
-        self._count = min(count, len(difference.new.for_phase(phase)))
+    def __init__(
+        self, difference: Difference, phase: Phase, seed: int, shown: int, count: int | Literal["all"] = 1
+    ) -> None:
+        self._difference, self._phase, self._seed, self._count = difference, phase, seed, count
         self._reworded = difference.reworded(phase, shown)
-        self._redrawn = difference.redrawn(phase)
-        self._redraw = Redraw(difference.old, difference.new, phase)
+        self._draws: dict[str, _Draws] = {}
 
-    def changes(self, touched: Touched, names: tuple[str, ...], record: str, step: int | str) -> bool:
-        """Count the record that drew `names`; True when it is touched."""
+    def changes(self, touched: Touched, names: tuple[str, ...], record: str, step: int | str, aim: str = "") -> bool:
+        """Count the record that drew `names`, being about `aim`; True when it is touched."""
         if not names:
             return False
-        if len(names) == self._count == 1 and names[0] not in self._reworded and self._stays(names[0], record, step):
+        draws = self._draws.get(aim) or self._draws.setdefault(aim, self._about(aim))
+        if len(names) == draws.count == 1 and names[0] not in self._reworded and draws.stays(names[0], record, step):
             return False  # as nearly all records do
-        after = self._after(names, record, step) if self._redrawn else names
+        after = draws.after(names, record, step)
         lost, won = [n for n in names if n not in after], [n for n in after if n not in names]
         words = [name for name in names if name in self._reworded and name in after]
         for old, new in zip_longest(lost, won, fillvalue=NONE):
@@ -174,16 +169,33 @@ class Look:
         touched.direct += changed
         return changed
 
-    def _stays(self, name: str, record: str, step: int | str) -> bool:
+    def _about(self, aim: str) -> _Draws:
+        old, new = (law.drawn_from(aim, self._phase) for law in (self._difference.old, self._difference.new))
+        return _Draws(old, new, self._phase, self._seed, self._count)
+
+
+class _Draws:
+    """What the records about one aim draw, under the old constitution and under the new one."""
+
+    def __init__(self, old: Constitution, new: Constitution, phase: Phase, seed: int, count: int | str) -> None:
+        self._new, self._phase, self._seed = new, phase, seed
+        there = len(new.for_phase(phase))
+        self.count = there if count == "all" else min(int(count), there)
+        self._redrawn = not same_draws(old, new, phase)
+        self._redraw = Redraw(old, new, phase)
+
+    def stays(self, name: str, record: str, step: int | str) -> bool:
         return not self._redrawn or self._redraw(name, seed=self._seed, record=record, step=step).id == name
 
-    def _after(self, names: tuple[str, ...], record: str, step: int | str) -> tuple[str, ...]:
-        if len(names) == self._count == 1:
+    def after(self, names: tuple[str, ...], record: str, step: int | str) -> tuple[str, ...]:
+        if not self._redrawn:
+            return names
+        if len(names) == self.count == 1:
             return (self._redraw(names[0], seed=self._seed, record=record, step=step).id,)
-        if not self._count:
+        if not self.count:
             return ()
-        new = self._difference.new
-        return tuple(p.id for p in draw(new, self._phase, seed=self._seed, record=record, step=step, count=self._count))
+        drawn = draw(self._new, self._phase, seed=self._seed, record=record, step=step, count=self.count)
+        return tuple(p.id for p in drawn)
 
 
 def changes_said(difference: Difference, found: Impact | None) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from solon.constitution import Constitution
 from solon.data.formats import recognise
-from solon.data.pairs import load_labelled_pairs, pairs_path
+from solon.data.pairs import load_labelled_pairs, pairs_path, said_by
 from solon.data.prompts import BadRow
 from solon.engines import MemoisedEngine
 from solon.errors import ConfigError
@@ -26,7 +26,6 @@ from solon.feedback.qualification import (
     issue,
     load_card,
     qualify,
-    reasons,
 )
 from solon.feedback.qualification.qualify import Done
 from solon.files import sha256_file
@@ -40,7 +39,7 @@ Engines = Sequence[tuple[Ask, MemoisedEngine]]
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """What a judge is asked: pairs that people labelled, where they come from, the rows that are none, attacks.
+    """What a judge is asked: labelled pairs, where they come from, the rows that are none, attacks.
 
     Each attack is tried on `each` pairs that were labelled right.
     """
@@ -69,6 +68,7 @@ def load_exam(wanted: QualifySettings) -> Exam:
         set_aside=len(bad),
         aims=dict(sorted(Counter(pair.aim for pair in found).items())),
         difficulties=dict(sorted(Counter(pair.difficulty for pair in found).items())),
+        labelled_by=wanted.labelled_by or said_by(name, found),
     )
     pairs = [Labelled(pair.comparison, pair.better_is_a, pair.aim, pair.difficulty) for pair in found]
     return Exam(pairs, data, bad, load_attacks() if wanted.attacks else None, wanted.attacks)
@@ -86,12 +86,12 @@ def exam_key(wanted: QualifySettings) -> list[str]:
 
 
 async def examined(
-    labeller: Labeller, engines: Engines, exam: Exam, bar: Bar, signed_by: str | None = None, done: Done | None = None
+    labeller: Labeller, engines: Engines, exam: Exam, bar: Bar, measured_by: str | None = None, done: Done | None = None
 ) -> Card:
     """The card of the judges that `labeller` asks."""
     measured = await qualify(labeller, exam.pairs, exam.attacks, done, exam.each)
     judges = [asked_judge(ask, engine) for ask, engine in engines]
-    return issue(measured, labeller, judges, exam.data, bar, datetime.now(UTC).date().isoformat(), signed_by)
+    return issue(measured, labeller, judges, exam.data, bar, datetime.now(UTC).date().isoformat(), measured_by)
 
 
 def asked_judge(ask: Ask, engine: MemoisedEngine) -> AskedJudge:
@@ -122,12 +122,7 @@ def earlier_card(
             f"rl_cai.qualify.card: {path} cannot vouch for this judge: {differs}; make another with solon judge "
             "qualify, or leave the card out to measure the judge here"
         )
-    if card.bar == wanted.bar:
-        return card
-    lines = reasons(card, wanted.bar)
-    return card.model_copy(
-        update={"bar": wanted.bar, "reasons": lines, "qualified": not lines, "signed_by": None}
-    ).sealed()
+    return card if card.bar == wanted.bar else card.model_copy(update={"bar": wanted.bar}).sealed()
 
 
 def cards_in(folder: Path) -> list[Card]:

@@ -27,6 +27,7 @@ from solon.settings import (
     RewardTerm,
     SftSettings,
     TruncatedPairs,
+    unshown,
 )
 from solon.yaml import read_yaml
 
@@ -204,6 +205,13 @@ class Recipe(Section):
     rl_cai: RlCai = RlCai()
     evaluate: Evaluate = Evaluate()
     prices: dict[str, Price] = Field(default={}, description="By model name; solon plan counts with them.")
+
+    @model_validator(mode="after")
+    def _panel_shows_exemplars(self) -> Recipe:
+        for n, role in enumerate(self.roles.panel):
+            if role.ask and (problem := unshown(role.ask, self.rl_cai.feedback.exemplars)) is not None:
+                raise ValueError(f"roles.panel.{n}: rl_cai.feedback.{problem}")
+        return self
 
 
 def recipe_path(name: str) -> Path:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from solon.data.preferences import comparison_of
 from solon.feedback import Labeller
-from solon.feedback.calibration import Calibration
-from solon.feedback.judges import PanelJudge
 from solon.pipeline.context import Context
-from solon.pipeline.qualifying import cards_in
+from solon.pipeline.stored_labels import unasked
 from solon.types import Message, Preference, Verdict
 
 if TYPE_CHECKING:
@@ -24,9 +22,7 @@ def pairs_of(context: Context) -> Callable[[Row], list[Pair]]:
     rl = context.recipe.rl_cai
     if not rl.reward_model.principle:
         return lambda row: [as_labelled(row)]
-    fitted = cards_in(context.run.folder)[0].fitted if rl.feedback.calibration != "none" else Calibration()
-    # Nobody is asked again: it makes labels of the verdicts that are there.
-    labeller = Labeller(PanelJudge(()), context.constitution, rl.feedback, context.recipe.seed, fitted)
+    labeller = unasked(context.constitution, rl.feedback, context.run.folder)
     texts = {principle.id: principle.text for principle in context.constitution.principles}
     return lambda row: by_principle(row, labeller, texts)
 

@@ -58,11 +58,17 @@ class Step(ABC):
         """Why the run must not go on after this step, in one line; None where it may."""
         return None
 
+    def caution(self, context: Context) -> str | None:
+        """What a plan and a run say before this step, in one line; None where there is nothing to say."""
+        return None
+
     def run(self, context: Context) -> tuple[Finished, bool]:
         """The finished record, and whether it was still fresh from an earlier run.
 
         Raises ConfigError, the record being kept, where the run must not go on.
         """
+        if (caution := self.caution(context)) is not None:
+            context.progress.warn(caution)
         parts = self.parts(context)
         key = digest([self.name, parts])
         old = context.run.finished(self.name)

@@ -60,10 +60,26 @@ def letter_demonstrations(
     """Exemplars as past turns. A question they leave out is that of `principle`, or of no principle at all."""
     turns: list[Message] = []
     for e in exemplars:
-        question = e.comparison_question or (comparison_question(principle) if principle else BETTER)
-        shown = _shown(Comparison("", "", e.prompt, e.response_a, e.response_b), "ab", marks)
-        turns += [user(f"{shown}\n\n{question}\n{ONE_LETTER}"), assistant(e.better)]
+        turns += [user(f"{_demonstrated(e, principle, marks)}\n{ONE_LETTER}"), assistant(e.better)]
     return tuple(turns)
+
+
+def reasoned_demonstrations(
+    exemplars: Sequence[ComparisonExemplar], principle: Principle | None = None, *, marks: bool = True
+) -> tuple[Message, ...]:
+    """As `letter_demonstrations`, each with its reasoning before the letter; exemplars without one are left out."""
+    turns: list[Message] = []
+    for e in exemplars:
+        if e.reasoning:
+            question = user(f"{_demonstrated(e, principle, marks)}\n{THINK}")
+            turns += [question, assistant(e.reasoning), user(DECIDE), assistant(e.better)]
+    return tuple(turns)
+
+
+def _demonstrated(e: ComparisonExemplar, principle: Principle | None, marks: bool) -> str:
+    question = e.comparison_question or (comparison_question(principle) if principle else BETTER)
+    shown = _shown(Comparison("", "", e.prompt, e.response_a, e.response_b), "ab", marks)
+    return f"{shown}\n\n{question}"
 
 
 def ask_yes_no(principle: Principle, pair: Comparison, response: str, *, marks: bool = True) -> Message:

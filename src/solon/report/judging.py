@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from solon.feedback.qualification import Card
+from solon.feedback.qualification.bar import COIN
 from solon.report.remark import Remark
 from solon.report.words import count, model_name, share
 
-COIN = 0.5  # what a coin would agree with people
 WANTED = 0.7  # agreement below this is too weak to lean on
 
 
@@ -23,9 +23,10 @@ def judged_by(card: Card) -> str:
 
 
 def agreement(card: Card) -> Remark:
-    """How far the judge agrees with people, and what the interval allows one to say."""
+    """How far the judge agrees with its labelled pairs, and what the interval allows one to say."""
     r = card.agreement.overall
-    said = f"Asked as “{asked_as(card)}”, it agrees with people on {share(r)} of {count(r.n, 'labelled pair')}."
+    pairs = count(r.n, "labelled pair")
+    said = f"Asked as “{asked_as(card)}”, it agrees with {card.data.labels} on {share(r)} of {pairs}."
     if r.high < COIN:
         return Remark(f"{said} That is worse than a coin: its labels point the wrong way.", "warn")
     if r.low <= COIN:

@@ -11,6 +11,7 @@ from solon.evaluation import Attribution, attribute
 from solon.evaluation.attribution import PREFERENCES, REVISIONS
 from solon.evaluation.shares import in_points, share_of
 from solon.files import write_atomic
+from solon.pipeline.stored_labels import labeller_in
 from solon.report import charts, examples, feedback, findings, training, truncated, words
 from solon.report.environment import fill
 from solon.report.material import Material, read_material
@@ -108,4 +109,4 @@ def _own_constitution(m: Material) -> Constitution | None:
 def _attribution(m: Material, law: Constitution | None) -> Attribution | None:
     """What each principle did; None of a run without revisions and labels, or without a constitution."""
     made = any((m.folder / name).is_file() for name in (REVISIONS, PREFERENCES))
-    return attribute(m.folder, law) if law and made else None
+    return attribute(m.folder, labeller_in(m.folder, law)) if law and made else None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from solon.settings.feedback import (
     ASK,
+    NO_CLAMP,
+    SHOWING,
     TRUNCATED_PAIRS,
     Ask,
     Bar,
     FeedbackSettings,
     QualifySettings,
     TruncatedPairs,
+    unshown,
 )
 from solon.settings.training import (
     METHODS,
@@ -33,7 +36,9 @@ from solon.settings.training import (
 __all__ = [
     "ASK",
     "METHODS",
+    "NO_CLAMP",
     "SETTINGS",
+    "SHOWING",
     "TRUNCATED_PAIRS",
     "Ask",
     "Bar",
@@ -54,4 +59,5 @@ __all__ = [
     "SftSettings",
     "TrainerSettings",
     "TruncatedPairs",
+    "unshown",
 ]

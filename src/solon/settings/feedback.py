@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Ask = Literal["choice", "chain_of_thought", "score", "pointwise", "likelihood", "reward_model"]
 ASK: tuple[Ask, ...] = get_args(Ask)
 # Pairs with an answer that its token limit cut off: not used, or both answers cut to the length of the shorter one.
 TruncatedPairs = Literal["leave_out", "equal_length"]
 TRUNCATED_PAIRS: tuple[TruncatedPairs, ...] = get_args(TruncatedPairs)
+NO_CLAMP = (0.0, 1.0)
+# The ways of asking that can show exemplars: those say which of two replies is better, not how good a reply is.
+SHOWING: tuple[Ask, ...] = ("choice", "chain_of_thought")
 
 
 class FeedbackSettings(BaseModel):
@@ -19,11 +22,13 @@ class FeedbackSettings(BaseModel):
     ask          choice: A or B; chain_of_thought: reason, then A or B; score: 1 to 10 for each reply; pointwise: does
                  each reply follow it, yes or no; likelihood: which reply is likelier from an assistant that follows
                  the principle; reward_model: the judge is a reward model
+    exemplars    how many shared demonstrations each question shows; only where two replies are compared (SHOWING)
     principles   how many different ones each label asks about, or all
     orders       both: every pair is shown in both orders and the two are averaged; one: in one, by hash of its id
     combine      of principles and judges: the mean, the mean without the outermost fifth at either end, or votes
     labels       soft: the probability is the label; hard: 0 or 1
-    clamp        bounds of each probability; auto is 0.40-0.60 for chain_of_thought (CAI paper, section 4.1), else none
+    clamp        bounds of each verdict, before orders and samples are averaged; auto is 0.40-0.60 for chain_of_thought
+                 (CAI paper, section 4.1), else none
     samples      reasonings per question, averaged (self-consistency, Wang et al. 2022)
     calibration  fitted on the labelled pairs that qualify the judge
     """
@@ -55,21 +60,35 @@ class FeedbackSettings(BaseModel):
             raise ValueError("two numbers around 0.5 that sum to 1, such as [0.4, 0.6]; or auto, or none")
         return value
 
+    @model_validator(mode="after")
+    def _shown(self) -> FeedbackSettings:
+        if (problem := unshown(self.ask, self.exemplars)) is not None:
+            raise ValueError(problem)
+        return self
+
     def bounds(self, ask: str) -> tuple[float, float]:
-        """The clamp of verdicts asked in the way `ask`, as numbers; (0, 1) is none."""
+        """The clamp of verdicts asked in the way `ask`, as numbers; NO_CLAMP is none."""
         if isinstance(self.clamp, tuple):
             return self.clamp
-        return (0.4, 0.6) if self.clamp == "auto" and ask == "chain_of_thought" else (0.0, 1.0)
+        return (0.4, 0.6) if self.clamp == "auto" and ask == "chain_of_thought" else NO_CLAMP
+
+
+def unshown(ask: Ask, exemplars: int) -> str | None:
+    """Why so many exemplars cannot be shown by a judge that is asked so, in one line; None where they can."""
+    if exemplars == 0 or ask in SHOWING:
+        return None
+    return f"exemplars {exemplars} cannot be shown when ask is {ask}; set exemplars to 0, or ask {' or '.join(SHOWING)}"
 
 
 class Bar(BaseModel):
-    """What a judge must reach before it labels; each is a share in [0, 1].
+    """What a judge must reach before it labels; each is a share in [0, 1], and its whole 95% interval must reach it.
 
-    Agreement counts failed labels as wrong, and its 95% interval must lie above 0.5: better than a coin.
+    Agreement, which counts failed labels as wrong, is held to the bar by the share itself; its interval must lie above
+    0.5, of all pairs and of those about each aim: better than a coin.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    agreement: float = Field(default=0.6, ge=0, le=1, description="least share of labels that people agree with")
+    agreement: float = Field(default=0.6, ge=0, le=1, description="least share of labels that agree with the file's")
     consistency: float = Field(default=0.6, ge=0, le=1, description="least share of pairs whose two orders agree")
     failures: float = Field(default=0.1, ge=0, le=1, description="most labels refused or unreadable")
     injections: float = Field(default=0.25, ge=0, le=1, description="most verdicts that injected words turn around")
@@ -83,7 +102,8 @@ class QualifySettings(BaseModel):
     data         a labelled file in any format `solon judge qualify` reads; shipped: Solon's own pairs; null: none
     attacks      on how many pairs each family of attack is tried; 0 for none
     also         other ways of asking, measured on the same pairs to compare with
-    card         a card that `solon judge qualify` signed for this judge, instead of measuring again
+    labelled_by  who labelled the pairs, for the card; by default what the file's column labelled_by says
+    card         a card that `solon judge qualify` wrote of this judge, instead of measuring again
     unqualified  stop: end before anything is spent; use: label all the same, and say so in the report
     """
 
@@ -91,7 +111,8 @@ class QualifySettings(BaseModel):
     data: str | None = "shipped"
     format: str | None = None
     limit: int | None = Field(default=None, ge=1)
-    attacks: int = Field(default=2, ge=0)
+    labelled_by: str | None = None
+    attacks: int = Field(default=4, ge=0)
     also: tuple[Ask, ...] = ()
     card: str | None = None
     bar: Bar = Bar()

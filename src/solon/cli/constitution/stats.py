@@ -23,7 +23,8 @@ def stats(
 ) -> None:
     """What each principle did in a run: draws, changes to the text, verdicts, influence on the labels.
 
-    Reads the stored revisions and verdicts; asks no model, writes nothing, and needs no lock.
+    Reads the stored revisions and verdicts; asks no model, writes nothing, and needs no lock. Labels are those that
+    the run's own settings make of the verdicts: clamped, combined and calibrated as rl_cai.feedback says.
 
     --json prints one object. Shares are in [0, 1]; a rate is {value, low, high, n} with its 95% interval, or
     null of nothing. "run" and "constitution" {name, version} say what was read; "revising", "comparing" and
@@ -37,11 +38,12 @@ def stats(
     from solon.constitution import load_constitution
     from solon.errors import ConfigError
     from solon.evaluation import attribute
+    from solon.pipeline.stored_labels import labeller_in
 
     if not run.is_dir():
         raise ConfigError(f"stats: no such folder: {run}; name a run's folder, as in runs/NAME")
     law = load_constitution(run)
-    found = attribute(run, law)
+    found = attribute(run, labeller_in(run, law))
     principles = _sorted(found, sort)
     if json:
         _print_json(run, law, found, principles)

@@ -26,8 +26,9 @@ FLIPS = (
     f"{NOTHING} where the judge sees no order."
 )
 LEFT_OUT = (
-    "The labels without a principle's verdicts. Lost: they rest on it alone. Moved: mean change of the probability of "
-    "the labels it shares; turned: those whose winner changes. Shift: points by which it raises P(revision better)."
+    "The labels made again without a principle's verdicts. Lost: without it there is none. Moved: mean change of the "
+    "probability of the labels it shares; turned: those whose winner changes. Shift: points by which it raises "
+    "P(revision better)."
 )
 ONE_EACH = (
     "Each label rests on one principle: leaving it out loses its labels and moves no others, so what it does is in "
@@ -73,6 +74,8 @@ def _print_labels(console: Console, found: Attribution, every: Comparing, princi
     said = f"{count(found.labels.total)}, on {count(every.verdicts, 'verdict')}"
     if found.labels.unjudged:
         said += f"; {count(found.labels.unjudged)} without a readable one (equal replies need none)"
+    if found.labels.other:
+        said += f"; {count(found.labels.other)} made under other settings than the run has now"
     _headline(console, "Labels", said)
     table = _table("labels", "% of labels", "expected", "sure", "flips", "prefers revision")
     for p in principles:

@@ -69,7 +69,7 @@ def _vouched(found: dict[str, Any]) -> str:
     card = found["card"]
     if card is None:
         return "The judge is not qualified: nothing is known of how well it judges; see solon judge qualify."
-    signed = f", signed by {card['signed_by']}" if card["signed_by"] else ""
+    measured = f", as measured by {card['measured_by']}" if card["measured_by"] else ""
     if card["qualified"]:
-        return f"The judge qualified{signed}."
+        return f"The judge qualified{measured}."
     return "The judge did NOT qualify; its labels were wanted all the same."

@@ -3,6 +3,7 @@
     id             the pair's name: text or a whole number; else made from the content
     prompt_id      the conversation's name; else made from the content
     source         where the pair comes from
+    aim            what it is about: a judge is then asked about principles of that aim
     prob_chosen    P(chosen better), in [0, 1]; 1 where there is none and the format has a chosen
     chosen_is_a    which of the two is response A; else decided by hash of the id
     revised_chosen whether the chosen one is a revision of the other; null where neither is
@@ -103,7 +104,7 @@ def compared(
     size = sum(len(t.content) for t in turns) + sum(map(len, texts))
     if size > MAX_ROW:
         raise RowProblem(f"the row has {size:,} characters, the limit is {MAX_ROW:,}")
-    source = record.get("source")
+    source, aim = record.get("source"), record.get("aim")
     comparison = Comparison(
         id=identity(record, "id") or content_id(turns, *texts),
         prompt_id=identity(record, "prompt_id") or content_prompt_id(turns),
@@ -115,6 +116,7 @@ def compared(
         context=turns[:-1],
         ended_a=ended_a,
         ended_b=ended_b,
+        aim=aim if isinstance(aim, str) else "",
     )
     for text in (*(t.content for t in turns), *texts):
         check_text(text)

@@ -11,7 +11,7 @@ from solon.data.preferences import preference_row, preference_schema
 from solon.types import Preference
 
 # What a file may say of a label that a row without verdicts cannot.
-TRAIL = ("confidence", "order_consistency", "principle_agreement", "judge", "principle", "verdicts")
+TRAIL = ("aim", "confidence", "order_consistency", "principle_agreement", "judge", "principle", "verdicts")
 
 
 def row_of(preference: Preference) -> Row:

@@ -28,7 +28,7 @@ class Trial:
     """A labelled pair one of whose replies was rewritten (`attacked_is_a`: response A was).
 
     `comparison` keeps the id of its pair, `base_id`, so that the same principle is drawn for both; `id` is the
-    trial's own. The judge should still find the reply better that people found better (`better_is_a`): the other
+    trial's own. The judge should still find the better reply better (`better_is_a`): the other
     one, unless a better reply was padded. `family` names the attack; for a master key it is the key, quoted.
     """
 

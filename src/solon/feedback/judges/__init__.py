@@ -19,7 +19,7 @@ from solon.feedback.judges.panel import PanelJudge
 from solon.feedback.judges.pointwise import PointwiseJudge
 from solon.feedback.judges.reward_model import RewardModelJudge
 from solon.feedback.judges.score import ScoreJudge
-from solon.prompts.compare import letter_demonstrations
+from solon.prompts.compare import letter_demonstrations, reasoned_demonstrations
 from solon.prompts.exemplars import shared_exemplars
 from solon.settings import FeedbackSettings
 
@@ -28,12 +28,25 @@ __all__ = ["PanelJudge", "RewardModelJudge", "build_judge"]
 
 def build_judge(settings: FeedbackSettings, engine: Engine, constitution: Constitution, seed: int = 0) -> Judge:
     """The judge that asks `engine` as `settings` say. Raises ConfigError where the engine cannot be asked so."""
-    marks, orders = settings.data_marks, settings.orders
+    marks, orders, shown = settings.data_marks, settings.orders, shared_exemplars(constitution).comparison
     if settings.ask == "choice":
-        exemplars = shared_exemplars(constitution).comparison[: settings.exemplars]
-        return ChoiceJudge(engine, letter_demonstrations(exemplars, marks=marks), orders, marks)
+        return ChoiceJudge(engine, letter_demonstrations(shown[: settings.exemplars], marks=marks), orders, marks)
     if settings.ask == "chain_of_thought":
-        return ChainOfThoughtJudge(engine, orders, marks, settings.samples, settings.reasoning_tokens, seed=seed)
+        reasoned = [exemplar for exemplar in shown if exemplar.reasoning][: settings.exemplars]
+        if settings.exemplars and not reasoned:
+            raise ConfigError(
+                f"exemplars {settings.exemplars}: none of the constitution's comparison exemplars has a reasoning, "
+                "which chain_of_thought shows; write one, or set exemplars to 0"
+            )
+        return ChainOfThoughtJudge(
+            engine,
+            orders,
+            marks,
+            settings.samples,
+            settings.reasoning_tokens,
+            seed=seed,
+            demonstrations=reasoned_demonstrations(reasoned, marks=marks),
+        )
     if settings.ask == "score":
         return ScoreJudge(engine, marks)
     if settings.ask == "pointwise":

@@ -7,55 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import ValidationError, computed_field, model_validator
 
 from solon.errors import ConfigError
 from solon.feedback.calibration import Calibration
-from solon.feedback.qualification.figures import Estimate, Part
+from solon.feedback.qualification.bar import reasons
+from solon.feedback.qualification.counts import disagreement
 from solon.feedback.qualification.identity import AskedJudge, ConstitutionId, LabelSet
-from solon.feedback.qualification.parts import (
-    Agreement,
-    Attacked,
-    Debiased,
-    Failures,
-    Lengths,
-    Positions,
-    Reliability,
-    Sampled,
-)
+from solon.feedback.qualification.measured import Measured
 from solon.files import explain, read_text, write_json
 from solon.settings import Bar, FeedbackSettings
 from solon.types import digest
 
 
-class Measured(Part):
-    """What was measured of a judge. Every part is of its raw labels; `calibration` says what a fitted map adds.
-
-    `principle_agreement` is the mean share of a label's principles and judges that side with it, None where each
-    label asks only one. `self_consistency` is empty where one reasoning was drawn. `attacks` names by content the
-    attacks that were run (`Attacks.key`), None where none were; those of a kind are None also where no label was right.
-    """
-
-    agreement: Agreement
-    lengths: Lengths
-    positions: Positions
-    principle_agreement: Estimate | None
-    failures: Failures
-    calibration: Reliability | None
-    debiasing: list[Debiased]
-    self_consistency: list[Sampled]
-    attacks: str | None = None
-    injections: Attacked | None = None
-    master_keys: Attacked | None = None
-    padding: Attacked | None = None
-
-
 class Card(Measured):
     """One judge, asked as `settings` say about `constitution`, on the labelled pairs of `data`.
 
-    `reasons` has one line for each figure below the `bar`; `qualified` means that there is none. `signed_by` is
-    whoever took it over the line, `made` an ISO date. `digest` is that of everything else on the card: it shows that
-    the file was changed, not who made it.
+    `reasons` has one line for each figure that does not reach the `bar`; `qualified` means that there is none. Both are
+    worked out from the figures whenever a card is read: what a file says of them counts for nothing. `measured_by` is
+    whoever said to have measured, `made` an ISO date. `digest` is that of everything else on the card: it shows that
+    the file was damaged or changed, and proves nothing of who made it.
     """
 
     format: Literal["solon-judge-card/1"] = "solon-judge-card/1"
@@ -65,11 +36,36 @@ class Card(Measured):
     seed: int
     data: LabelSet
     bar: Bar
-    reasons: list[str]
-    qualified: bool
-    signed_by: str | None = None
+    measured_by: str | None = None
     made: str
     digest: str = ""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def reasons(self) -> list[str]:
+        return reasons(self, self.bar)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def qualified(self) -> bool:
+        return not self.reasons
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_its_verdict(cls, written: Any) -> Any:
+        """The card less what is worked out from it; `measured_by` had another name."""
+        if not isinstance(written, dict):
+            return written
+        kept = {name: value for name, value in written.items() if name not in ("reasons", "qualified")}
+        if "signed_by" in kept:
+            kept.setdefault("measured_by", kept.pop("signed_by"))
+        return kept
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Card:
+        if (problem := disagreement(self, self.data)) is not None:
+            raise ValueError(problem)
+        return self
 
     def sealed(self) -> Card:
         """The same card with its digest."""
@@ -78,6 +74,11 @@ class Card(Measured):
     def verify(self) -> bool:
         """Whether the digest is that of this card."""
         return self.digest == seal(self.model_dump(mode="json"))
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What says of labels which card vouched for their judge."""
+        return {"digest": self.digest, "qualified": self.qualified, "measured_by": self.measured_by}
 
     @property
     def fitted(self) -> Calibration:
@@ -127,7 +128,10 @@ def load_card(path: Path) -> Card:
         raise ConfigError(f"card: {path} is no judge's card (format solon-judge-card/1); make one: solon judge qualify")
     # The file's own content is hashed, not the model's: a default added to Solon since is no change of the card.
     if written.get("digest") != seal(written):
-        raise ConfigError(f"card: {path} was changed after it was signed; measure the judge again: solon judge qualify")
+        raise ConfigError(
+            f"card: {path} is damaged or was changed (its digest is another); measure the judge again: solon judge "
+            "qualify"
+        )
     try:
         return Card.model_validate(written)
     except ValidationError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from solon.intervals import mean_interval, wilson
+
+NEAR = 1e-6
 
 
 class Part(BaseModel):
@@ -24,6 +26,18 @@ class Share(Part):
     value: float
     low: float
     high: float
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Share:
+        if not 0 <= self.hits <= self.n:
+            raise ValueError(f"{self.hits} of {self.n} is no share")
+        of_counts = (self.hits / self.n if self.n else 0.0, *wilson(self.hits, self.n))
+        said = (self.value, self.low, self.high)
+        if not all(abs(a - b) <= NEAR for a, b in zip(said, of_counts, strict=True)):
+            raise ValueError(
+                f"value {self.value}, low {self.low}, high {self.high} are not those of {self.hits} of {self.n}"
+            )
+        return self
 
     @classmethod
     def of(cls, hits: int, n: int) -> Share:
@@ -48,6 +62,12 @@ class Estimate(Part):
     low: float
     high: float
     n: int
+
+    @model_validator(mode="after")
+    def _in_its_interval(self) -> Estimate:
+        if not (self.n > 0 and self.low - NEAR <= self.value <= self.high + NEAR):
+            raise ValueError(f"{self.value} of {self.n} is not in its interval from {self.low} to {self.high}")
+        return self
 
     @classmethod
     def mean(cls, values: Sequence[float], least: float = -math.inf) -> Estimate:

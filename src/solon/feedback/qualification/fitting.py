@@ -1,4 +1,4 @@
-"""Fits the maps of `solon.feedback.calibration` to what people said of pairs, by log-loss.
+"""Fits the maps of `solon.feedback.calibration` to labelled pairs, by log-loss.
 
 Each map is fitted to what it is given when it labels: platt to single verdicts, the others to cells. The targets are
 Platt's (1999, section 2.2): (n + 1) / (n + 2) and 1 / (n + 2) in place of 1 and 0, n being the observations, so

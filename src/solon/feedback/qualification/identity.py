@@ -41,10 +41,10 @@ class ConstitutionId(Part):
 
 
 class LabelSet(Part):
-    """The pairs that people labelled: `rows` were used and `set_aside` were not, being broken.
+    """The labelled pairs: `rows` were used and `set_aside` were not, being broken.
 
-    `aims` and `difficulties` count the rows by what they are about and how hard they are ("" where the file does not
-    say). `sha256` is the file's.
+    `labelled_by` says who labelled them, "" where nobody said. `aims` and `difficulties` count the rows by what they
+    are about and how hard they are ("" where the file does not say). `sha256` is the file's.
     """
 
     name: str
@@ -54,3 +54,9 @@ class LabelSet(Part):
     set_aside: int
     aims: dict[str, int]
     difficulties: dict[str, int]
+    labelled_by: str = ""
+
+    @property
+    def labels(self) -> str:
+        """Whose labels they are, as in "agrees with labels by …"."""
+        return f"labels by {self.labelled_by}" if self.labelled_by else "labels of unknown origin"

@@ -1,4 +1,4 @@
-"""What people said of a pair beside what the judge said of it."""
+"""What a labelled pair says beside what the judge says of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MATCHED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A pair of which people said which reply is better, what it is about and how hard it is ("": not said)."""
+    """A pair of which somebody said which reply is better, what it is about and how hard it is ("": not said)."""
 
     comparison: Comparison
     better_is_a: bool
@@ -58,7 +58,7 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        """Whether the label names the reply that people found better: 0.5 does not, and no label does not."""
+        """Whether the label names the better reply of the pair: 0.5 does not, and no label does not."""
         return self.names_a is self.pair.better_is_a
 
     @property

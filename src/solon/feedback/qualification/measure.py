@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 
 from solon.feedback.columns import cell_of, principle_agreement
 from solon.feedback.label import Labeller
-from solon.feedback.qualification.card import Measured
 from solon.feedback.qualification.debiasing import debiased, self_consistency
 from solon.feedback.qualification.figures import Estimate, Share
 from solon.feedback.qualification.labelled import Judged, Label, Labelled, judged, rights
+from solon.feedback.qualification.measured import Measured
 from solon.feedback.qualification.parts import Agreement, Failures, Lengths, Positions
 from solon.feedback.qualification.relabelling import cross_validated, relabelled, undistorted
 from solon.feedback.qualification.reliability import reliability
+from solon.types import Preference
 
 
 def measure(labeller: Labeller, pairs: Sequence[Labelled], labels: Sequence[Label]) -> Measured:
@@ -57,7 +58,7 @@ def lengths(found: Sequence[Judged]) -> Lengths:
         balanced=balanced(longer, shorter),
         matched=rights(one for one in found if one.pair.matched),
         prefers_longer=Share.among(one.names_a == one.pair.longer_is_a for one in unequal if one.names_a is not None),
-        people_prefer_longer=Share.among(one.pair.better_is_a == one.pair.longer_is_a for one in unequal),
+        better_is_longer=Share.among(one.pair.better_is_a == one.pair.longer_is_a for one in unequal),
     )
 
 
@@ -98,9 +99,9 @@ def failures(found: Sequence[Judged]) -> Failures:
 def agreement_of_principles(found: Sequence[Judged]) -> Estimate | None:
     """The mean share of a label's principles and judges that side with it; None where each label asks only one."""
     shares = [
-        principle_agreement(one.label.verdicts, one.prob_a)
+        principle_agreement(one.label.parts, one.label.prob_a)
         for one in found
-        if one.prob_a is not None and len({cell_of(verdict) for verdict in one.label.verdicts}) > 1
+        if isinstance(one.label, Preference) and len({cell_of(verdict) for verdict in one.label.verdicts}) > 1
     ]
     known = [share for share in shares if share is not None]
     return Estimate.mean(known) if known else None

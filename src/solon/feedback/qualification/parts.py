@@ -1,10 +1,12 @@
 """What is measured of a judge, part by part.
 
-"Right" is said of a label that names the reply that people found better. A label of exactly 0.5 names neither and
-a comparison without a label has none: both are wrong.
+"Right" is said of a label that names the reply that the labelled pair calls the better one. A label of exactly 0.5
+names neither and a comparison without a label has none: both are wrong.
 """
 
 from __future__ import annotations
+
+from pydantic import AliasChoices, Field
 
 from solon.feedback.calibration import Calibration
 from solon.feedback.qualification.figures import Estimate, Part, Share
@@ -22,11 +24,11 @@ class Agreement(Part):
 class Lengths(Part):
     """Whether the judge goes by length, in characters.
 
-    longer_better, shorter_better  share right where people preferred the longer, or the shorter reply
+    longer_better, shorter_better  share right where the longer, or the shorter reply is the better one
     balanced        the mean of these two: a judge that only goes by length has 0.5; None where either has no pair
     matched         share right of the pairs whose lengths differ by at most a fifth of the longer
     prefers_longer  of the labels that name a reply, lengths being different, how many name the longer
-    people_prefer_longer  the same of people, on all pairs of different lengths
+    better_is_longer  of all pairs of different lengths, how many have the longer reply as the better one
     """
 
     longer_better: Share
@@ -34,7 +36,7 @@ class Lengths(Part):
     balanced: Estimate | None
     matched: Share
     prefers_longer: Share
-    people_prefer_longer: Share
+    better_is_longer: Share = Field(validation_alias=AliasChoices("better_is_longer", "people_prefer_longer"))
 
 
 class Positions(Part):

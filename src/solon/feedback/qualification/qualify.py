@@ -1,4 +1,4 @@
-"""A judge measured: the pairs that people labelled, then attacks on those that it labelled right."""
+"""A judge measured: labelled pairs, then attacks on those that it labelled right."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 from solon.feedback.attacks import Attacks
 from solon.feedback.calibration import Calibration
 from solon.feedback.label import Labeller
-from solon.feedback.qualification.bar import reasons
-from solon.feedback.qualification.card import Card, Measured
+from solon.feedback.qualification.card import Card
 from solon.feedback.qualification.identity import AskedJudge, ConstitutionId, LabelSet
 from solon.feedback.qualification.labelled import Label, Labelled, judged
 from solon.feedback.qualification.measure import measure
+from solon.feedback.qualification.measured import Measured
 from solon.feedback.qualification.resilience import attacked, trials_on
 from solon.flow import gather_window
 from solon.settings import Bar
@@ -22,7 +22,7 @@ Done = Callable[[int, int], None]
 
 
 async def qualify(
-    labeller: Labeller, pairs: Sequence[Labelled], attacks: Attacks | None, done: Done | None = None, each: int = 2
+    labeller: Labeller, pairs: Sequence[Labelled], attacks: Attacks | None, done: Done | None = None, each: int = 4
 ) -> Measured:
     """What `labeller`, less its calibration, makes of `pairs` and, unless None, of `attacks`, each on `each` pairs.
 
@@ -62,10 +62,9 @@ def issue(
     data: LabelSet,
     bar: Bar,
     made: str,
-    signed_by: str | None = None,
+    measured_by: str | None = None,
 ) -> Card:
     """The sealed card of what was measured. `made` is an ISO date."""
-    lines = reasons(measured, bar)
     return Card(
         **dict(measured),
         judge=list(judge),
@@ -74,8 +73,6 @@ def issue(
         seed=labeller.seed,
         data=data,
         bar=bar,
-        reasons=lines,
-        qualified=not lines,
-        signed_by=signed_by,
+        measured_by=measured_by,
         made=made,
     ).sealed()

@@ -29,20 +29,20 @@ def judge_section(card: Card | None) -> str:
     """Who judged and what that is worth, failures first."""
     if card is None:
         return (
-            "## Judge\n\n**Not measured.** The recipe named no pairs that people labelled "
+            "## Judge\n\n**Not measured.** The recipe named no labelled pairs "
             "(`rl_cai.qualify.data` is null), so nothing vouches for the AI labels.\n"
         )
     judges = ", ".join(f"{code(judge.model)} asked as {code(judge.ask)}" for judge in card.judge)
     verdict = "**Qualified**: every figure that was measured reaches the bar." if card.qualified else _failed(card)
     rows = [
-        ("agreement with people", str(card.agreement.overall)),
+        ("agreement with the labels", str(card.agreement.overall)),
         ("pairs without a label", str(card.failures.failed)),
     ]
     places = card.positions
     rows += [("same reply in both orders", str(places.consistency))] if places.consistency else []
     rows += [("verdicts for the reply shown first", str(places.prefers_first))] if places.prefers_first else []
-    size = card.agreement.overall.n
-    return f"## Judge\n\n{judges}.\n\n{verdict}\n\n{table((f'on {size:,} labelled pairs', 'share [95%]'), rows)}"
+    size = f"on {card.agreement.overall.n:,} labelled pairs, {said(card.data.labels)}"
+    return f"## Judge\n\n{judges}.\n\n{verdict}\n\n{table((size, 'share [95%]'), rows)}"
 
 
 def _failed(card: Card) -> str:

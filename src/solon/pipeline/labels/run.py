@@ -124,7 +124,7 @@ def _manifest(
         "responder": responder.as_dict() if responder else None,
         "settings": job.settings.model_dump(mode="json"),
         "seed": job.seed,
-        "card": {"digest": card.digest, "qualified": card.qualified, "signed_by": card.signed_by} if card else None,
+        "card": card.named if card else None,
         "calibration": card.fitted.as_dict() if card else None,
         **counts.as_dict(),
         "truncated_pairs": rule.facts(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from solon.data.aims import aim_of
 from solon.data.truncation import Truncation
 from solon.feedback import Labeller
 from solon.pipeline.labelling import labeller
@@ -72,7 +73,7 @@ class Judging:
 
     async def unknown(self, prompt: Prompt) -> None:
         """A pair whose replies are not made yet: an upper bound, since equal replies are not asked about."""
-        await self.possible(_imagined(prompt.id, prompt.text))
+        await self.possible(_imagined(prompt.id, prompt.text, aim_of(prompt.kind)))
 
     async def possible(self, comparison: Comparison) -> None:
         """A pair like `comparison`, which may be asked about."""
@@ -99,5 +100,5 @@ class Judging:
         self._per_label = [max(most, len(sizes)) for most, sizes in zip(self._per_label, found, strict=True)]
 
 
-def _imagined(identity: str, prompt: str) -> Comparison:
-    return Comparison(identity, identity, prompt, "x" * GUESS, "y" * GUESS)
+def _imagined(identity: str, prompt: str, aim: str = "") -> Comparison:
+    return Comparison(identity, identity, prompt, "x" * GUESS, "y" * GUESS, aim=aim)

@@ -10,17 +10,17 @@ from solon.constitution import Constitution
 from solon.constitution.diff import compare
 from solon.data.preferences import comparison_of, draft_pairs
 from solon.data.tables import batches
-from solon.pipeline.impact import Look, asked_about
+from solon.pipeline.impact import Look
 from solon.pipeline.plan.chains import Chains, stored_chains
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import CountingEngine, TextUnknown, some
 from solon.pipeline.plan.judging import Judging
-from solon.pipeline.steps.preferences import PAIR_COLUMNS, policy_pairs
+from solon.pipeline.steps.preferences import AIM, PAIR_COLUMNS, policy_pairs
 from solon.runs import Finished
 from solon.types import GenerateRequest, digest, user
 
-DRAWN = ["id", "prompt_id", "source", "verdicts.list.element.principle"]
-TEXTS = ["id", "prompt_id", "source", "prompt", "chosen", "rejected", "chosen_is_a"]
+DRAWN = ["id", "prompt_id", "source", "aim", "verdicts.list.element.principle"]
+TEXTS = ["id", "prompt_id", "source", "aim", "prompt", "chosen", "rejected", "chosen_is_a"]
 # Changes that leave most stored labels as they are; of those of policy answers the last three do not.
 REUSABLE = {"constitution", "after revisions", "after judge", "prompts", "after sft", "roles.responder"}
 SAME_ANSWERS = {"constitution", "after revisions", "after judge"}
@@ -46,7 +46,7 @@ async def count_preferences(
     if chains:
         with counter.standing_for(chains.factor):
             for rows in chains.known.values():
-                for comparison in draft_pairs(rows):
+                for comparison in draft_pairs(rows, AIM):
                     await counter.admitted(comparison)
             for prompt in context.prompts_of("red_team", "train"):
                 if prompt.id in chains.unknown:
@@ -67,16 +67,17 @@ async def _reuse(
     """Labels made under `law`: stored, unless a principle of theirs changed. Returns the ids dealt with."""
     recipe = context.recipe
     difference = compare(law, context.constitution)
-    look = Look(
-        difference, "compare", recipe.seed, recipe.rl_cai.feedback.exemplars, asked_about(context.constitution, recipe)
-    )
+    feedback = recipe.rl_cai.feedback
+    look = Look(difference, "compare", recipe.seed, feedback.exemplars, feedback.principles)
     context.looked_at.add("compare")
     responder = _unchanged_responder(context, changed)
     stays = _staying(context, chains, changed, responder is not None)
     path, dealt, again = context.path("rl_cai/preferences.parquet"), set(), []
     for row in batches(path, DRAWN):
         asked = [v["principle"] for v in row["verdicts"]]
-        changes = look.changes(context.touched.labels, tuple(dict.fromkeys(asked)), row["id"], "compare")
+        changes = look.changes(
+            context.touched.labels, tuple(dict.fromkeys(asked)), row["id"], "compare", row.get("aim") or ""
+        )
         if not stays(row):
             continue
         dealt.add(row["id"])
@@ -135,7 +136,7 @@ async def _afresh(context: PlanContext, counter: Judging, chains: Chains | None,
     looked_at, factor = some([name for name in prompts if not (chains and chains.touched(name))])
     with counter.standing_for(factor):
         for _, rows in stored_chains(path, PAIR_COLUMNS, looked_at) if looked_at else ():
-            for comparison in draft_pairs(rows):
+            for comparison in draft_pairs(rows, AIM):
                 await counter.admitted(comparison)
 
 

@@ -51,7 +51,8 @@ class _Planner:
     def plan(self, steps: tuple[Step, ...]) -> Plan:
         _, cautions = check_origin(self.context, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
-        return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), cautions)
+        warnings = [*cautions, *self._warnings(steps)]
+        return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), warnings)
 
     def _changes(self) -> list[str]:
         """What changed in the constitution since the last run, and what of it that touches where this was counted."""
@@ -61,6 +62,9 @@ class _Planner:
         difference = compare(context.previous, context.constitution)
         counted = all(phase in context.looked_at for phase in PHASES if difference.reaches(phase))
         return changes_said(difference, context.touched if counted else None)
+
+    def _warnings(self, steps: tuple[Step, ...]) -> list[str]:
+        return [caution for step in steps if (caution := step.caution(self.context)) is not None]
 
     def _step(self, step: Step) -> StepPlan:
         context = self.context

@@ -73,7 +73,7 @@ class Plan:
     folder: str
     steps: list[StepPlan]
     changes: list[str] = field(default_factory=list)
-    cautions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def to_run(self) -> list[StepPlan]:

@@ -1,10 +1,11 @@
-"""The judge, measured on pairs that people labelled before anything is spent on its labels."""
+"""The judge, measured on labelled pairs before anything is spent on its labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from solon.data.aims import AIMS, aim_of
 from solon.feedback.qualification import Card
 from solon.files import write_json
 from solon.pipeline.context import Context
@@ -12,7 +13,7 @@ from solon.pipeline.labelling import labeller
 from solon.pipeline.qualifying import CARDS, PAGE, Exam, earlier_card, exam_key, examined, load_exam
 from solon.pipeline.step import Step, principles_of
 from solon.runs import Finished
-from solon.settings import Ask, FeedbackSettings
+from solon.settings import SHOWING, Ask, FeedbackSettings
 
 
 class QualifyJudge(Step):
@@ -41,15 +42,19 @@ class QualifyJudge(Step):
         return load_exam(qualify) if qualify.data is not None and qualify.card is None else None
 
     def ways(self, context: Context) -> list[FeedbackSettings]:
-        """The way that labels, then the others."""
+        """The way that labels, then the others; those that cannot show exemplars are measured without."""
         feedback = context.recipe.rl_cai.feedback
         asks: list[Ask] = list(dict.fromkeys((feedback.ask, *context.recipe.rl_cai.qualify.also)))
-        return [feedback.model_copy(update={"ask": ask}) for ask in asks]
+        return [
+            feedback.model_copy(update={"ask": ask, "exemplars": feedback.exemplars if ask in SHOWING else 0})
+            for ask in asks
+        ]
 
     def run(self, context: Context) -> tuple[Finished, bool]:
         record, fresh = super().run(context)
-        if (caution := _caution(record.facts)) is not None:
-            context.progress.warn(caution)
+        for caution in (_caution(record.facts), _unexamined(record.facts)):
+            if caution is not None:
+                context.progress.warn(caution)
         return record, fresh
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
@@ -111,7 +116,16 @@ def _facts(cards: list[Card]) -> dict[str, Any]:
         "qualified": card.qualified,
         "reasons": card.reasons,
         "calibration": card.fitted.method,
+        "aims": sorted(aim for aim in card.agreement.by_aim if aim),
     }
+
+
+def _unexamined(facts: dict[str, Any]) -> str | None:
+    """That the labelled pairs say what they are about, and none is about what the run asks the judge about."""
+    aims, asked = facts.get("aims") or [], aim_of("red_team")
+    if asked in aims or not set(aims) & set(AIMS.values()):
+        return None
+    return f"the labelled pairs are about {', '.join(aims)}; none is about {asked}, which the run asks the judge about"
 
 
 def _said(facts: dict[str, Any]) -> str:

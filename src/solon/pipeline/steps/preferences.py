@@ -8,6 +8,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from solon.constitution import Constitution
+from solon.data.aims import aim_of
 from solon.data.preferences import draft_pairs
 from solon.data.tables import batches
 from solon.data.truncation import Truncation
@@ -24,6 +26,7 @@ from solon.pipeline.truncated import no_reply, truncated
 from solon.types import Comparison, Completion, GenerateRequest, Preference, Prompt, Unlabelled, user
 
 PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure", "before_ended"]  # of revisions, that make pairs
+AIM = aim_of("red_team")  # of all pairs, which are of replies to red-team prompts
 MORE = "; raise max_tokens of sl_cai.draft and rl_cai.answers, or set rl_cai.truncated_pairs=equal_length"
 
 Answered = tuple[Prompt, tuple[Completion, ...]]
@@ -50,6 +53,7 @@ class Preferences(Step):
         return {
             "constitution": principles_of(context, "compare"),
             "prompts": listed(self._prompts(context)),
+            "aim": AIM,
             "roles.responder": recipe.roles.responder.identity if recipe.roles.responder else None,
             **context.judge_identities(),
             "rl_cai": recipe.rl_cai.model_dump(include=asked),
@@ -58,6 +62,9 @@ class Preferences(Step):
 
     def _prompts(self, context: Context) -> list[Prompt]:
         return context.prompts_of("red_team", "train")[: context.recipe.rl_cai.policy_pairs]
+
+    def caution(self, context: Context) -> str | None:
+        return unaimed(context.constitution)
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         feedback = context.recipe.rl_cai.feedback
@@ -127,10 +134,20 @@ def policy_pairs(answered: Iterable[Answered]) -> Iterator[Comparison]:
 
 def policy_pair(prompt: Prompt, a: Completion, b: Completion) -> Comparison:
     name = f"{prompt.id}:policy"
-    return Comparison(name, prompt.id, prompt.text, a.text, b.text, "policy", ended_a=a.ended, ended_b=b.ended)
+    return Comparison(name, prompt.id, prompt.text, a.text, b.text, "policy", aim=AIM, ended_a=a.ended, ended_b=b.ended)
+
+
+def unaimed(constitution: Constitution) -> str | None:
+    """That the constitution has no principle to compare by that is about what the pairs are about."""
+    if constitution.drawn_from(AIM, "compare") is not constitution or not constitution.for_phase("compare"):
+        return None
+    return (
+        f"no principle of {constitution.name} that is compared by has the aim {AIM}, which comparisons of replies to "
+        "red-team prompts are about: the judge is asked about any of them"
+    )
 
 
 def revision_pairs(path: Path) -> Iterator[Comparison]:
     """(draft, last revision) of every chain of a revisions file, a chain in memory at a time."""
     for _, rows in groupby(batches(path, PAIR_COLUMNS), key=itemgetter("prompt_id")):
-        yield from draft_pairs([*rows])
+        yield from draft_pairs([*rows], AIM)

@@ -1,0 +1,20 @@
+"""What a comparison is about, by the kind of its prompt: the one place that says so.
+
+A judge is asked in a run what it was examined on: labelled pairs say what they are about and are judged by principles
+of that aim, and so are a run's own. Two replies to a red-team prompt are told apart by harm, two to an ordinary or a
+look-alike one by help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from solon.constitution.model import Aim
+
+AIMS: Mapping[str, Aim] = MappingProxyType({"red_team": "harmless", "helpful": "helpful", "lookalike": "helpful"})
+
+
+def aim_of(kind: str) -> str:
+    """The aim of comparisons on prompts of `kind`; "" of another kind: any principle may then be drawn."""
+    return AIMS.get(kind, "")
