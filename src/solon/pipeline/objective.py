@@ -11,6 +11,7 @@ from solon.engines import MemoisedEngine
 from solon.evaluation import DECLINED, conduct
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import PanelRole
+from solon.pipeline.demonstrated import demonstrated
 from solon.pipeline.rewards import rewards_of
 from solon.pipeline.step import principles_of
 from solon.types import Prompt, user
@@ -91,6 +92,7 @@ class Objective:
             harmless.__contains__,
             self._gold(context.recipe.roles.gold),
             tell=context.progress.warn,
+            demonstrations=demonstrated(context.recipe, context.constitution),
         )
 
     @property

@@ -19,6 +19,7 @@ from solon.settings.training import (
     RolloutSettings,
     SftSettings,
     TrainerSettings,
+    no_repair,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "RolloutSettings",
     "SftSettings",
     "TrainerSettings",
+    "no_repair",
 ]

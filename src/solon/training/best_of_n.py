@@ -29,12 +29,13 @@ AT_ONCE = 64  # answers sampled between two looks at the clock
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One prompt's best answer, its token ids, and the rewards of all its answers."""
+    """One prompt's best answer, its token ids, the rewards of all its answers, and whether it ended by itself."""
 
     prompt: str
     text: str
     ids: tuple[int, ...]
     rewards: tuple[float, ...]
+    ended: bool = True
 
 
 def train_best_of_n(task: Task, settings: BestOfNSettings) -> History:
@@ -107,9 +108,8 @@ def _pick(
     picks = []
     for i in range(0, len(jobs), n):
         best = max(range(i, i + n), key=rewards.__getitem__)
-        picks.append(
-            Pick(rollouts[best].prompt, rollouts[best].text, tuple(rollouts[best].ids), tuple(rewards[i : i + n]))
-        )
+        found = rollouts[best]
+        picks.append(Pick(found.prompt, found.text, tuple(found.ids), tuple(rewards[i : i + n]), found.stopped))
     return picks
 
 
@@ -125,9 +125,8 @@ def _row(pick: Pick) -> dict[str, Any]:
 def _show(task: Task, picks: Sequence[Pick]) -> None:
     lengths = [len(p.ids) for p in picks]
     mean = sum(max(p.rewards) for p in picks) / len(picks)
-    task.watch.see(
-        Seen(0, [p.prompt for p in picks], [p.text for p in picks], lengths, mean, float("nan"), float("nan"))
-    )
+    prompts, texts, ended = [p.prompt for p in picks], [p.text for p in picks], [p.ended for p in picks]
+    task.watch.see(Seen(0, prompts, texts, lengths, mean, float("nan"), float("nan"), ended))
 
 
 def _store(task: Task, store: Checkpoints, picks: Sequence[Pick]) -> None:
@@ -143,4 +142,4 @@ def _stored(task: Task, store: Checkpoints) -> list[Pick]:
         return []
     _, numbers = load_state(newest[1])
     restore_reward(task.reward, numbers["reward"])
-    return [Pick(p["prompt"], p["text"], tuple(p["ids"]), tuple(p["rewards"])) for p in numbers["picks"]]
+    return [Pick(p["prompt"], p["text"], tuple(p["ids"]), tuple(p["rewards"]), p["ended"]) for p in numbers["picks"]]

@@ -12,6 +12,7 @@ from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed
+from solon.repeats import most_repeated
 from solon.types import Completion, GenerateRequest, Prompt, user
 
 # Report name → adapter.
@@ -51,7 +52,8 @@ class Evaluate(Step):
         write_json(answers, answered)
         measured = measure(answered, context.recipe.seed)
         write_json(metrics, measured)
-        return [answers, metrics], {"size": len(prompts), **measured}
+        repeated = {model: most_repeated([row["text"] for row in rows]).facts() for model, rows in answered.items()}
+        return [answers, metrics], {"size": len(prompts), **measured, "most_repeated": repeated}
 
 
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
