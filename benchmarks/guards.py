@@ -16,7 +16,7 @@ import random
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from solon.settings import GuardSettings
 from solon.training.guards import Guards
@@ -53,7 +53,6 @@ class Policy:
     entropy_noise: float = 0.05
     kl_noise: float = 0.05
     onset: int | None = None
-    loop: float = field(default=1.0)  # the repetition of a looping answer
 
 
 def steady(value: float) -> Curve:
@@ -90,7 +89,6 @@ def drawn_policy(rng: random.Random, kind: str, steps: int) -> Policy:
         gold_noise=noise,
         entropy_noise=rng.uniform(0.03, 0.3),
         kl_noise=rng.uniform(0.02, 0.1),
-        loop=1.0,
     )
 
 
@@ -163,7 +161,9 @@ def _length_of(share: float) -> float:
 def train(policy: Policy, rng: random.Random, n: int, steps: int, settings: GuardSettings, gold: bool) -> Guards:
     """Show the guards a training of `n` answers a step; it ends at the first alarm."""
     step = 0
-    taste = [rng.gauss(0, 1) for _ in range(PROMPTS)]  # what prompts have in common: some are declined or said at length
+    taste = [
+        rng.gauss(0, 1) for _ in range(PROMPTS)
+    ]  # what prompts have in common: some are declined or said at length
 
     def golden(_: Sequence[str], answers: Sequence[str]) -> list[float]:
         return [policy.gold(step) + rng.gauss(0, policy.gold_noise) for _ in answers]
@@ -207,12 +207,15 @@ def _answer(policy: Policy, rng: random.Random, step: int, taste: float) -> str:
     for name in ("copies", "duplicates", "repetition", "boilerplate"):
         at += shares[name](step)
         if dice < at:
-            return front + {
-                "copies": rng.choice(DEMONSTRATIONS),
-                "duplicates": rng.choice(CANNED),
-                "repetition": " ".join(words[:3] * 12),
-                "boilerplate": f"{PHRASE} {' '.join(words[:4])}",
-            }[name]
+            return (
+                front
+                + {
+                    "copies": rng.choice(DEMONSTRATIONS),
+                    "duplicates": rng.choice(CANNED),
+                    "repetition": " ".join(words[:3] * 12),
+                    "boilerplate": f"{PHRASE} {' '.join(words[:4])}",
+                }[name]
+            )
     return front + " ".join(words)
 
 
@@ -237,7 +240,6 @@ class Caught:
     runs: int
     late: list[int]
     kept: list[int]  # steps of the kept weights, less that of the last step before the drift
-    reach: list[int]  # steps that there were before the drift
 
     @property
     def rate(self) -> float:
@@ -251,7 +253,7 @@ class Caught:
 
 def catches(name: str, strength: float, n: int, runs: int, seed: int = 0) -> Caught:
     """Hacked trainings of `n` answers a step in which `name` drifts."""
-    late, kept, reach = [], [], []
+    late, kept = [], []
     for run in range(runs):
         rng = random.Random(f"hacked {seed} {name} {n} {run}")
         policy = hacked_policy(rng, name, strength)
@@ -260,8 +262,7 @@ def catches(name: str, strength: float, n: int, runs: int, seed: int = 0) -> Cau
         if guards.alarms and guards.alarms[0].step > policy.onset and guards.best is not None:
             late.append(guards.alarms[0].step - policy.onset)
             kept.append(guards.best - policy.onset)
-            reach.append(policy.onset)
-    return Caught(runs, late, kept, reach)
+    return Caught(runs, late, kept)
 
 
 def main() -> None:
@@ -280,7 +281,7 @@ def main() -> None:
         for n in given.answers:
             found = [catches(name, strength, n, given.hacked) for strength in STRENGTHS]
             strong = [one for one, s in zip(found, STRENGTHS, strict=True) if s >= 1.5]
-            late, kept = (sum((getattr(one, what) for one in strong), []) for what in ("late", "kept"))
+            late, kept = [step for one in strong for step in one.late], [step for one in strong for step in one.kept]
             clean = sum(one <= 2 for one in kept) / max(1, len(kept))
             line = "".join(f"{one.rate:7.0%}" for one in found)
             middle = f"{statistics.median(late):6.0f}{statistics.median(kept):6.0f}" if late else ""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from solon.engines import MemoisedEngine
 from solon.evaluation import DECLINED, conduct
 from solon.pipeline.context import Context
-from solon.pipeline.recipe import PanelRole
 from solon.pipeline.demonstrated import demonstrated
+from solon.pipeline.recipe import PanelRole
 from solon.pipeline.rewards import rewards_of
 from solon.pipeline.step import principles_of
 from solon.types import Prompt, user

@@ -11,7 +11,7 @@ from solon.evaluation import Attribution, attribute
 from solon.evaluation.attribution import PREFERENCES, REVISIONS
 from solon.evaluation.shares import in_points, share_of
 from solon.files import write_atomic
-from solon.report import charts, examples, feedback, findings, training, words
+from solon.report import charts, examples, feedback, findings, repeats, training, words
 from solon.report.environment import fill
 from solon.report.material import Material, read_material
 
@@ -53,6 +53,7 @@ def _answer(m: Material) -> dict[str, Any]:
         "call_totals": findings.call_totals(calls),
         "rollouts": training.rollouts(m),
         "alarms": training.alarms(m),
+        "recurring": repeats.answered(m),
         "declined_chart": charts.declined(cells),
         "groups": examples.groups(m),
         "seconds": findings.run_seconds(m),
@@ -66,6 +67,7 @@ def _learning(m: Material) -> dict[str, Any]:
     from_revisions = pairs.get("from_revisions", 0)
     return {
         "revised": m.facts.get("revisions", {}),
+        "repeated": repeats.learnt(m),
         "sources": words.SOURCES,
         "chains": examples.chains(m),
         "pairs": pairs,

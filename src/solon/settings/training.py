@@ -197,9 +197,9 @@ def no_repair(guards: GuardSettings, method: str, settings: Any) -> str | None:
     if guards.on_alarm != "repair":
         return None
     if method != "ppo":
-        return f"on_alarm repair puts weights back while PPO goes on; {method} cannot: choose stop or warn, or train by ppo"
+        return f"on_alarm: repair goes on from earlier weights, which only ppo can: {method} may stop or warn"
     if settings.kl_coef == 0:
-        return "on_alarm repair doubles kl_coef, which is 0: give ppo.kl_coef a value above 0, or choose stop or warn"
+        return "on_alarm: repair doubles kl_coef, which is 0: give ppo.kl_coef a value above 0, or choose stop or warn"
     return None
 
 

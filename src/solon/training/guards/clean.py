@@ -11,9 +11,7 @@ from solon.training.guards.onset import before_drift
 from solon.training.guards.series import Point, Series, Window
 
 
-def clean_step(
-    series: Mapping[str, Series], drifts: Mapping[Kind, float], phrase: Sequence[Point], window: int
-) -> int:
+def clean_step(series: Mapping[str, Series], drifts: Mapping[Kind, float], phrase: Sequence[Point], window: int) -> int:
     """The step to go back to: before any alarm the newest, or with gold the last of the window where it was highest.
 
     `drifts` are the guards that rang, with their bounds, `phrase` how a phrase that rang spread by step. It is the
@@ -34,9 +32,7 @@ def clean_step(
     return highest[1] if highest[0].mean - clean[0].mean > sure else clean[1]
 
 
-def _before(
-    kind: Kind, bound: float, series: Mapping[str, Series], phrase: Sequence[Point], window: int
-) -> int:
+def _before(kind: Kind, bound: float, series: Mapping[str, Series], phrase: Sequence[Point], window: int) -> int:
     points = phrase if kind == "boilerplate" else series[kind].points
     found = before_drift(points, -1 if kind == "entropy" else 1, trend=kind in ("kl", "entropy"))
     step = points[0].step if found is None else found

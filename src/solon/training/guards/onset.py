@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from solon.training.guards.series import Point
 
-# The 95% point of chi-squared with one degree of freedom for a one-sided limit (1.645²).
-DOUBT = 2.7
+# What a shape may fit worse than the best, in variances of the noise, for a one-sided limit of 90% (1.28²).
+DOUBT = 1.64
 # How much better (BIC) a trend before the drift must fit than none.
 TREND = 6.0
 
@@ -23,10 +23,11 @@ def before_drift(points: Sequence[Point], sign: int, trend: bool = False) -> int
     """The last step before the drift that the series ends in; None where it shows none.
 
     `sign` is the direction of the drift, 1 up and -1 down; `trend` says that the number may move all along, as the KL
-    does: the drift then is its quickening, where it has one. Least squares, each step weighted by its answers: a level, up to step τ,
-    then a jump, a ramp, or a ramp that steepens. Of every τ and shape that fits the series as well as the best one does
-    (within what noise allows, one-sided 95%), the earliest: weights from a little before the drift do no harm, weights
-    from within it do.
+    does: the drift then is its quickening, where it has one.
+
+    Least squares, each step weighted by its answers: a level up to step τ, then a jump, a ramp, or a ramp that
+    steepens. Of every τ and shape that fits the series as well as the best one does (within what noise allows,
+    one-sided 90%), the earliest: weights from a little before the drift do no harm, weights from within it do.
     """
     if len(points) < 3:
         return points[0].step if len(points) == 2 else None

@@ -23,8 +23,7 @@ from solon.training.rewards.terms import repetition
 if TYPE_CHECKING:  # what is watched needs torch; watching does not
     from solon.training.task import Seen
 
-NAMES = ("reward", "kl", "entropy", "length", "truncation", "repetition", "refusal")
-NAMES += ("boilerplate", "duplicates", "copies", "gold")
+NAMES = ("reward", *KINDS)
 SHOWN = ("gold", "repetition", "refusal", "boilerplate", "duplicates", "copies")  # beside what the trainer says itself
 REPAIRS = 3  # then training stops: a policy that goes astray a fourth time will do so again
 
