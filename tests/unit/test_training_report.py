@@ -154,7 +154,7 @@ def test_without_gold_the_page_says_what_was_not_watched(tmp_path: Path) -> None
     run = a_run(tmp_path, facts)
     assert "Reward against gold" not in titles(run)
     said = section(write_report(run).read_text(), "training")
-    assert "Not watched: gold (there is no second judge or held-out reward model)." in said
+    assert "gold (there is no second judge or held-out reward model)." in said
     assert alarms(read_material(run)) == []
 
 
