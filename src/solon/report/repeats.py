@@ -14,15 +14,16 @@ OFTEN = 0.1  # of rows or answers that are one text
 
 def learnt(m: Material) -> list[Remark]:
     """Of the revisions and rows of SFT: copies of a demonstration, and the completion that recurs most."""
-    revised, out = m.facts.get("revisions", {}), []
-    if (copied := revised.get("copied")) and copied["revisions"]:
+    revised, rows, out = m.facts.get("revisions", {}), m.facts.get("sft", {}), []
+    if copied := revised.get("copied"):
         text = (
-            f"{words.count(copied['revisions'])} of {words.count(revised['revisions'], 'revision')} are a "
-            f"demonstration’s revision word for word, and {words.count(copied['rows'], 'row')} of the training data: "
-            "the reviser recited what it was shown."
+            f"{words.count(copied)} of {words.count(revised['revisions'], 'revision')} are a demonstration’s revision "
+            "word for word: the reviser recited what it was shown."
         )
-        out.append(Remark(text, "warn" if copied["revisions"] > COPIED * revised["revisions"] else "plain"))
-    if found := _often(m.facts.get("sft", {}).get("most_repeated")):
+        if rows.get("copied"):
+            text += f" Of the {words.count(rows['size'], 'row')} that SL-CAI learnt from, {rows['copied']:,} are."
+        out.append(Remark(text, "warn" if copied > COPIED * revised["revisions"] else "plain"))
+    if found := _often(rows.get("most_repeated")):
         out.append(Remark(f"{found} of the rows SL-CAI was trained on have one and the same completion.", "warn"))
     return out
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.constitution import Constitution
-from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows, said_in
+from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows
 from solon.data.tables import write_rows
 from solon.engines import MemoisedEngine
 from solon.errors import DataError, PromptTooLong
@@ -66,14 +66,13 @@ class Revisions(Step):
         write_rows(sft, mix)
         sources = [row["source"] for row in mix]
         made = [step.revision for step in steps if step.failure is None]
-        own = demonstrated(context.recipe, context.constitution)
         facts = {
             "chains": len(chains),
             "revisions": sum(step.failure is None for step in steps),
             "failed": {why: sum(s.failure == why for s in steps) for why in ("empty", "truncated")},
             "helpful_sampled": len(answers),
             "mix": {source: sources.count(source) for source in sorted(set(sources))},
-            "copied": {"revisions": sum(copied(made, own)), "rows": sum(copied(said_in(mix), own))},
+            "copied": sum(copied(made, demonstrated(context.recipe, context.constitution))),
             "most_repeated": most_repeated(made).facts(),
         }
         return [revisions, sft], facts
