@@ -182,7 +182,7 @@ def test_copied_demonstrations_and_one_answer_to_many_prompts_are_shown(tmp_path
     run = a_run(tmp_path, {})
     often = {"text": "I can’t <b>help</b>.", "count": 40, "n": 112}
     for name, facts in {
-        "revisions": {"chains": 60, "revisions": 211, "failed": {}, "copied": 18},
+        "revisions": {"chains": 60, "revisions": 211, "failed": {}, "mix": {}, "copied": 18},
         "sft": {"size": 300, "copied": 12, "most_repeated": {"text": "No.", "count": 60, "n": 300}},
         "evaluate": {"most_repeated": {"base": {"text": "Hm.", "count": 2, "n": 112}, "rl_cai": often}},
     }.items():
