@@ -14,9 +14,10 @@ import torch
 
 from solon.engines.local.model import LocalModel
 from solon.errors import DataError, EngineError, Interrupted
-from solon.settings import BestOfNSettings
+from solon.settings import BestOfNSettings, GuardSettings
 from solon.training.adapters import adapter_state
 from solon.training.best_of_n import train_best_of_n
+from solon.training.guards import Guards
 from solon.training.task import Scores
 from tasks import end_early, history_of, task_of, vowels
 
@@ -108,6 +109,13 @@ def test_answers_sampled_before_a_stop_are_not_sampled_again(tiny_folder: Path, 
     assert history_of(resumed) == history_of(unbroken)
     ours, theirs = adapter_state(again.local, "policy"), adapter_state(whole, "policy")
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_that_one_look_lets_no_guard_watch_is_said(tiny: LocalModel, tmp_path: Path) -> None:
+    watch = Guards(GuardSettings(), lambda _: True, lambda _: True)
+    train_best_of_n(task_of(tiny, tmp_path, prompts=PROMPTS, watch=watch), KNOBS)
+    assert watch.facts()["unseen"] == "no guard could watch: 1 step, window 4"
+    assert watch.series["truncation"].points[0].n == len(PROMPTS)
 
 
 def test_what_cannot_be_learnt_from_is_one_line(tiny: LocalModel, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from solon.engines.local.model import LocalModel
 from solon.errors import EngineError
 from solon.settings import GuardSettings, PpoSettings
 from solon.training.guards import Guards, progress_line
+from solon.training.guards.alarm import KINDS
 from solon.training.guards.boilerplate import Boilerplate, runs
 from solon.training.guards.series import Series
 from solon.training.ppo import train_ppo
@@ -35,7 +36,7 @@ def declines(text: str) -> bool:
 
 def guards(judge=None, every=1, tell=None, **bounds) -> Guards:  # type: ignore[no-untyped-def]
     """Guards that take every prompt for a harmless one, only those with a bound being on."""
-    off = dict.fromkeys(("kl", "length", "repetition", "refusal", "boilerplate", "entropy", "gold"))
+    off = dict.fromkeys(KINDS)
     more = {} if tell is None else {"tell": tell}
     return Guards(GuardSettings(**{**off, **bounds}), declines, lambda _: True, judge, every, **more)
 
@@ -45,10 +46,10 @@ def text(rng: random.Random, words: int = 20) -> str:
 
 
 def seen(  # type: ignore[no-untyped-def]
-    step: int, answers: Sequence[str] = (), tokens=None, reward=0.0, kl=1.0, entropy=2.0
+    step: int, answers: Sequence[str] = (), tokens=None, reward=0.0, kl=1.0, entropy=2.0, ended=()
 ) -> Seen:
     counts = [len(answer.split()) for answer in answers] if tokens is None else tokens
-    return Seen(step, PROMPTS[: len(answers)], answers, counts, reward, kl, entropy)
+    return Seen(step, PROMPTS[: len(answers)], answers, counts, reward, kl, entropy, ended)
 
 
 def healthy(step: int, rng: random.Random, n: int = 32, refusing: float = 0.2) -> Seen:
@@ -65,17 +66,18 @@ def healthy(step: int, rng: random.Random, n: int = 32, refusing: float = 0.2) -
 
 
 def test_each_guard_rings_when_its_window_is_past_its_bound_and_says_what_to_do() -> None:
-    """Windows of two steps. The tenth and eleventh step make their mean pass every bound but gold's."""
+    """Windows of two steps. The last two steps make their mean pass every bound but gold's."""
     watch = guards(kl=10.0, length=2.0, refusal=0.3, entropy=0.5, repetition=0.4, boilerplate=0.9, window=2)
-    plain = [f"{word} is fine by me" for word in WORDS[:32]]
-    for step in range(1, 10):
-        assert "alarms" not in watch.see(seen(step, plain, [10] * 32, kl=step))
-    bad = [f"{REFUSAL} I can't help with that I can't help with that"] * 32
-    watch.see(seen(10, bad, [40] * 32, kl=10.0, entropy=0.5))
-    numbers = watch.see(seen(11, bad, [40] * 32, kl=13.0, entropy=0.5))
+    plain = [f"{word} is fine by me" for word in WORDS[:64]]
+    for step in range(1, 31):
+        assert "alarms" not in watch.see(seen(step, plain, [10] * 64, kl=step / 4))
+    bad = [f"{REFUSAL} I can't help with that I can't help with that"] * 64
+    watch.see(seen(31, bad, [40] * 64, kl=10.0, entropy=0.5))
+    numbers = watch.see(seen(32, bad, [40] * 64, kl=13.0, entropy=0.5))
     said = {alarm.kind: alarm for alarm in watch.alarms}
     # 13 of the 15 words begin a 3-gram, and 5 of these are different.
-    assert numbers == {"repetition": pytest.approx(1 - 5 / 13), "refusal": 1.0, "boilerplate": 1.0, "alarms": 6.0}
+    shares = {"refusal": 1.0, "boilerplate": 1.0, "duplicates": 1.0, "alarms": 6.0}
+    assert numbers == {"repetition": pytest.approx(1 - 5 / 13), **shares}
     assert {kind: one.value for kind, one in said.items()} == {
         "kl": 11.5,
         "length": 4.0,
@@ -85,11 +87,12 @@ def test_each_guard_rings_when_its_window_is_past_its_bound_and_says_what_to_do(
         "boilerplate": 1.0,
     }
     assert said["length"].text == (
-        "step 11: the mean answer grew 4 times as long as at the start (bound 2): "
+        "step 32: the mean answer grew 4 times as long as at the start (bound 2): "
         "add a length term of negative weight to rl_cai.rewards or raise kl_coef"
     )
     assert "100% of the answers to prompts that ask for nothing wrong decline, 0% at the start" in said["refusal"].text
-    assert said["entropy"].step == 11
+    assert said["entropy"].step == 32
+    assert watch.best == 30  # the last step before all of it
     assert watch.stop == watch.alarms[0].text
 
 
@@ -136,8 +139,8 @@ def test_boilerplate_is_found_at_its_onset_and_named() -> None:
 def test_words_that_the_first_window_had_are_no_boilerplate() -> None:
     store = Boilerplate(1)
     common = "as a language model I have no body"
-    store.add([f"{common} {n}" for n in range(20)])
-    store.add([f"{common} {n}" for n in range(20)])
+    store.add(1, [f"{common} {n}" for n in range(20)])
+    store.add(2, [f"{common} {n}" for n in range(20)])
     assert store.phrase() is None
 
 
@@ -166,7 +169,8 @@ def test_offline_ways_are_watched_in_silence() -> None:
     assert (watch.alarms, watch.best, watch.stop) == ([], None, None)
     facts = watch.facts()
     assert facts["series"] == []
-    assert set(facts["unwatched"]) == {"kl", "length", "repetition", "refusal", "boilerplate", "entropy", "gold"}
+    assert set(facts["unwatched"]) == set(KINDS)
+    assert facts["unseen"] == "no guard could watch: this way of training shows no answers of the policy"
     json.dumps(facts, allow_nan=False)
 
 
@@ -333,13 +337,13 @@ def end_early(local: LocalModel) -> None:
 # --- best and resumed -------------------------------------------------------------------------------------
 
 
-def test_without_gold_the_best_step_ends_the_window_of_highest_reward() -> None:
+def test_before_any_alarm_the_newest_step_is_best_whatever_its_reward() -> None:
     watch = guards(window=2)
     best = []
     for step, reward in enumerate([1.0, 2.0, 5.0, 1.0, 4.0, 4.0], 1):
         watch.see(seen(step, ["fine"], reward=reward))
         best.append(watch.best)
-    assert best == [1, 2, 3, 3, 3, 6]  # windows: –, 1.5, 3.5, 3, 2.5, 4
+    assert best == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("cut", [2, 7, 30])

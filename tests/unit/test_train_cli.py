@@ -480,6 +480,8 @@ def test_a_prompt_that_the_reward_model_cannot_read_is_set_aside(
         ("dpo", ("--set", "trainer_args.bta=1"), ("trainer_args.bta", "no such argument")),
         ("ppo", ("--guard", "window=0"), ("--guard: window",)),
         ("ppo", ("--guard", "lenght=2"), ("unknown key 'lenght'", "did you mean 'length'?")),
+        ("grpo", ("--guard", "on_alarm=repair"), ("--guard: on_alarm: repair", "which only ppo can: grpo may stop")),
+        ("ppo", ("--guard", "on_alarm=repair", "--set", "kl_coef=0"), ("--guard:", "doubles kl_coef, which is 0")),
         ("ppo", ("--term", "source=judge"), ("source judge", "rl_cai.rewards")),
         ("ppo", ("--term", "weight=1"), ("--term: 'weight=1' names no source",)),
         ("ppo", ("--term", "source=length,weight=-1"), ("2 terms have source length",)),

@@ -181,8 +181,47 @@ def test_without_gold_the_page_says_what_was_not_watched(tmp_path: Path) -> None
     run = a_run(tmp_path, facts)
     assert "Reward against gold" not in titles(run)
     said = section(write_report(run).read_text(), "training")
-    assert "Not watched: gold (there is no second judge or held-out reward model)." in said
+    assert "gold (there is no second judge or held-out reward model)." in said
     assert alarms(read_material(run)) == []
+
+
+def test_that_nothing_could_watch_is_said_first_and_above_the_curves(tmp_path: Path) -> None:
+    page = write_report(a_run(tmp_path, hacked(3))).read_text()
+    for name in ("answer", "training"):
+        assert "Warning. No guard could watch: 3 steps, window 4." in section(page, name)
+
+
+def test_repairs_are_shown(tmp_path: Path) -> None:
+    facts = hacked(75)
+    facts["guards"] |= {
+        "stopped": None,
+        "repairs": [{"step": 40, "to": 31, "kl_coef": 0.04, "alarms": 1, "kind": "kl"}],
+    }
+    (remark,) = alarms(read_material(a_run(tmp_path, facts)))
+    assert remark.text == "The guards rang, and training was repaired 1 time and went on."
+    assert (
+        "step 40: the policy was put back to what it was at step 31, from before the drift, and kl_coef raised to 0.04"
+        in (remark.reasons)
+    )
+
+
+def test_copied_demonstrations_and_one_answer_to_many_prompts_are_shown(tmp_path: Path) -> None:
+    run = a_run(tmp_path, {})
+    often = {"text": "I can’t <b>help</b>.", "count": 40, "n": 112}
+    for name, facts in {
+        "revisions": {"chains": 60, "revisions": 211, "failed": {}, "mix": {}, "copied": 18},
+        "sft": {"size": 300, "copied": 12, "most_repeated": {"text": "No.", "count": 60, "n": 300}},
+        "evaluate": {"most_repeated": {"base": {"text": "Hm.", "count": 2, "n": 112}, "rl_cai": often}},
+    }.items():
+        write_json(run / "steps" / f"{name}.json", {"key": "k", "outputs": {}, "facts": facts})
+    page = write_report(run).read_text()
+    learnt = section(page, "learning")
+    assert "Warning. 18 of 211 revisions are a demonstration’s revision word for word" in learnt
+    assert "Of the 300 rows that SL-CAI learnt from, 12 are." in learnt
+    assert "60 of 300 (20%) of the rows SL-CAI was trained on have one and the same completion." in learnt
+    shown = section(page, "chart")
+    assert "got one and the same answer, word for word: RL-CAI 40 of 112 (36%)." in shown
+    assert "I can’t &lt;b&gt;help&lt;/b&gt;." in shown
 
 
 def test_words_of_the_model_stay_words(tmp_path: Path) -> None:

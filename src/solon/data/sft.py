@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from solon.constitution import Constitution
@@ -24,6 +24,11 @@ def row(prompt: Sequence[Message], completion: str, source: str, prompt_id: str,
         "prompt_id": prompt_id,
         "ended": ended,
     }
+
+
+def said_in(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The completions of rows of SFT, as text."""
+    return ["\n".join(turn["content"] for turn in one["completion"]) for one in rows]
 
 
 def revision_rows(revisions: Sequence[Revision], rounds: Rounds = "all") -> list[dict[str, Any]]:

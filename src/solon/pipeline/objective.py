@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from solon.engines import MemoisedEngine
 from solon.evaluation import DECLINED, conduct
 from solon.pipeline.context import Context
+from solon.pipeline.demonstrated import demonstrated
 from solon.pipeline.recipe import PanelRole
 from solon.pipeline.rewards import rewards_of
 from solon.pipeline.step import principles_of
@@ -91,6 +92,7 @@ class Objective:
             harmless.__contains__,
             self._gold(context.recipe.roles.gold),
             tell=context.progress.warn,
+            demonstrations=demonstrated(context.recipe, context.constitution),
         )
 
     @property

@@ -27,6 +27,7 @@ from solon.settings import (
     RewardTerm,
     SftSettings,
     TruncatedPairs,
+    no_repair,
     unshown,
 )
 from solon.yaml import read_yaml
@@ -184,6 +185,12 @@ class RlCai(Section):
         if self.feedback.calibration != "none" and self.qualify.data is None and self.qualify.card is None:
             method = self.feedback.calibration
             raise ValueError(f"feedback.calibration {method} is fitted on labelled pairs; name some in qualify.data")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_repaired(self) -> RlCai:
+        if why := no_repair(self.guards, self.method, getattr(self, self.method)):
+            raise ValueError(f"guards: {why}")
         return self
 
 

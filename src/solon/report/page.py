@@ -12,7 +12,7 @@ from solon.evaluation.attribution import PREFERENCES, REVISIONS
 from solon.evaluation.shares import in_points, share_of
 from solon.files import write_atomic
 from solon.pipeline.stored_labels import labeller_in
-from solon.report import charts, examples, feedback, findings, training, truncated, words
+from solon.report import charts, examples, feedback, findings, repeats, training, truncated, words
 from solon.report.environment import fill
 from solon.report.material import Material, read_material
 
@@ -58,6 +58,7 @@ def _answer(m: Material) -> dict[str, Any]:
         "cut_off": truncated.cut_off(m),
         "no_reply": truncated.no_reply(m),
         "cut_off_caution": truncated.caution(m),
+        "recurring": repeats.answered(m),
         "declined_chart": charts.declined(cells),
         "groups": examples.groups(m),
         "seconds": findings.run_seconds(m),
@@ -71,6 +72,7 @@ def _learning(m: Material) -> dict[str, Any]:
     from_revisions = pairs.get("from_revisions", 0)
     return {
         "revised": m.facts.get("revisions", {}),
+        "repeated": repeats.learnt(m),
         "sources": words.SOURCES,
         "chains": examples.chains(m),
         "pairs": pairs,

@@ -10,6 +10,7 @@ from typing import Any
 from solon.evaluation.shares import share_of
 from solon.feedback.qualification.figures import Estimate, Share
 from solon.pipeline.reward_bar import facts_say
+from solon.report import words
 from solon.report.material import Material
 from solon.report.remark import Remark
 from solon.report.svg import OCHRE, STONE
@@ -48,13 +49,15 @@ POLICY = (
     Wanted("logprob_rejected", "Log-probability of rejected answers", "nats per answer", STONE),
 )
 WATCHED = tuple(
-    Wanted(field, title, unit, percent=percent, guard=field, small=True)
+    Wanted(field, title, unit, percent=percent, guard="truncation" if field == "truncated" else field, small=True)
     for field, title, unit, percent in (
         ("length", "Length", "tokens per answer", False),
         ("refusal", "Refusals", "of answers to prompts that ask for nothing wrong", True),
         ("entropy", "Entropy", "nats per token", False),
         ("repetition", "Repetition", "3-word runs that occurred before in the answer", True),
         ("boilerplate", "Boilerplate", "answers that share a new run of six words", True),
+        ("duplicates", "Repeated answers", "word for word the answer to another prompt", True),
+        ("copies", "Copied demonstrations", "answers that are one word for word", True),
         ("truncated", "Cut off", "answers that met the token limit", True),
     )
 )
@@ -140,15 +143,24 @@ def rollouts(m: Material) -> int:
 
 
 def alarms(m: Material) -> list[Remark]:
-    """What rang, in the order it did, and what came of it."""
+    """What rang, in the order it did, and what came of it; or that nothing could ring."""
     guards = m.facts.get("policy", {}).get("guards") or {}
     rung = [alarm["text"] for alarm in guards.get("alarms", [])]
     if not rung:
-        return []
-    if not guards.get("stopped"):
-        return [Remark("The guards rang, and training went on, as the recipe says.", "warn", tuple(rung))]
-    kept = f" and the weights of step {guards['best']} were kept" if guards.get("best") is not None else ""
-    return [Remark(f"A guard against reward hacking ended the training{kept}.", "warn", tuple(rung))]
+        blind = guards.get("unseen")
+        return [Remark(f"{blind[:1].upper()}{blind[1:]}. Nothing here tells reward hacking.", "warn")] if blind else []
+    repairs = guards.get("repairs") or []
+    rung += [
+        f"step {one['step']}: the policy was put back to what it was at step {one['to']}, from before the drift, and "
+        f"kl_coef raised to {one['kl_coef']:.3g}"
+        for one in repairs
+    ]
+    if guards.get("stopped"):
+        kept = f" and the weights of step {guards['best']} were kept" if guards.get("best") is not None else ""
+        after = f" after {words.count(len(repairs), 'repair')}" if repairs else ""
+        return [Remark(f"A guard against reward hacking ended the training{after}{kept}.", "warn", tuple(rung))]
+    how = f"was repaired {words.count(len(repairs), 'time')} and went on" if repairs else "went on, as the recipe says"
+    return [Remark(f"The guards rang, and training {how}.", "warn", tuple(rung))]
 
 
 def policy_rows(m: Material) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from solon.report import training_charts, words
 from solon.report.svg import SEA
 
+GROWTH = ("refusal", "repetition", "duplicates", "copies")  # bounds of how much a share may grow
+
 Rows = Sequence[dict[str, Any]]
 
 
@@ -70,7 +72,9 @@ def _bound(guard: str, values: Sequence[float], guards: dict[str, Any]) -> float
     start = _mean(values[: _window(guards)])
     if guard in ("length", "entropy"):
         return float(bound * start)
-    return float(start + bound) if guard == "refusal" else float(bound)
+    if guard == "truncation":  # see guards/rules.py: where half of the answers were cut at first, less is left to grow
+        return float(start + bound * min(1.0, 2 * (1 - start)))
+    return float(start + bound) if guard in GROWTH else float(bound)
 
 
 def _near(level: float | None, values: Sequence[float]) -> float | None:

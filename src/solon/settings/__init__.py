@@ -31,6 +31,7 @@ from solon.settings.training import (
     RolloutSettings,
     SftSettings,
     TrainerSettings,
+    no_repair,
 )
 
 __all__ = [
@@ -59,5 +60,6 @@ __all__ = [
     "SftSettings",
     "TrainerSettings",
     "TruncatedPairs",
+    "no_repair",
     "unshown",
 ]

@@ -210,27 +210,46 @@ class RewardTerm(Settings):
 
 
 class GuardSettings(Settings):
-    """When training of the policy is stopped, and its best weights taken: the bounds of what a window of steps shows.
+    """When training of the policy has gone astray, and what is done: the bounds of what a window of steps shows.
 
+    on_alarm     stop: training ends with the weights from before the drift began; repair: they are put back, kl_coef
+                 is doubled and training goes on, three times at most, then it stops (PPO only); warn: nothing is done
     window       steps that are averaged; nothing rings before the first window is full
     kl           most nats per answer between policy and reference
-    length       most growth of the mean answer, as a multiple of the first window's
-    repetition   most repeated 3-grams, as a share
+    length       most growth of the mean answer, as a multiple of the first window's; or of its nearness to max_tokens
+    truncation   most growth of the share of answers that met max_tokens
+    repetition   most growth of the share of repeated 3-grams
     refusal      most growth of the share of answers that decline, on prompts that ask for nothing wrong
     boilerplate  most answers that share one run of six words which the first window's did not
+    duplicates   most growth of the share of answers that are word for word the answer to another prompt of the step
+    copies       most growth of the share of answers that are a demonstration's revision word for word
     entropy      least entropy per token, as a share of the first window's
     gold         most fall of the gold reward from its peak, as a share of its climb
     """
 
-    on_alarm: Literal["stop", "warn"] = "stop"
+    on_alarm: Literal["stop", "warn", "repair"] = "stop"
     window: int = Field(default=4, ge=1)
     kl: float | None = Field(default=50.0, gt=0)
     length: float | None = Field(default=2.5, gt=1)
+    truncation: float | None = Field(default=0.3, gt=0, le=1)
     repetition: float | None = Field(default=0.3, gt=0, le=1)
     refusal: float | None = Field(default=0.3, gt=0, le=1)
     boilerplate: float | None = Field(default=0.5, gt=0, le=1)
+    duplicates: float | None = Field(default=0.3, gt=0, le=1)
+    copies: float | None = Field(default=0.1, gt=0, le=1)
     entropy: float | None = Field(default=0.2, gt=0, lt=1)
     gold: float | None = Field(default=0.1, gt=0)
+
+
+def no_repair(guards: GuardSettings, method: str, settings: Any) -> str | None:
+    """Why a policy trained by `method` with `settings` cannot be repaired as `guards` ask; None where it can."""
+    if guards.on_alarm != "repair":
+        return None
+    if method != "ppo":
+        return f"on_alarm: repair goes on from earlier weights, which only ppo can: {method} may stop or warn"
+    if settings.kl_coef == 0:
+        return "on_alarm: repair doubles kl_coef, which is 0: give ppo.kl_coef a value above 0, or choose stop or warn"
+    return None
 
 
 # Of every trainer by its name: the methods, and what comes before them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from solon.engines.local.model import LocalModel
 from solon.errors import EngineError
@@ -69,8 +69,8 @@ class Seen:
 class Watch(Protocol):
     """Looks at every step. `see` returns the numbers it adds to the step's; `stop` is the reason to end, or None.
 
-    `best` is the step whose weights are to be kept, or None for the newest. `state` is plain data that `restore`
-    takes back, so that a resumed run watches on as if unbroken.
+    `best` is the step whose weights are to be put back when it says stop; None where there is none to name. `state` is
+    plain data that `restore` takes back, so that a resumed run watches on as if unbroken.
     """
 
     @property
@@ -84,6 +84,17 @@ class Watch(Protocol):
     def state(self) -> dict[str, Any]: ...
 
     def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class Mender(Watch, Protocol):
+    """A watch that may ask to have the policy repaired rather than stopped: `repair` is true after a step at which it
+    does. Whoever trains puts the weights of step `best` back, ties the policy more closely and says `repaired`."""
+
+    @property
+    def repair(self) -> bool: ...
+
+    def repaired(self, kl_coef: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

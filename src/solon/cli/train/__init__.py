@@ -28,15 +28,15 @@ A soft label counts as the side that it takes; one of 0.5 takes none.
 ON_PROMPTS = {
     "ppo": """PPO: the policy answers prompts and learns from a reward, tied to its start by a KL penalty.
 
-Guards watch every step, end training when the reward is gamed, and keep the best weights.
+Guards watch every step, end training when the reward is gamed, and put weights from before the drift back.
 """,
     "grpo": """GRPO, through TRL: several answers to a prompt are compared with each other by their reward.
 
-Guards watch every step, end training when the reward is gamed, and keep the best weights.
+Guards watch every step, end training when the reward is gamed, and put weights from before the drift back.
 """,
     "rloo": """RLOO, through TRL: an answer's reward against the mean of the other answers to its prompt.
 
-Guards watch every step, end training when the reward is gamed, and keep the best weights.
+Guards watch every step, end training when the reward is gamed, and put weights from before the drift back.
 """,
     "best_of_n": "Rejection sampling: of n answers to each prompt the one of highest reward is fine-tuned on.",
 }

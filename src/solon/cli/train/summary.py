@@ -58,6 +58,12 @@ def _figures(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     figures += [("not qualified", line) for line in manifest.get("shortfalls") or []]
     guards = manifest.get("guards") or {}
     figures += [("alarm", alarm["text"]) for alarm in guards.get("alarms", [])]
+    figures += [
+        ("repaired", f"step {one['step']}: back to step {one['to']}, kl_coef {one['kl_coef']:.4g}")
+        for one in guards.get("repairs") or []
+    ]
+    if guards.get("unseen"):
+        figures.append(("guards", guards["unseen"]))
     if guards.get("stopped"):
         figures.append(("stopped early", f"the weights are those of step {guards['best']}"))
     return figures

@@ -123,7 +123,13 @@ def guards_section(facts: dict[str, Any]) -> str:
     blind = [
         f"- not watched: {said(kind)} ({said(reason)})" for kind, reason in (guards.get("unwatched") or {}).items()
     ]
+    if guards.get("unseen"):
+        stopped = f"{said(guards['unseen'])}."
     rang = [f"- {said(alarm['text'])}" for alarm in guards.get("alarms") or []]
+    rang += [
+        f"- step {one['step']}: put back to step {one['to']}, kl_coef raised to {one['kl_coef']:.3g}"
+        for one in guards.get("repairs") or []
+    ]
     lines = "\n".join([*rang, *blind])
     return f"## Guards against over-optimisation\n\n{stopped}\n" + (f"\n{lines}\n" if lines else "")
 

@@ -13,6 +13,7 @@ from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed
+from solon.repeats import most_repeated
 from solon.types import Completion, GenerateRequest, Prompt, user
 
 # Report name → adapter.
@@ -56,7 +57,9 @@ class Evaluate(Step):
         _caution(context, answered["base"])
         measured = measure(answered)
         write_json(metrics, measured)
-        return [answers, metrics], {"size": len(prompts), "no_reply": no_reply, **measured}
+        repeated = {model: most_repeated([row["text"] for row in rows]).facts() for model, rows in answered.items()}
+        facts = {"size": len(prompts), "no_reply": no_reply, **measured, "most_repeated": repeated}
+        return [answers, metrics], facts
 
 
 def _caution(context: Context, rows: Answered) -> None:

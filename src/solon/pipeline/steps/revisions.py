@@ -13,10 +13,12 @@ from solon.engines import MemoisedEngine
 from solon.errors import DataError, PromptUnfit
 from solon.flow import gather_window
 from solon.pipeline.context import Context
+from solon.pipeline.demonstrated import demonstrated
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed, principles_of
 from solon.pipeline.truncated import no_reply, truncated
 from solon.prompts.exemplars import shared_exemplars
+from solon.repeats import copied, most_repeated
 from solon.revision import ChainSettings, draft, revise
 from solon.types import Completion, Prompt, Revision
 
@@ -68,6 +70,7 @@ class Revisions(Step):
         write_rows(revisions, [asdict(step) for step in steps])
         write_rows(sft, mix)
         sources = [row["source"] for row in mix]
+        made = [step.revision for step in steps if step.failure is None]
         facts = {
             "chains": len(chains),
             "revisions": sum(step.failure is None for step in steps),
@@ -81,6 +84,8 @@ class Revisions(Step):
             },
             "no_reply": no_reply([*drafts, *(answer for _, answer in answers)]),
             "mix": {source: sources.count(source) for source in sorted(set(sources))},
+            "copied": sum(copied(made, demonstrated(context.recipe, context.constitution))),
+            "most_repeated": most_repeated(made).facts(),
         }
         return [revisions, sft], facts
 

@@ -6,10 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from solon.data.sft import said_in
 from solon.data.tables import read_rows
 from solon.pipeline.context import ADAPTERS, Context
+from solon.pipeline.demonstrated import demonstrated
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
+from solon.repeats import copied, most_repeated
 
 
 class Sft(Step):
@@ -51,5 +54,7 @@ class Sft(Step):
         return [context.path(ADAPTERS["sl_cai"])], {
             "size": len(rows),
             "left_out": history[0].get("left_out", 0),
+            "copied": sum(copied(said_in(rows), demonstrated(context.recipe, context.constitution))),
+            "most_repeated": most_repeated(said_in(rows)).facts(),
             "loss": history,
         }

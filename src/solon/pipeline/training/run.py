@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.engines.local.source import ModelSource, resolve
-from solon.errors import DataError, EngineError
+from solon.errors import ConfigError, DataError, EngineError
 from solon.files import write_json
 from solon.pipeline.progress import Progress
 from solon.pipeline.training.aside import QUARANTINE, Aside
@@ -21,6 +21,7 @@ from solon.pipeline.training.start import REFERENCE, load_start
 from solon.pipeline.training.ways import WAYS
 from solon.pipeline.training.work import Made, Work
 from solon.runs import Run
+from solon.settings import no_repair
 
 if TYPE_CHECKING:
     from solon.training.checkpoints import Checkpoints
@@ -37,6 +38,8 @@ def train(job: Job, progress: Progress) -> tuple[dict[str, Any], bool]:
     """
     if job.goal is not None:
         check_goal(job.goal)
+        if why := no_repair(job.goal.guards, job.verb, job.settings):
+            raise ConfigError(f"--guard: {why}")
     source, loaded = resolve(job.model, job.precision), WAYS[job.verb].read(job)
     inputs = inputs_of(job, source, loaded.format)
     from solon.training.checkpoints import Checkpoints

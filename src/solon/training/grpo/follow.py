@@ -19,14 +19,14 @@ from solon.training.task import History, Seen, Task, restore_reward, state_of
 class Follow(TrainerCallback):  # type: ignore[misc]
     """Keeps the history, shows every step to the watch and ends the training when it says so.
 
-    Its state goes into the trainer's checkpoints; the best weights are tensors and have checkpoints of their own, as
-    many as the trainer keeps, for each of those names one.
+    Its state goes into the trainer's checkpoints; the kept weights are tensors and have checkpoints of their own, as
+    many as the trainer keeps.
     """
 
     def __init__(self, task: Task, rolling: Rolling) -> None:
         self.task, self.rolling = task, rolling
-        self.best = Kept(task.local, POLICY)
-        self.stored = Checkpoints(task.checkpoints.root / "best", task.checkpoints.key, 0, task.checkpoints.keep)
+        self.kept = Kept(task.local, POLICY)
+        self.stored = Checkpoints(task.checkpoints.root / "kept", task.checkpoints.key, 0, task.checkpoints.keep)
         self.history: History = []
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
@@ -54,9 +54,9 @@ class Follow(TrainerCallback):  # type: ignore[misc]
             [r.stopped for r in shown.rollouts],
         )
         numbers |= self.task.watch.see(seen)
-        if self.task.watch.best == step:
+        if self.task.watch.best is not None:
             # The weights that wrote what was seen: the step has taught them something since.
-            self.best, self.rolling.writer = self.rolling.writer, self.best
+            self.kept.take(step, self.rolling.writer)
         self.history.append({"step": step, **numbers})
         self.task.tick(step, state.max_steps, numbers)
         control.should_training_stop |= self.task.watch.stop is not None
@@ -64,18 +64,20 @@ class Follow(TrainerCallback):  # type: ignore[misc]
     # --- checkpoints -----------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """What a resumed training needs, as plain data; the best weights are stored."""
-        if rank() == 0 and self.best.step is not None:
-            with self.stored.saving(self.best.step) as folder:
-                save_state(folder, self.best.weights, {})
+        """What a resumed training needs, as plain data; the kept weights are stored."""
+        newest = max(self.kept.copies, default=None)
+        if rank() == 0 and newest is not None:
+            with self.stored.saving(newest) as folder:
+                save_state(folder, self.kept.tensors(), {})
         reward = state_of(self.task.reward)
-        return {"history": self.history, "watch": self.task.watch.state(), "best": self.best.step, "reward": reward}
+        return {"history": self.history, "watch": self.task.watch.state(), "kept": newest, "reward": reward}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.history[:] = state["history"]
         self.task.watch.restore(state["watch"])
         restore_reward(self.task.reward, state["reward"])
-        found = self.stored.newest() if state["best"] is not None else None
+        found = self.stored.newest() if state["kept"] is not None else None
         if found:
-            self.best.step, (self.best.weights, _) = found[0], load_state(found[1])
+            # Of a checkpoint later than the one gone on from, what it kept of the steps before is the same.
+            self.kept.restore(load_state(found[1])[0], until=state["kept"])

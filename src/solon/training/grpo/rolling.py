@@ -14,7 +14,8 @@ from torch import Tensor
 from solon.engines.local.decode import LocalDecoder
 from solon.errors import EngineError
 from solon.settings import GrpoSettings
-from solon.training.keeping import Kept
+from solon.training.adapters import adapter_state
+from solon.training.keeping import Weights
 from solon.training.processes import rank, summed, world
 from solon.training.rollouts import Rollout, roll_out
 from solon.training.task import Task
@@ -48,7 +49,7 @@ class Rolling:
     def __init__(self, task: Task, settings: GrpoSettings) -> None:
         self.task, self.settings = task, settings
         self.decoder = LocalDecoder(task.local, POLICY)
-        self.writer = Kept(task.local, POLICY)
+        self.writer: Weights = {}  # the weights that wrote what `shown` shows
         self.mine: list[Rollout] = []
         self.shown = Shown([])
         self._policy = self._reference = self._answers = torch.zeros(())
@@ -57,7 +58,7 @@ class Rolling:
     def write(self, prompts: Sequence[str], step: int) -> list[Rollout]:
         """This process's answers of step `step` (from 1), which are the same however many processes share them."""
         s = self.settings
-        self.writer.take(step)
+        self.writer = adapter_state(self.task.local, POLICY)
         first = (step - 1) * s.batch_size + rank() * len(prompts)
         self.mine = roll_out(self.decoder, list(enumerate(prompts, first)), s.max_tokens, s.temperature, self.task.seed)
         self.shown = Shown(self.mine if world() == 1 else gather_object(self.mine))

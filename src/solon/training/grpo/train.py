@@ -72,7 +72,7 @@ def _run(name: str, trainer: type[Any], args: Any, task: Task, settings: GrpoSet
     except EngineError as error:
         raise type(error)(f"{name}: {error}") from None
     if task.watch.stop is not None:
-        follow.best.put_back()
+        follow.kept.put_back(task.watch.best)
     return follow.history
 
 

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from solon.settings import GuardSettings
-from solon.training.guards.alarm import KINDS
+from solon.training.guards.alarm import KINDS, Kind
 from solon.training.guards.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """At `step`, where `alarms` guards rang, `kind` the first, the policy was put back to what it was at step `to`, and
+    kl_coef raised to `kl_coef`."""
+
+    step: int
+    to: int
+    kl_coef: float
+    alarms: int
+    kind: Kind
 
 
 def rows(series: Mapping[str, Series]) -> list[dict[str, float]]:
@@ -22,7 +35,9 @@ def rows(series: Mapping[str, Series]) -> list[dict[str, float]]:
     return [by_step[step] for step in sorted(by_step)]
 
 
-def unwatched(settings: GuardSettings, series: Mapping[str, Series], has_gold: bool) -> dict[str, str]:
+def unwatched(
+    settings: GuardSettings, series: Mapping[str, Series], has_gold: bool, has_demonstrations: bool
+) -> dict[str, str]:
     """The guards that could see nothing, and why."""
     why: dict[str, str] = {}
     for kind in KINDS:
@@ -31,6 +46,8 @@ def unwatched(settings: GuardSettings, series: Mapping[str, Series], has_gold: b
             why[kind] = "switched off"
         elif kind == "gold" and not has_gold:
             why[kind] = "there is no second judge or held-out reward model"
+        elif kind == "copies" and series["length"].points and not has_demonstrations:
+            why[kind] = "no demonstrations are known"
         elif not points and kind == "refusal" and series["length"].points:
             why[kind] = "no prompt was known to ask for nothing wrong"
         elif not points:
@@ -38,3 +55,13 @@ def unwatched(settings: GuardSettings, series: Mapping[str, Series], has_gold: b
         elif len(points) < settings.window:
             why[kind] = "too few steps to fill a window"
     return why
+
+
+def unseen(settings: GuardSettings, series: Mapping[str, Series], unwatched: Mapping[str, str]) -> str | None:
+    """ "no guard could watch: 3 steps, window 4"; None where some guard could, or all are switched off by hand."""
+    if len(unwatched) < len(KINDS) or set(unwatched.values()) == {"switched off"}:
+        return None
+    steps = max(len(one.points) for one in series.values())
+    if not steps:
+        return "no guard could watch: this way of training shows no answers of the policy"
+    return f"no guard could watch: {steps} step{'s' if steps > 1 else ''}, window {settings.window}"

@@ -12,6 +12,7 @@ from solon.errors import EngineError
 from solon.training.guards.series import Series, Window
 
 SURE = 4.5  # standard errors: peak and newest are the extremes of many windows, three or four apart by pure chance
+SWAY, ABOVE = 0.15, 2.5  # of a single answer's standard deviation: what gold may sway; standard errors beyond it
 
 
 class Gold(Protocol):
@@ -69,10 +70,11 @@ def gold_fall(gold: Series, size: int, bound: float) -> Fall | None:
 
         climb = peak - first        fall = peak - newest        pace = (the window before the newest - newest) per step
 
-    It rings when climb and fall both exceed 4.5 of their standard errors, so that noise does not ring, and the fall, at
-    this pace, is more than `bound` x climb before another `size` steps have passed. (A window shows what was true half
-    a window ago: waiting for its mean to pass the bound would be late.) It also rings when the newest window is 4.5
-    standard errors below the first: gold may fall without ever climbing.
+    It rings when climb and fall are both real, and the fall, at this pace, is more than `bound` x climb before another
+    `size` steps have passed. (A window shows what was true half a window ago: waiting for its mean to pass the bound
+    would be late.) It also rings when the newest window is really below the first: gold may fall without ever climbing.
+    Real is what exceeds 4.5 of its standard errors, so that noise does not ring, and by 2.5 of them 0.15 standard
+    deviations of a single answer's gold, so that a slow sway, of which long windows are sure, does not either.
     """
     if len(gold.points) < 2 * size:
         return None
@@ -82,13 +84,18 @@ def gold_fall(gold: Series, size: int, bound: float) -> Fall | None:
         peak, newest = max(range(len(means)), key=means.__getitem__), gold.newest(length)
         at_peak = Window(means[peak], newest.n)
         climb, fall = at_peak.mean - first.mean, at_peak.mean - newest.mean
-        real = climb > SURE * gold.noise(first, at_peak) and fall > SURE * gold.noise(at_peak, newest)
+        real = _real(gold, climb, first, at_peak) and _real(gold, fall, at_peak, newest)
         pace = max(0.0, means[-1 - length] - newest.mean) / length
         deep = fall + pace * ((length - 1) / 2 + size) > bound * climb
-        if (real and deep) or first.mean - newest.mean > SURE * gold.noise(first, newest):
+        if (real and deep) or _real(gold, first.mean - newest.mean, first, newest):
             highest = gold.points[peak : peak + length]
             return Fall(highest[0].step, highest[-1].step, first.mean, at_peak.mean, newest.mean)
     return None
+
+
+def _real(gold: Series, change: float, *windows: Window) -> bool:
+    noise = gold.noise(*windows)
+    return change > SURE * noise and change > SWAY * math.sqrt(gold.spread()) + ABOVE * noise
 
 
 def _lengths(size: int, steps: int) -> Iterator[int]:

@@ -38,10 +38,10 @@ class Series:
         if known:
             self._append(Point(step, len(known), *_mean_and_variance(known)))
 
-    def add_mean(self, step: int, value: float) -> None:
-        """A number that a step has only one of. NaN is none."""
+    def add_mean(self, step: int, value: float, n: int = 1) -> None:
+        """A number that a step has only one of, the mean of `n` answers. NaN is none."""
         if not math.isnan(value):
-            self._append(Point(step, 1, value, 0.0))
+            self._append(Point(step, n, value, 0.0))
 
     def _append(self, point: Point) -> None:
         self._within += point.n * point.variance
@@ -49,6 +49,10 @@ class Series:
             last = self.points[-1]
             self._between += (point.mean - last.mean) ** 2 / (1 / point.n + 1 / last.n)
         self.points.append(point)
+
+    def until(self, step: int) -> Series:
+        """The series as it was at `step`."""
+        return Series([point for point in self.points if point.step <= step])
 
     def at(self, step: int) -> float | None:
         """The newest point's value if it is this step's."""

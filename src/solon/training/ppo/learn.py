@@ -29,6 +29,15 @@ class Learner:
         rates = (settings.learning_rate, settings.critic_learning_rate)
         self.optimizer = torch.optim.AdamW([{"params": g, "lr": r} for g, r in zip(self.groups, rates, strict=True)])
 
+    def restart(self) -> None:
+        """Begin the optimizer anew: its moments would lead back to where the weights came from.
+
+        They are zeroed in place: of an optimizer without any, torch's checkpoints would count a step that never was.
+        """
+        for own in self.optimizer.state.values():
+            for value in own.values():
+                value.zero_()
+
     def learn(self, e: Experience, minibatches: Sequence[Tensor]) -> dict[str, float]:
         """Means over the minibatches taken: the rest are left out once the policy has moved `stop_kl` from the batch.
 

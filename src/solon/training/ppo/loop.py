@@ -7,6 +7,8 @@ After the CAI paper, section 4.1, Bai et al. 2022a (HH-RLHF), section 4.1, and S
 - rewards are normalised by the first batch's mean and spread, since soft labels leave gaps of a fraction of a nat;
 - advantages are whitened over the batch's tokens;
 - kl_coef is larger than the paper's 0.001, for few steps are taken on few tokens; it may be adaptive;
+- a guard's alarm may put weights from before the drift back and double kl_coef (`on_alarm: repair`); the optimizer
+  then begins anew, and the critic stays;
 - no entropy bonus, as in the papers; no more passes over a batch once the policy has moved `stop_kl` from it;
 - log-probabilities are those of the temperature that answers are sampled at.
 """
@@ -32,7 +34,9 @@ from solon.training.ppo.reporting import Reporter
 from solon.training.ppo.resume import restore, saved
 from solon.training.processes import gathered, share
 from solon.training.rollouts import Rollout, ValueHead, roll_out
-from solon.training.task import History, Seen, Task, state_of
+from solon.training.task import History, Mender, Seen, Task, state_of
+
+REPAIR = 2.0  # times as large is kl_coef after a repair
 
 
 def train_ppo(task: Task, settings: PpoSettings) -> History:
@@ -64,7 +68,9 @@ class Ppo:
         with task.checkpoints.watching_signals():
             for step in range(restore(self) + 1, steps + 1):
                 e, numbers = self._rolled_out(step)
-                if task.watch.stop is None:
+                if isinstance(task.watch, Mender) and task.watch.repair:
+                    numbers |= self._repaired(task.watch)
+                elif task.watch.stop is None:
                     numbers |= self.learner.learn(e, self._minibatches(step))
                     self.kl_coef.update(e.kl)
                 self.history.append({"step": step, **numbers})
@@ -75,7 +81,7 @@ class Ppo:
                 saved(self, step)
         self.reporter.close()
         if task.watch.stop is not None:
-            self.kept.put_back()
+            self.kept.put_back(task.watch.best)
         task.local.model.eval()
         return self.history
 
@@ -99,9 +105,18 @@ class Ppo:
             "truncated": sum(not r.stopped for r in rollouts) / len(rollouts),
             **task.watch.see(seen),
         }
-        if task.watch.best == step:
+        if task.watch.best is not None:
             self.kept.take(step)
         return e, numbers
+
+    def _repaired(self, watch: Mender) -> dict[str, float]:
+        """Put the weights from before the drift back and tie the policy more closely to the reference."""
+        to = watch.best
+        self.kept.put_back(to)
+        self.learner.restart()
+        self.kl_coef.value *= REPAIR
+        watch.repaired(self.kl_coef.value)
+        return {} if to is None else {"repaired_to": float(to)}
 
     def _draw(self, step: int) -> list[str]:
         """The step's prompts: passes over shuffled prompts, one after another."""
@@ -126,7 +141,6 @@ class Ppo:
             "scale": self.normalise.scale,
             "watch": self.task.watch.state(),
             "reward": state_of(self.task.reward),
-            "best": self.kept.step,
         }
 
 

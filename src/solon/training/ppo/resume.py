@@ -14,7 +14,7 @@ from solon.training.task import restore_reward
 if TYPE_CHECKING:
     from solon.training.ppo.loop import Ppo
 
-BEST = "best/"
+KEPT = "kept/"
 
 
 def saved(ppo: Ppo, step: int) -> None:
@@ -23,7 +23,7 @@ def saved(ppo: Ppo, step: int) -> None:
     if not checkpoints.due:
         return
     tensors, numbers = module_state(_learning(ppo), ppo.learner.optimizer)
-    tensors |= {f"{BEST}{name}": tensor for name, tensor in ppo.kept.weights.items()}
+    tensors |= {f"{KEPT}{name}": tensor for name, tensor in ppo.kept.tensors().items()}
     if rank() == 0:
         with checkpoints.saving(step) as folder:
             save_state(folder, tensors, {"optimizer": numbers, **ppo.state()})
@@ -41,8 +41,7 @@ def restore(ppo: Ppo) -> int:
     ppo.history = numbers["history"]
     ppo.kl_coef.value = numbers["kl_coef"]
     ppo.normalise.centre, ppo.normalise.scale = numbers["centre"], numbers["scale"]
-    ppo.kept.step = numbers["best"]
-    ppo.kept.weights = {name.removeprefix(BEST): t for name, t in tensors.items() if name.startswith(BEST)}
+    ppo.kept.restore({name.removeprefix(KEPT): t for name, t in tensors.items() if name.startswith(KEPT)})
     ppo.task.watch.restore(numbers["watch"])
     restore_reward(ppo.task.reward, numbers["reward"])
     return step
