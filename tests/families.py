@@ -135,7 +135,7 @@ def _declared(kind: Any, vocabulary: int) -> dict[str, Any]:
 def build(family: str, tokenizer: Any, folder: Path) -> LocalModel:
     """The family's model in memory, with `tokenizer`."""
     torch.manual_seed(0)
-    local = LocalModel(ModelSource(family, folder, "0" * 64))
+    local = LocalModel(ModelSource(family, folder, "0" * 64, "0" * 64))
     local.tokenizer = tokenizer
     with torch.device("meta"):
         size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config_of(family, len(tokenizer))).parameters())
