@@ -19,7 +19,6 @@ from solon.authoring.check import check_principle
 from solon.authoring.draft import draft, qualified, same
 from solon.authoring.outcome import Draft
 from solon.authoring.passages import MAX_QUOTE, Passage, read_passages, shortened, split_passages
-from solon.authoring.sentences import sentences
 from solon.authoring.words import forbids, slug
 from solon.constitution import load_constitution
 from solon.engines.scripted import Rule, Script, ScriptedEngine
@@ -27,6 +26,7 @@ from solon.errors import ConfigError, DataError, PromptTooLong
 from solon.prompts.drafting import NO_RULES, Shown, ask_principle, ask_rule, demonstrated
 from solon.prompts.drafting import RULES as CONTROLS
 from solon.prompts.fence import defused
+from solon.sentences import sentences
 from solon.types import Choice, ChooseRequest, Completion, GenerateRequest
 
 # --- sentences -------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from solon.authoring.sentences import finished, sentences
 from solon.authoring.words import forbids, holds_back, shared, stems
 from solon.prompts.drafting import OPENING, REWRITE, demonstrated
+from solon.sentences import finished, sentences
 from solon.types import Completion
 
 MAX_WORDS = 60  # the model is asked for 40

@@ -20,7 +20,6 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from solon.authoring.qualify import MIN_AUC, qualify
-from solon.authoring.sentences import finished, sentences
 from solon.authoring.words import stems
 from solon.constitution import Constitution, Principle
 from solon.constitution.lint import Finding, Rule, silenced
@@ -30,6 +29,7 @@ from solon.errors import PromptUnfit
 from solon.flow import gather_window
 from solon.prompts.compare import YES_NO
 from solon.prompts.conflict import AGREEING, CLASHING, WHY, ask_clash, ask_why, demonstrated
+from solon.sentences import finished, sentences
 from solon.types import ChooseRequest, Completion, GenerateRequest
 
 MAX_PAIRS = 400

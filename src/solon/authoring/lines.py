@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from solon.authoring.sentences import sentences
+from solon.sentences import sentences
 
 QUOTE = re.compile(r"^\s{0,3}(?:> ?)+")
 FENCE = re.compile(r"^\s*(`{3,}|~{3,})")

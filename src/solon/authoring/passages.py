@@ -12,8 +12,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from solon.authoring.blocks import Block, Skipped, read_blocks
-from solon.authoring.sentences import finished, sentences
 from solon.errors import ConfigError
+from solon.sentences import finished, sentences
 from solon.yaml import MAX_BYTES, decode
 
 MAX_ITEM = 400  # characters; a longer list item is cut into its sentences

@@ -118,18 +118,21 @@ class Prompts(Section):
 
 
 class Sampling(Section):
-    """How to sample answers."""
+    """How to sample answers. One is over after `stop_after` sentences (None: where the model ends it)."""
 
     max_tokens: int = Field(default=256, ge=1)
     temperature: float = Field(default=1.0, ge=0)
+    stop_after: int | None = Field(default=None, ge=1)
 
 
-class RevisionSection(Sampling):
+class RevisionSection(Section):
     """The critique-and-revision chain: paper's 4 rounds at temperature 1.
 
     `sentences` is the most that a revision is asked for (None, as in the paper: nothing is said about length).
     """
 
+    max_tokens: int = Field(default=256, ge=1)
+    temperature: float = Field(default=1.0, ge=0)
     rounds: int = Field(default=4, ge=1)
     exemplars: int = Field(default=6, ge=0)
     critique_tokens: int = Field(default=160, ge=1)
@@ -195,9 +198,10 @@ class RlCai(Section):
 
 
 class Evaluate(Section):
-    """Greedy answers on held-out prompts."""
+    """Greedy answers on held-out prompts, each over after `stop_after` sentences (None: where the model ends it)."""
 
     max_tokens: int = Field(default=128, ge=1)
+    stop_after: int | None = Field(default=None, ge=1)
 
 
 class Recipe(Section):

@@ -16,6 +16,7 @@ from solon.constitution import Constitution, draw
 from solon.constitution.model import RevisionExemplar
 from solon.engines import Engine
 from solon.prompts.chain import ask_critique, critique_request, demonstrations, revision_request
+from solon.sentences import stopped_after
 from solon.types import Completion, GenerateRequest, Message, Prompt, Revision, assistant, user
 
 _ECHO = re.compile(r"^\s*\**(?:critique|revision|revised reply|new reply|assistant)\**\s*:\**\s*", re.I)
@@ -36,11 +37,19 @@ class ChainSettings:
     sentences: int | None = None
 
 
-async def draft(engine: Engine, prompt: Prompt, *, max_tokens: int, temperature: float, seed: int) -> Completion:
-    """The initial response to be criticised."""
-    return await engine.generate(
-        GenerateRequest((user(prompt.text),), max_tokens=max_tokens, temperature=temperature, seed=seed)
-    )
+async def draft(
+    engine: Engine,
+    prompt: Prompt,
+    *,
+    max_tokens: int,
+    temperature: float,
+    seed: int,
+    stop_after: int | None = None,
+    index: int = 0,
+) -> Completion:
+    """The initial response to be criticised: sample number `index`, over after `stop_after` sentences."""
+    asked = GenerateRequest((user(prompt.text),), max_tokens, temperature, 1.0, seed, index)
+    return stopped_after(await engine.generate(asked), stop_after)
 
 
 def clean(text: str) -> str:

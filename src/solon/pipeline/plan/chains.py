@@ -156,7 +156,7 @@ class _Counter:
         s, seed = self.context.recipe.sl_cai.helpful, self.context.recipe.seed
         self._doubt(prompt)
         with suppress(TextUnknown):
-            await draft(self.drafter, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=seed)
+            await draft(self.drafter, prompt, **s.model_dump(), seed=seed)
 
     def _doubt(self, prompt: Prompt) -> None:
         self.drafter.doubtful = self.reviser.doubtful = self.context.doubtful(prompt)
@@ -185,7 +185,7 @@ class _Counter:
 
     async def _draft(self, engine: CountingEngine, prompt: Prompt) -> Completion:
         s, seed = self.context.recipe.sl_cai.draft, self.context.recipe.seed
-        return await draft(engine, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=seed)
+        return await draft(engine, prompt, **s.model_dump(), seed=seed)
 
     async def _usual(self, prompt: Prompt, before: str | None, first: int, left: int) -> Size:
         """The mean size of calls that depend on unknown text, from the first SAMPLE chains imagined to their end."""

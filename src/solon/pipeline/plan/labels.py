@@ -16,8 +16,9 @@ from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import CountingEngine, TextUnknown, some
 from solon.pipeline.plan.judging import Judging
 from solon.pipeline.steps.preferences import AIM, PAIR_COLUMNS, policy_pairs
+from solon.revision import draft
 from solon.runs import Finished
-from solon.types import GenerateRequest, digest, user
+from solon.types import digest
 
 DRAWN = ["id", "prompt_id", "source", "aim", "verdicts.list.element.principle"]
 TEXTS = ["id", "prompt_id", "source", "aim", "prompt", "chosen", "rejected", "chosen_is_a"]
@@ -156,9 +157,8 @@ async def _policy_pairs(context: PlanContext, counter: Judging, done: set[str]) 
             engine.doubtful = untrained or context.doubtful(prompt)
             answers = []
             for index in (0, 1):
-                asked = GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, recipe.seed, index)
                 with suppress(TextUnknown):
-                    answers.append(await engine.generate(asked))
+                    answers.append(await draft(engine, prompt, **s.model_dump(), seed=recipe.seed, index=index))
             if len(answers) == 2:
                 for comparison in policy_pairs([(prompt, tuple(answers))]):
                     await counter.admitted(comparison)

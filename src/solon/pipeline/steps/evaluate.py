@@ -14,7 +14,8 @@ from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed
 from solon.repeats import most_repeated
-from solon.types import Completion, GenerateRequest, Prompt, user
+from solon.revision import draft
+from solon.types import Completion, Prompt
 
 # Report name → adapter.
 MODELS: dict[str, str | None] = {"base": None, "sl_cai": "sl_cai", "rl_cai": "policy"}
@@ -35,7 +36,7 @@ class Evaluate(Step):
         return {
             "roles.policy": context.policy_weights,
             "prompts": listed(self._prompts(context)),
-            "evaluate.max_tokens": context.recipe.evaluate.max_tokens,
+            "evaluate": context.recipe.evaluate.model_dump(),
         }
 
     def _prompts(self, context: Context) -> list[Prompt]:
@@ -75,10 +76,10 @@ def _caution(context: Context, rows: Answered) -> None:
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
     """Greedy answers of `model` (a key of MODELS) to the prompts, each with what it does."""
     engine = context.adapted(MODELS[model], f"policy ({model})")
-    tokens = context.recipe.evaluate.max_tokens
+    s = context.recipe.evaluate
 
     async def ask(prompt: Prompt) -> Completion:
-        return await engine.generate(GenerateRequest((user(prompt.text),), max_tokens=tokens, temperature=0.0))
+        return await draft(engine, prompt, **s.model_dump(), temperature=0.0, seed=0)
 
     with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
         answers = context.ask(gather_window(prompts, ask, done=bar.step))

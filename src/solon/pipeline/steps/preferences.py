@@ -23,7 +23,8 @@ from solon.pipeline.qualifying import cards_in
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed, principles_of
 from solon.pipeline.truncated import no_reply, truncated
-from solon.types import Comparison, Completion, GenerateRequest, Preference, Prompt, Unlabelled, user
+from solon.revision import draft
+from solon.types import Comparison, Completion, Preference, Prompt, Unlabelled
 
 PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure", "before_ended"]  # of revisions, that make pairs
 AIM = aim_of("red_team")  # of all pairs, which are of replies to red-team prompts
@@ -107,12 +108,11 @@ class Preferences(Step):
         engine, s = context.engine("responder"), context.recipe.rl_cai.answers
 
         async def pair(prompt: Prompt) -> Answered | None:
-            asked = [
-                GenerateRequest((user(prompt.text),), s.max_tokens, s.temperature, 1.0, context.recipe.seed, i)
-                for i in (0, 1)
-            ]
+            seed = context.recipe.seed
             try:
-                return prompt, tuple([await engine.generate(request) for request in asked])
+                return prompt, tuple(
+                    [await draft(engine, prompt, **s.model_dump(), seed=seed, index=i) for i in (0, 1)]
+                )
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return None

@@ -101,9 +101,7 @@ class Revisions(Step):
 
         async def chain(prompt: Prompt) -> list[Revision]:
             try:
-                first = await draft(
-                    drafter, prompt, max_tokens=sampling.max_tokens, temperature=sampling.temperature, seed=seed
-                )
+                first = await draft(drafter, prompt, **sampling.model_dump(), seed=seed)
                 drafts.append(first)
                 if first.failure:  # no words, so nothing to criticise
                     return []
@@ -127,9 +125,7 @@ class Revisions(Step):
     async def _answer(self, context: Context, engine: MemoisedEngine, prompt: Prompt) -> Completion | None:
         s = context.recipe.sl_cai.helpful
         try:
-            return await draft(
-                engine, prompt, max_tokens=s.max_tokens, temperature=s.temperature, seed=context.recipe.seed
-            )
+            return await draft(engine, prompt, **s.model_dump(), seed=context.recipe.seed)
         except PromptUnfit as error:
             context.set_aside(prompt, str(error))
             return None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+
+from solon.types import Completion
 
 _END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]*_`]*(?=\s)|[。！？]+[”’」』）]*|[।۔؟]+(?=\s)")
 _OPENING = "\"'“‘«([*_`"
@@ -37,6 +40,32 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def finished(text: str) -> bool:
     """Whether `text` ends where a sentence may end."""
     return re.search(r"[.!?…。！？।۔؟][\"'”’»)\]*_`」』）]*\s*$", text) is not None
+
+
+def stopped_after(answer: Completion, count: int | None) -> Completion:
+    """The answer as far as its first `count` sentences (None: all of it); each line of a list counts as one.
+
+    Where it has so many it is a whole text, which ended, whether or not the model had more to say: small models ramble
+    until their token limit, and texts that stop in mid-sentence cannot be compared with others.
+
+    >>> stopped_after(Completion("One. Two. Thr", "length"), 2)
+    Completion(text='One. Two.', finish_reason='stop', prompt_tokens=0, completion_tokens=0, logprobs=None, reasoning=None)
+    """
+    if count is None:
+        return answer
+    ends = [start + end for start, line in _lines(answer.text) for _, end in sentences(line)]
+    if len(ends) > count or (len(ends) == count and finished(answer.text)):
+        return replace(answer, text=answer.text[: ends[count - 1]], finish_reason="stop")
+    return answer
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """The lines of `text`, each with the place where it starts."""
+    found, start = [], 0
+    for line in text.splitlines(keepends=True):
+        found.append((start, line))
+        start += len(line)
+    return found
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
