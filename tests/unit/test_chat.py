@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from solon.engines.answers import read_answer
 from solon.engines.local.chat import Chat
 from solon.engines.local.decode import Written
 from solon.engines.local.model import LocalModel
@@ -198,6 +200,17 @@ def test_a_vocabulary_that_holds_the_control_token_spells_it(kind: str, tmp_path
     assert prompt.count(one.tokenizer.bos_token_id) == 1
 
 
+def test_an_unknown_letter_beside_a_control_token_is_unknown(tmp_path: Path) -> None:
+    words = ("[UNK]", "[SEP]", "hi", "[", "]", "sep")
+    tokenizer = Tokenizer(models.WordPiece(vocab={word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", eos_token="[SEP]")
+    fast.chat_template = "{% for m in messages %}{{ m.content }}[SEP]{% endfor %}"
+    chat = Chat(fast, "m")
+    assert chat.text("hi [SEP] 你") == [2, 3, 5, 4, 0]
+    assert chat.completion((user("hi"),), "[UNK] ☃") == ([2, 1], [3, 0, 4, 0, 1])
+
+
 # --- thoughts -------------------------------------------------------------------------------------------------------
 
 
@@ -215,10 +228,37 @@ def test_a_vocabulary_that_holds_the_control_token_spells_it(kind: str, tmp_path
         ),
         ("the tag <think> opens a thought", "", ("the tag <think> opens a thought", "")),
         ("<think></think>4", "", ("4", "")),
+        ("<|channel|>final<|message|>4<|return|>", "", ("4", "")),
+        (
+            "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary<|message|>I look<|end|>"
+            "<|start|>assistant<|channel|>final<|message|>4",
+            "",
+            ("4", "hm\n\nI look"),
+        ),
+        ("<|channel|>commentary<|message|>I look", "", ("", "I look")),
+        ("<|channel>thought\nhm<channel|>4", "", ("4", "hm")),
+        ("<|inner_prefix|>hm<|inner_suffix|>4", "", ("4", "hm")),
+        ("4 ends here <|end|>", "", ("4 ends here <|end|>", "")),
     ],
 )
 def test_thoughts_are_split_off(text: str, opened: str, expected: tuple[str, str]) -> None:
     assert split(text, opened) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("hm, 2 and 2\n</think>\n\n4", ("4", "hm, 2 and 2")),  # the template opened it, where nobody saw
+        ("<think> opens and </think>\n\ncloses", ("closes", "opens and")),
+        ("Write <think>x</think>\n\nand go on.", ("Write <think>x</think>\n\nand go on.", "")),
+        ("What </think> closes is a thought.", ("What </think> closes is a thought.", "")),
+        ([{"type": "thinking", "text": "hm"}, {"type": "text", "text": "4"}], ("4", "")),
+    ],
+)
+def test_a_servers_thoughts_stand_beside_its_answer(content: Any, expected: tuple[str, str]) -> None:
+    body = json.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]})
+    said = read_answer(body, "server")
+    assert (said.text, said.reasoning) == expected
 
 
 @pytest.mark.parametrize("special", [True, False])
