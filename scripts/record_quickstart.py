@@ -93,7 +93,7 @@ def main() -> None:
     arguments.add_argument("override", nargs="*", help="changes to the recipe, such as rl_cai.feedback.ask=choice")
     options = arguments.parse_args()
     print(f"{seed(options.run / 'memo.sqlite', options.out)} calls taken over from {options.out}")
-    manifest = run_recipe(load_recipe("quickstart", overrides(options)), options.run, Progress())
+    manifest = run_recipe(load_recipe("quickstart", overrides(options)), options.run, Progress(), "preferences")
     engines = {role: Fingerprint(**manifest["engines"][role]) for role in RECORDED}
     with opened(options.run, Progress()) as context:
         policy = recorded_policy(context)
