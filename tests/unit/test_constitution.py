@@ -106,18 +106,20 @@ SAME_IDEA = {"care-in-crisis", "no-lecture", "open-about-being-ai", "real-help"}
 
 
 def test_shipped_exemplars_ask_in_no_principles_words() -> None:
-    """So that an edited principle changes no call that does not ask about it. The revision is asked for in Solon's own
-    words, with `sentences` where the recipe sets it."""
+    """So that an edited principle changes no call that does not ask about it. Revisions are asked for in Solon's own
+    words, but for one, of which it is told when to refuse."""
     exemplars = load_exemplars()
     assert len(exemplars.revision) >= 5
     assert len(exemplars.comparison) >= 5
-    assert all(e.critique_request and not e.revision_request for e in exemplars.revision)
+    assert all(e.critique_request for e in exemplars.revision)
     assert all(e.comparison_question for e in exemplars.comparison)
     assert {e.better for e in exemplars.comparison} == {"A", "B"}
     turns = demonstrations(exemplars.revision)
     assert [t.role for t in turns] == ["user", "assistant"] * (2 * len(exemplars.revision))
     assert exemplars.revision[0].critique_request in turns[0].content
-    assert {turn.content for turn in turns[2::4]} == {REVISION}
+    asked = [turn.content for turn in turns[2::4]]
+    assert asked == [e.revision_request or REVISION for e in exemplars.revision]
+    assert asked.count(REVISION) == len(asked) - 1
 
 
 def test_a_principles_own_exemplars_are_asked_in_its_words() -> None:
