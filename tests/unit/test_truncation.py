@@ -117,6 +117,9 @@ def test_the_first_words_signs_or_characters(text: str, count: int, begin: str) 
         (Completion("It ra", "length"), False, None),
         (Completion(" \n", "length"), False, "truncated"),  # all its tokens went into thoughts
         (Completion("", "stop"), True, None),  # it chose to say nothing
+        (Completion("", "stop", reasoning="Hm."), True, "empty"),  # it thought, and said nothing
+        (Completion("", "tool_calls"), True, "empty"),
+        (Completion("I look.", "tool_calls"), True, None),
         (Completion("It", "content_filter"), True, "withheld"),
         (Completion("It rains.", "unknown"), None, None),
     ],
