@@ -321,7 +321,7 @@ def test_a_policy_that_learns_to_please_by_length_is_caught_before_gold_fell_a_t
     assert smooth[rung.step] > 0.9 * highest
     assert watch.best is not None
     assert smooth[watch.best] > 0.9 * highest
-    assert smooth[16] < 0.8 * highest  # so it was right to ring
+    assert smooth[16] < 0.85 * highest  # so it was right to ring
 
 
 # --- best and resumed -------------------------------------------------------------------------------------
