@@ -165,7 +165,7 @@ def train(policy: Policy, rng: random.Random, n: int, steps: int, settings: Guar
         rng.gauss(0, 1) for _ in range(PROMPTS)
     ]  # what prompts have in common: some are declined or said at length
 
-    def golden(_: Sequence[str], answers: Sequence[str]) -> list[float]:
+    def golden(_: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         return [policy.gold(step) + rng.gauss(0, policy.gold_noise) for _ in answers]
 
     guards = Guards(

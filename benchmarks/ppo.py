@@ -51,7 +51,7 @@ def ppo(options: argparse.Namespace) -> dict[str, float]:
             local,
             prompts(),
             [],
-            lambda _, answers: Scores([float(len(answer)) for answer in answers]),
+            lambda _, answers, *_ended: Scores([float(len(answer)) for answer in answers]),
             Guards(GuardSettings(on_alarm="warn"), lambda _: False, lambda _: True),
             Checkpoints(Path(scratch), "key"),
             0,

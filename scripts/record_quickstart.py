@@ -27,11 +27,11 @@ from solon.files import numbered_lines
 from solon.memo import Memo, unpack
 from solon.pipeline.origin import recorded_policy
 from solon.pipeline.progress import Progress
-from solon.pipeline.recipe import load_recipe
+from solon.pipeline.recipe import RoleName, load_recipe
 from solon.pipeline.run import opened, run_recipe
-from solon.types import ChooseRequest, Fingerprint, GenerateRequest, Message, Request
+from solon.types import ChooseRequest, GenerateRequest, Message, Request
 
-RECORDED = ("drafter", "reviser", "responder", "judge")
+RECORDED: tuple[RoleName, ...] = ("drafter", "reviser", "responder", "judge")
 
 
 def overrides(options: argparse.Namespace) -> tuple[str, ...]:
@@ -93,10 +93,10 @@ def main() -> None:
     arguments.add_argument("override", nargs="*", help="changes to the recipe, such as rl_cai.feedback.ask=choice")
     options = arguments.parse_args()
     print(f"{seed(options.run / 'memo.sqlite', options.out)} calls taken over from {options.out}")
-    manifest = run_recipe(load_recipe("quickstart", overrides(options)), options.run, Progress())
-    engines = {role: Fingerprint(**manifest["engines"][role]) for role in RECORDED}
+    run_recipe(load_recipe("quickstart", overrides(options)), options.run, Progress(), "preferences")
     with opened(options.run, Progress()) as context:
         policy = recorded_policy(context)
+        engines = {role: context.engine(role).fingerprint for role in RECORDED}
     everything = options.run / "recording.jsonl"
     with closing(Memo(options.run / "memo.sqlite")) as memo:
         write_recording(everything, engines, (call for call in memo.calls() if call.role in RECORDED), policy)

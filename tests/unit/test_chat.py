@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from solon.engines.answers import read_answer
 from solon.engines.local.chat import Chat
 from solon.engines.local.decode import Written
 from solon.engines.local.model import LocalModel
@@ -198,6 +200,17 @@ def test_a_vocabulary_that_holds_the_control_token_spells_it(kind: str, tmp_path
     assert prompt.count(one.tokenizer.bos_token_id) == 1
 
 
+def test_an_unknown_letter_beside_a_control_token_is_unknown(tmp_path: Path) -> None:
+    words = ("[UNK]", "[SEP]", "hi", "[", "]", "sep")
+    tokenizer = Tokenizer(models.WordPiece(vocab={word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", eos_token="[SEP]")
+    fast.chat_template = "{% for m in messages %}{{ m.content }}[SEP]{% endfor %}"
+    chat = Chat(fast, "m")
+    assert chat.text("hi [SEP] 你") == [2, 3, 5, 4, 0]
+    assert chat.completion((user("hi"),), "[UNK] ☃") == ([2, 1], [3, 0, 4, 0, 1])
+
+
 # --- thoughts -------------------------------------------------------------------------------------------------------
 
 
@@ -215,10 +228,37 @@ def test_a_vocabulary_that_holds_the_control_token_spells_it(kind: str, tmp_path
         ),
         ("the tag <think> opens a thought", "", ("the tag <think> opens a thought", "")),
         ("<think></think>4", "", ("4", "")),
+        ("<|channel|>final<|message|>4<|return|>", "", ("4", "")),
+        (
+            "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary<|message|>I look<|end|>"
+            "<|start|>assistant<|channel|>final<|message|>4",
+            "",
+            ("4", "hm\n\nI look"),
+        ),
+        ("<|channel|>commentary<|message|>I look", "", ("", "I look")),
+        ("<|channel>thought\nhm<channel|>4", "", ("4", "hm")),
+        ("<|inner_prefix|>hm<|inner_suffix|>4", "", ("4", "hm")),
+        ("4 ends here <|end|>", "", ("4 ends here <|end|>", "")),
     ],
 )
 def test_thoughts_are_split_off(text: str, opened: str, expected: tuple[str, str]) -> None:
     assert split(text, opened) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("hm, 2 and 2\n</think>\n\n4", ("4", "hm, 2 and 2")),  # the template opened it, where nobody saw
+        ("<think> opens and </think>\n\ncloses", ("closes", "opens and")),
+        ("Write <think>x</think>\n\nand go on.", ("Write <think>x</think>\n\nand go on.", "")),
+        ("What </think> closes is a thought.", ("What </think> closes is a thought.", "")),
+        ([{"type": "thinking", "text": "hm"}, {"type": "text", "text": "4"}], ("4", "")),
+    ],
+)
+def test_a_servers_thoughts_stand_beside_its_answer(content: Any, expected: tuple[str, str]) -> None:
+    body = json.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]})
+    said = read_answer(body, "server")
+    assert (said.text, said.reasoning) == expected
 
 
 @pytest.mark.parametrize("special", [True, False])
@@ -248,3 +288,65 @@ def test_thoughts_in_a_file_are_not_learnt(tmp_path: Path) -> None:
     assert "let me see" not in text
     assert "hm" not in text
     assert text.endswith("assistant\nyes<|im_end|>")
+
+
+# --- GGUF files -------------------------------------------------------------------------------------------------------
+
+
+def write_gguf(path: Path, *, template: str | None, ends_turns: bool) -> None:
+    """A random one-layer Llama as llama.cpp's converters write it: eos, and an end of turn beside it."""
+    import gguf
+    import numpy as np
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = ["<|begin|>", "<|end_of_text|>", "<|im_start|>", "<|im_end|>", *letters, letters[40] + letters[41]]
+    width, inner, heads = 32, 64, 4
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(256)
+    writer.add_embedding_length(width)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_rope_dimension_count(width // heads)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("llama-bpe")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3] * 4 + [1] * (len(tokens) - 4))
+    writer.add_token_merges([f"{letters[40]} {letters[41]}"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    if ends_turns:
+        writer.add_eot_token_id(3)
+    if template is not None:
+        writer.add_chat_template(template)
+    draw = np.random.default_rng(0)
+    shapes = {"attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width)}
+    shapes |= {"attn_output": (width, width), "ffn_gate": (inner, width), "ffn_up": (inner, width)}
+    shapes |= {"ffn_down": (width, inner)}
+    tensors = {f"blk.0.{name}.weight": draw.standard_normal(shape) * 0.2 for name, shape in shapes.items()}
+    for name in ("token_embd", "output"):
+        tensors[f"{name}.weight"] = draw.standard_normal((len(tokens), width)) * 0.2
+    for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
+        tensors[f"{name}.weight"] = np.ones(width)
+    for name, values in tensors.items():
+        writer.add_tensor(name, values.astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def test_a_gguf_files_end_of_turn_ends_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a chat template only the file's `eot_token_id` says that "<|im_end|>" ends a turn."""
+    monkeypatch.setenv("SOLON_CACHE", str(tmp_path / "cache"))
+    names = {}
+    for ends_turns in (True, False):
+        path = tmp_path / f"{ends_turns}.gguf"
+        write_gguf(path, template=None, ends_turns=ends_turns)
+        local = LocalModel.load(str(path))
+        names[ends_turns] = set(local.tokenizer.convert_ids_to_tokens(sorted(local.eos)))
+    assert names == {True: {"<|end_of_text|>", "<|im_end|>"}, False: {"<|end_of_text|>"}}

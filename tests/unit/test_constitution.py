@@ -13,7 +13,7 @@ from solon.constitution import Constitution, Phase, Principle, draw, library, lo
 from solon.constitution.assign import shares
 from solon.constitution.load import read_document
 from solon.constitution.model import RevisionExemplar
-from solon.prompts.chain import ask_critique, critique_request, demonstrations, revision_request
+from solon.prompts.chain import REVISION, ask_critique, critique_request, demonstrations, revision_request
 from solon.prompts.compare import comparison_question, contrast
 from solon.prompts.exemplars import load_exemplars
 from solon.prompts.fence import fence
@@ -105,17 +105,21 @@ def test_one_id_means_one_principle_across_the_library() -> None:
 SAME_IDEA = {"care-in-crisis", "no-lecture", "open-about-being-ai", "real-help"}
 
 
-def test_shipped_exemplars_carry_their_own_requests() -> None:
-    """So that an edited principle changes no call that does not ask about it."""
+def test_shipped_exemplars_ask_in_no_principles_words() -> None:
+    """So that an edited principle changes no call that does not ask about it. Revisions are asked for in Solon's own
+    words, but for one, of which it is told when to refuse."""
     exemplars = load_exemplars()
     assert len(exemplars.revision) >= 5
     assert len(exemplars.comparison) >= 5
-    assert all(e.critique_request and e.revision_request for e in exemplars.revision)
+    assert all(e.critique_request for e in exemplars.revision)
     assert all(e.comparison_question for e in exemplars.comparison)
     assert {e.better for e in exemplars.comparison} == {"A", "B"}
     turns = demonstrations(exemplars.revision)
     assert [t.role for t in turns] == ["user", "assistant"] * (2 * len(exemplars.revision))
     assert exemplars.revision[0].critique_request in turns[0].content
+    asked = [turn.content for turn in turns[2::4]]
+    assert asked == [e.revision_request or REVISION for e in exemplars.revision]
+    assert asked.count(REVISION) == len(asked) - 1
 
 
 def test_a_principles_own_exemplars_are_asked_in_its_words() -> None:

@@ -172,7 +172,7 @@ def test_gold_that_is_surely_higher_later_overrules_the_date() -> None:
     """Answers grow from step 5 on; the gold reward likes them up to step 15, then no more."""
     rng, step = random.Random(0), 0
 
-    def gold(_: Any, answers: Any) -> list[float]:
+    def gold(_: Any, answers: Any, ended: Any) -> list[float]:
         return [min(step, 15) - max(0, step - 15) + rng.gauss(0, 0.5) for _ in answers]
 
     def best(judge: Any) -> int:

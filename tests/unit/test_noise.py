@@ -37,7 +37,7 @@ def test_no_answers_of_ppo_come_back_under_another_seed(tiny_folder: Path, tmp_p
     """The policy hardly learns and is asked one prompt: equal noise would give equal answers."""
     written: list[tuple[str, ...]] = []
 
-    def noted(prompts: Sequence[str], answers: Sequence[str]) -> Scores:
+    def noted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         written.append(tuple(answers))
         return Scores([0.0] * len(answers))
 

@@ -40,7 +40,13 @@ def test_white_space_before_the_choice_is_walked_through() -> None:
 
 
 @pytest.mark.parametrize(
-    "thoughts", [["<think>", "\n\n", "</think>", "\n\n"], ["<th", "ink>", "Hm A", "</", "think", ">"]]
+    "thoughts",
+    [
+        ["<think>", "\n\n", "</think>", "\n\n"],
+        ["<th", "ink>", "Hm A", "</", "think", ">"],
+        ["[THINK]", "A or B?", "[/THINK]"],
+        ["<|channel|>", "analysis", "<|message|>", "A?", "<|end|>", "<|channel|>", "final", "<|message|>"],
+    ],
 )
 def test_thoughts_are_passed_over(thoughts: list[str]) -> None:
     before = [listing(token, {token: 1.0}) for token in thoughts]

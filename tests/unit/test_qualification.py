@@ -575,6 +575,7 @@ def test_the_verdict_on_a_card_is_worked_out_not_read(tmp_path: Path) -> None:
         (lambda c: c["failures"]["failed"].update(Share.of(0, 60).model_dump()), "failures.failed is of 60 pairs"),
         (lambda c: c["data"].update(rows=640), "agreement is of 64 pairs, data of 640"),
         (lambda c: c["data"].update(aims={"helpful": 60}), "data.aims are .*60.*, the agreement is of .*64"),
+        (lambda c: c["agreement"].update(by_aim={}), "data.aims are .*, the agreement is of {}"),
         (lambda c: c["calibration"]["ece"].update(value=0.9), "0.9 of 64 is not in its interval"),
         (lambda c: c.update(padding=PADDED), "padding.by_family adds up to 0 of 4, not to 0 of 400"),
     ],

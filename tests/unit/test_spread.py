@@ -31,16 +31,16 @@ def test_small_gaps_of_soft_labels_are_kept() -> None:
 
 
 def test_composite_rewards_have_the_same_floor() -> None:
-    def wide(prompts: object, answers: list[str]) -> dict[str, list[float]]:
+    def wide(prompts: object, answers: list[str], ended: object) -> dict[str, list[float]]:
         return {"wide": [1e4 + 1e-4 * n for n in range(len(answers))]}
 
-    def other(prompts: object, answers: list[str]) -> dict[str, list[float]]:
+    def other(prompts: object, answers: list[str], ended: object) -> dict[str, list[float]]:
         return {"other": [float(n % 2) for n in range(len(answers))]}
 
     reward = Composite(
         [(RewardTerm(source="length", weight=-1), wide), (RewardTerm(source="repetition", weight=-1), other)]
     )  # type: ignore[list-item]
-    reward(["p"] * 4, ["a"] * 4)
+    reward(["p"] * 4, ["a"] * 4, [True] * 4)
     assert reward.spreads["wide"] == 1.0
     assert reward.spreads["other"] == 0.5
     assert divisor(0.3, [0.1, 0.7]) == 0.3

@@ -413,7 +413,7 @@ def test_rows_that_cannot_be_used_are_set_aside_and_counted(
     assert "prob_chosen is 1.5, expected a number from 0 to 1" in err
     lines = [json.loads(text) for text in (folder / "out/quarantine.jsonl").read_text().splitlines()]
     assert [line["line"] for line in lines] == [9, 10, 11]
-    assert "exceed the 512 tokens" in lines[2]["reason"]
+    assert "the context of llama is 512" in lines[2]["reason"]
     assert (manifest(folder)["rows"], manifest(folder)["set_aside"]) == (8, 3)
     assert "8, 3 set aside" in " ".join(out.split())
 

@@ -117,6 +117,9 @@ def test_the_first_words_signs_or_characters(text: str, count: int, begin: str) 
         (Completion("It ra", "length"), False, None),
         (Completion(" \n", "length"), False, "truncated"),  # all its tokens went into thoughts
         (Completion("", "stop"), True, None),  # it chose to say nothing
+        (Completion("", "stop", reasoning="Hm."), True, "empty"),  # it thought, and said nothing
+        (Completion("", "tool_calls"), True, "empty"),
+        (Completion("I look.", "tool_calls"), True, None),
         (Completion("It", "content_filter"), True, "withheld"),
         (Completion("It rains.", "unknown"), None, None),
     ],
@@ -471,7 +474,7 @@ def answer_row(name: str, ended: bool, failure: str | None = None) -> dict[str, 
 def test_the_report_shows_whose_answers_were_cut_off_and_warns_of_the_bases(tmp_path: Path) -> None:
     ends = {"base": [True] * 17 + [False] * 3, "sl_cai": [True] * 19 + [False], "rl_cai": [True] * 20}
     answered = {model: [answer_row(str(n), ended) for n, ended in enumerate(said)] for model, said in ends.items()}
-    metrics = measure(answered, 0)
+    metrics = measure(answered)
     assert [metrics["helpful"][model]["truncated"]["value"] for model in ends] == [0.15, 0.05, 0.0]
     write_json(tmp_path / "manifest.json", {"recipe": "tiny"})
     write_json(tmp_path / "evaluation/answers.json", answered)

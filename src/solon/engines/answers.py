@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from solon.engines.thoughts import split
+from solon.engines.thoughts import opened_unseen, split
 from solon.errors import EngineError
 
+THOUGHTS = ("thinking", "reasoning", "reasoning_text")  # the types of parts of a content that are no answer
 FILTERED = "content_filter"  # the finish reason of an answer that a content filter withheld
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -65,8 +66,10 @@ def read_answer(body: str, server: str) -> Said:
     message, usage = _object(first.get("message")), _object(fields.get("usage"))
     positions = _object(first.get("logprobs")).get("content")
     finish, refusal = first.get("finish_reason"), message.get("refusal")
-    # Servers with a reasoning parser send thoughts apart, under one name or the other; others leave them in the text.
-    text, thoughts = split(_text(message.get("content")))
+    # Servers with a reasoning parser send thoughts apart, under one name or the other; others leave them in the text,
+    # without the mark that their template opened them with.
+    content = _text(message.get("content"))
+    text, thoughts = split(content, opened_unseen(content))
     apart = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
     return Said(
         text=text or _text(refusal).strip(),
@@ -85,9 +88,10 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A content: a string, or a list of parts with texts, as some servers send."""
+    """A content: a string, or a list of parts with texts, as some servers send; parts that are thoughts left out."""
     if isinstance(value, list):
-        return "".join(_text(_object(part).get("text")) for part in value)
+        parts = [part for part in map(_object, value) if part.get("type") not in THOUGHTS]
+        return "".join(_text(part.get("text")) for part in parts)
     return mended(value) if isinstance(value, str) else ""
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from solon.types import Fingerprint, digest
 
 # Raise when the same request may get another answer.
-TRANSFORMERS_VERSION = "1"  # in float32
-COARSE_VERSION = "2"  # in bfloat16 and float16
-OPENAI_VERSION = "2"
+TRANSFORMERS_VERSION = "2"  # in float32
+COARSE_VERSION = "3"  # in bfloat16 and float16
+OPENAI_VERSION = "3"
 
 
 def local_fingerprint(

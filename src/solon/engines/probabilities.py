@@ -12,11 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from solon.engines.thoughts import MARKS
+
 DEPTH = 8  # positions looked at
 SLACK = 1e-3  # nats above 0 that are rounding
 IMPOSSIBLE = -9999.0  # nats, as OpenAI writes it; minus infinity and worse mean no more
 TOO_MUCH = 1.05  # probabilities of one position that sum to more are none
 _BEFORE = " \t\r\n\u2581\u0120\u010a([{\"'`*_#:"  # what may precede a choice; spaces also as tokenizers write them
+# After which the answer comes. "<|end|>" closes answers too (Phi's do), so of gpt-oss it is what opens its last part.
+_ENDS = (*(end for _, end in MARKS if end != "<|end|>"), "<|channel|>final<|message|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,8 @@ def after_thinking(positions: Sequence[Any]) -> Sequence[Any]:
     """The positions after the model's thoughts, where it wrote them down."""
     tail, start = "", 0
     for at, token in enumerate(_tokens(positions), 1):
-        tail = (tail + token)[-16:]
-        if tail.rstrip().endswith("</think>"):
+        tail = (tail + token)[-32:]
+        if tail.rstrip().endswith(_ENDS):
             start = at
     return positions[start:]
 

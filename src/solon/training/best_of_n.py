@@ -57,7 +57,7 @@ def train_best_of_n(task: Task, settings: BestOfNSettings) -> History:
         raise DataError(
             f"best_of_n: max_tokens {settings.max_tokens} cut off every answer to all {len(sampled)} prompts; raise it"
         )
-    _show(task, picks)
+    _show(task, sampled)
     rows = [_row(pick) for pick in picks]
     rewards = [r for pick in sampled for r in pick.rewards]
     first = {
@@ -144,8 +144,9 @@ def _row(pick: Pick) -> dict[str, Any]:
 
 
 def _show(task: Task, picks: Sequence[Pick]) -> None:
+    """The best answer to every prompt, and whether it ended: of those alone that are learnt, none is ever cut off."""
     lengths = [len(p.ids) for p in picks]
-    prompts, texts, ended = [p.prompt for p in picks], [p.text for p in picks], [True] * len(picks)
+    prompts, texts, ended = [p.prompt for p in picks], [p.text for p in picks], [p.ended for p in picks]
     task.watch.see(Seen(0, prompts, texts, lengths, _mean_reward(picks), float("nan"), float("nan"), ended))
 
 

@@ -267,6 +267,9 @@ class Chat:
         else:
             ids = list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
         controls = {int(self.tokenizer.convert_tokens_to_ids(control)) for control in self.control_texts}
+        # A letter that the tokenizer does not know is unknown, here as in any text.
+        if self.tokenizer.unk_token_id != self.tokenizer.eos_token_id:
+            controls.discard(self.tokenizer.unk_token_id)
         if controls & set(ids):
             raise TemplateRefuses(f"the tokenizer of {self.name} cannot spell out a control token: {text[:60]!r}")
         return ids

@@ -57,5 +57,5 @@ def _parts(name: str, parts: Mapping[str, Share], whole: Share) -> Iterator[str]
 
 def _counted(name: str, counts: Mapping[str, int], parts: Mapping[str, Share]) -> Iterator[str]:
     found = {key: part.n for key, part in parts.items()}
-    if counts and found and dict(counts) != found:
+    if counts and dict(counts) != found:
         yield f"{name} are {dict(counts)}, the agreement is of {found}"

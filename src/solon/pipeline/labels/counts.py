@@ -32,7 +32,7 @@ class Counts:
     def take(self, row: Row | BadRow, result: Result | None, written: dict[str, Any] | None) -> None:
         """Count a row, its label and how the label was written."""
         if isinstance(row, BadRow):
-            self.first_bad = self.first_bad or f"{row.file}:{row.line}: {row.reason}"
+            self.first_bad = self.first_bad or f"{row.file}{f':{row.line}' if row.line else ''}: {row.reason}"
             self.aside += 1
         elif result is not None:
             self.tally.take(result)

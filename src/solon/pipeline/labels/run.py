@@ -23,7 +23,7 @@ from solon.pipeline.label_files import UNLABELLED
 from solon.pipeline.labelling import labeller
 from solon.pipeline.labels.answering import Responder
 from solon.pipeline.labels.counts import Counts
-from solon.pipeline.labels.files import OUTPUTS, Result, files_in
+from solon.pipeline.labels.files import OUTPUTS, QUARANTINE, Result, files_in
 from solon.pipeline.labels.source import Item, Source
 from solon.pipeline.progress import Bar
 from solon.settings import Ask, FeedbackSettings, TruncatedPairs
@@ -83,7 +83,8 @@ async def label_file(
     write_json(folder / MANIFEST, manifest)
     if not counts.tally.labelled:
         more = "; --truncated-pairs equal_length compares cut-off answers" if CUT_OFF in counts.tally.kinds else ""
-        raise DataError(f"{job.file}: nothing could be labelled: {_why(counts)}; see {folder / UNLABELLED}{more}")
+        where = folder / (UNLABELLED if counts.tally.kinds else QUARANTINE)
+        raise DataError(f"{job.file}: nothing could be labelled: {_why(counts)}; see {where}{more}")
     return manifest
 
 

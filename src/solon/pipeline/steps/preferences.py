@@ -108,11 +108,9 @@ class Preferences(Step):
         engine, s = context.engine("responder"), context.recipe.rl_cai.answers
 
         async def pair(prompt: Prompt) -> Answered | None:
-            seed = context.recipe.seed
+            asked = {**s.model_dump(), "seed": context.recipe.seed}
             try:
-                return prompt, tuple(
-                    [await draft(engine, prompt, **s.model_dump(), seed=seed, index=i) for i in (0, 1)]
-                )
+                return prompt, tuple([await draft(engine, prompt, **asked, index=i) for i in (0, 1)])
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return None
