@@ -33,11 +33,11 @@ from solon.settings import LoraSettings, RewardBar, RewardSettings
 from solon.training.adapters import adapter_state, add_adapter, trainable
 from solon.training.checkpoints import Checkpoints
 from solon.training.reward import Opinion, Pair, Reading, RewardModel, fits, measure, probe, train_reward
-from solon.training.reward.data import SURE, beginning, bootstrap, checked, negatives
+from solon.training.reward.data import SURE, bootstrap, checked, negatives
 from solon.training.reward.encode import encode
 from solon.training.reward.losses import pair_losses
 from solon.training.reward.measure import correlations, ece, log_losses
-from solon.training.reward.probes import load_probes
+from solon.training.reward.probes import beginning, load_probes
 from solon.training.reward.train import PairLoss, _Collator
 from solon.types import assistant, user
 from tiny import write_tiny_llama

@@ -38,7 +38,7 @@ from solon.training.adapters import add_adapter
 from solon.training.dpo.pairs import encode_pairs
 from solon.training.kto import unpaired
 from solon.training.reward import Pair, RewardModel, train_reward
-from solon.training.reward.data import negatives, truncations
+from solon.training.reward.data import negatives
 from solon.training.reward.encode import encode, rows_of
 from solon.types import Comparison, Completion, Preference, Revision, user
 
@@ -520,18 +520,3 @@ def test_a_run_whose_every_pair_is_torn_says_which_limits_to_raise(tmp_path: Pat
         DataError, match=r"no pair to label: 4 pairs have an answer cut off .* raise max_tokens of sl_cai"
     ):
         run_recipe(recipe, tmp_path / "run", Progress(quiet=True), until="preferences")
-
-
-def test_an_answer_and_its_own_beginning_are_worth_the_same() -> None:
-    """The pairs that are added: half as many as there are, neither side better, the cut one marked."""
-    pairs = [Pair.of(f"q{n}", f"one two three four five six {n}", "no", 0.9) for n in range(8)]
-    pairs[0] = replace(pairs[0], ended_a=False)  # cut already: there is no whole answer to cut
-    made = truncations(pairs, 0.5, seed=3)
-    assert len(made) == 4
-    for pair in made:
-        assert (pair.prob_a, pair.ended_a, pair.ended_b) == (0.5, True, False)
-        assert pair.response_a.startswith(pair.response_b)
-        assert 2 <= len(pair.response_b.split()) <= 6
-        assert pair.turns[0].content != "q0"
-    assert made == truncations(pairs, 0.5, seed=3)
-    assert truncations(pairs, 0.0, seed=3) == []

@@ -72,8 +72,6 @@ class RewardSettings(TrainerSettings):
     margin      the gap of rewards, in nats, that a certain label asks for on top
     principle   the principle of the label is part of the input (SALMON, Sun et al. 2023)
     negatives   share of pairs to add in which an empty answer loses: "", ":", "Thought process:" and the like
-    truncations share of pairs to add of an answer and its own beginning, cut off, of which neither is better: so that
-                the reward model does not pay for ending
     bar         what it must reach; `unqualified` says what happens when it does not: stop, before a policy learns
                 from it, or use it all the same, and say so in the report
     """
@@ -85,7 +83,6 @@ class RewardSettings(TrainerSettings):
     margin: float = Field(default=0.0, ge=0)
     principle: bool = False
     negatives: float = Field(default=0.0, ge=0, le=1)
-    truncations: float = Field(default=0.0, ge=0, le=2)
     bar: RewardBar = RewardBar()
     unqualified: Literal["stop", "use"] = "stop"
 

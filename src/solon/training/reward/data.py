@@ -93,38 +93,6 @@ def _against_empty(pair: Pair, seed: int) -> Pair:
     return replace(pair, response_a=better, ended_a=ended, response_b=_empty(pair, seed), ended_b=True, prob_a=SURE)
 
 
-def truncations(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
-    """Pairs of an answer with its own beginning, cut off, of which neither is better: `share` of `pairs`, by hash.
-
-    Labels compare whole answers, so nothing says what a cut one is worth, and a reward model left to guess pays for
-    ending. The beginning has between 40% and 80% of the words. Answers of fewer than five words are left out.
-    """
-    sides = [
-        replace(pair, response_a=text, ended_a=True)
-        for pair in pairs
-        for text, ended in ((pair.response_a, pair.ended_a), (pair.response_b, pair.ended_b))
-        if ended and len(text.split()) >= 5
-    ]
-    drawn = sorted(sides, key=lambda pair: fraction(["truncation", seed, pair.key, pair.response_a]))
-    made = []
-    for pair in drawn[: round(share * len(pairs))]:
-        part = 0.4 + 0.4 * fraction(["part", seed, pair.response_a])
-        cut = beginning(pair.response_a, round(part * len(pair.response_a.split())))
-        made.append(replace(pair, response_b=cut, prob_a=0.5, ended_b=False))
-    return made
-
-
-def beginning(text: str, words: int) -> str:
-    """The first `words` words of `text` as they stand there, without what follows them."""
-    at = 0
-    for _ in range(words):
-        while at < len(text) and text[at].isspace():
-            at += 1
-        while at < len(text) and not text[at].isspace():
-            at += 1
-    return text[:at]
-
-
 def _empty(pair: Pair, seed: int) -> str:
     keys = load_attacks().master_keys
     return keys[int(fraction(["key", seed, pair.key]) * len(keys))]

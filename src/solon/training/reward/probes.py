@@ -18,7 +18,7 @@ import numpy as np
 
 from solon.errors import PromptUnfit
 from solon.feedback.qualification.figures import Estimate, Share
-from solon.training.reward.data import Pair, beginning
+from solon.training.reward.data import Pair
 from solon.training.reward.measure import Numbers
 from solon.training.reward.model import RewardModel
 from solon.types import Message, user
@@ -68,6 +68,17 @@ def probe(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
     if own:
         found["held_out"] = _cut(model, own, _rewards(model, own, [one.answer for one in own]))
     return found
+
+
+def beginning(text: str, words: int) -> str:
+    """The first `words` words of `text` as they stand there, without what follows them."""
+    at = 0
+    for _ in range(words):
+        while at < len(text) and text[at].isspace():
+            at += 1
+        while at < len(text) and not text[at].isspace():
+            at += 1
+    return text[:at]
 
 
 def _of_pairs(pairs: Sequence[Pair]) -> list[Probe]:

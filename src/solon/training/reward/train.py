@@ -23,7 +23,7 @@ from solon.training.arguments import build_arguments, trainer_arguments
 from solon.training.batches import Rows
 from solon.training.checkpoints import Checkpoints
 from solon.training.processes import own_rows
-from solon.training.reward.data import Pair, checked, negatives, truncations
+from solon.training.reward.data import Pair, checked, negatives
 from solon.training.reward.encode import rows_of
 from solon.training.reward.identity import Reading, principles_in
 from solon.training.reward.losses import pair_losses
@@ -132,7 +132,7 @@ def train_reward(
     base = trainer_arguments(settings, local, scratch, seed)
     args = build_arguments(TrainingArguments, settings, base, {"remove_unused_columns": False})
     kept = checked(pairs, principle=settings.principle)
-    kept += negatives(kept, settings.negatives, seed) + truncations(kept, settings.truncations, seed)
+    kept += negatives(kept, settings.negatives, seed)
     rows = rows_of(local, kept, heads=settings.heads, seed=seed, principle=settings.principle)
     add_adapter(local, adapter, settings.lora, seed)
     model = RewardModel(local, adapter, _reading(kept, settings))

@@ -110,7 +110,7 @@ def not_carried(recipe: Recipe) -> tuple[str, ...]:
     odd = [
         f"rl_cai.reward_model.{name}={value}"
         for name, value in reward.model_dump().items()
-        if name in ("heads", "caution", "centred", "margin", "principle", "negatives", "truncations")
+        if name in ("heads", "caution", "centred", "margin", "principle", "negatives")
         and value != type(reward).model_fields[name].default
     ]
     extra = [term.source for term in rl.rewards if term.source != "reward_model"]
