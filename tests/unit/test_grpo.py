@@ -302,7 +302,7 @@ if rank() == 0:
 def shared(folder: Path, root: Path) -> tuple[dict[str, torch.Tensor], History]:
     local = LocalModel.load(str(folder))
     terms: list[tuple[RewardTerm, Term]] = [
-        (RewardTerm(), lambda prompts, answers: {"plain": plain(prompts, answers).total}),
+        (RewardTerm(), lambda prompts, answers, *_: {"plain": plain(prompts, answers).total}),
         (RewardTerm(source="length", weight=-0.1), LengthTerm(local.encode_text)),
     ]
     history = train_grpo(task_of(local, root, reward=Composite(terms)), settings(kl_coef=0.1, steps=2))

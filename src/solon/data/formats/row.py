@@ -51,8 +51,9 @@ class Row:
 
     @property
     def aim(self) -> str:
-        """What the pair is about: the first of TOPICS that the file has."""
-        return next((self.extra[name] for name in TOPICS if isinstance(self.extra.get(name), str)), "")
+        """What the pair is about: the first of TOPICS that the row says anything of."""
+        found = (self.extra.get(name) for name in TOPICS)
+        return next((topic for topic in found if isinstance(topic, str) and topic), "")
 
     @property
     def difficulty(self) -> str:
