@@ -87,7 +87,7 @@ def test_a_server_on_loopback_revises_and_judges(server: str, tiny_folder: Path,
     short = (
         "sl_cai.draft.max_tokens=8",
         "sl_cai.helpful.max_tokens=8",
-        "sl_cai.revision={rounds: 1, exemplars: 0, critique_tokens: 8, max_tokens: 60}",
+        "sl_cai.revision={rounds: 1, exemplars: 0, critique_tokens: 8, max_tokens: 700}",
         "rl_cai.feedback.ask=pointwise",
     )
     manifest = run_recipe(load_recipe(str(recipe), (*roles, CUT, *short)), tmp_path / "out", Progress(quiet=True))

@@ -95,7 +95,7 @@ def test_two_processes_train_what_one_does(name: str, one: Path, two: Path, tiny
     expected = history(one, name)
     assert len(history(two, name)) == len(expected) > 1
     for row, found in zip(expected, history(two, name), strict=True):
-        assert found == pytest.approx(row, rel=1e-5, abs=1e-5, nan_ok=True)
+        assert found == pytest.approx(row, rel=5e-5, abs=3e-5, nan_ok=True)
     found_weights = weights(two, name)
     moved = 0.0  # the adapter's second matrices start at 0
     for key, weight in weights(one, name).items():

@@ -208,7 +208,7 @@ def test_batches_that_add_up_are_one_batch(tiny_folder: Path, tmp_path: Path) ->
 WORKER = """
 import json, sys
 from pathlib import Path
-sys.path[:0] = [sys.argv[1]]
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
 from accelerate import PartialState
 from safetensors.torch import save_file
 from test_reward_model import dealt

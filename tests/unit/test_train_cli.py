@@ -529,7 +529,7 @@ BAD: list[tuple[str, list[Any] | None, str]] = [
             ([pair(0, prob_chosen=1.5)], "line 1: prob_chosen is 1.5, expected a number from 0 to 1"),
             ([pair(n, prob_chosen=0.5) for n in range(4)], "hold no preference"),
             ([pair(n) | {"rejected": pair(n)["chosen"]} for n in range(4)], "hold no preference"),
-            ([{"prompt": "a", "completion": "b", "label": True}], "no reply with the other label"),
+            ([{"prompt": "a", "completion": "b", "label": True}], "all 1 replies are desirable"),
             ([{"prompt": "a", "response_a": "b", "response_b": "c"}], "has no label"),
             ([{"prompt": "a"}], "prompts without responses"),
         )

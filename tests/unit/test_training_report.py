@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from solon.files import write_json
+from solon.intervals import wilson
 from solon.report import summarise, write_report
 from solon.report.material import read_material
 from solon.report.training import alarms, policy_rows, rollouts, training
@@ -114,7 +115,7 @@ def measured(log_loss: float) -> dict[str, Any]:
         return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": n}
 
     apart = {"cut": around(0.38, 24), "finished": around(0.03, 24), "gap": around(0.35, 24)}
-    refusals = {"hits": 23, "n": 24, "value": 23 / 24, "low": 0.8, "high": 0.99}
+    refusals = {"hits": 23, "n": 24, "value": 23 / 24, **dict(zip(("low", "high"), wilson(23, 24), strict=True))}
     held_out = {"log_loss": around(log_loss, 30), "label_entropy": 0.5}
     facts = {"pairs": 9, "loss": [], "heldout_right": 20, "heldout_pairs": 30}
     return {**facts, "heldout": held_out, "probes": {"ended": apart, "refusals": refusals}}

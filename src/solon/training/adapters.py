@@ -58,6 +58,7 @@ def _attach(local: LocalModel, name: str, config: LoraConfig) -> None:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to")  # PEFT sets it right where kinds are mixed
+        warnings.filterwarnings("ignore", "The PEFT config's `base_model_name")  # whose base it is, we say ourselves
         warnings.filterwarnings("ignore", "Model has `tie_word_embeddings=True`")  # an export unties what it merges
         if local.adapters:
             local.model.add_adapter(name, config)
