@@ -13,6 +13,7 @@ import pytest
 
 from recipes_for_tests import tiny_recipe
 from solon.data.tables import read_rows
+from solon.engines.fingerprints import OPENAI_VERSION
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
@@ -96,7 +97,7 @@ def test_a_server_on_loopback_revises_and_judges(server: str, tiny_folder: Path,
         "model": "tiny",
         "weights": "",
         "precision": "",
-        "version": "2",
+        "version": OPENAI_VERSION,
     }
     assert manifest["calls"]["reviser"]["live"] == 6
     for row in read_rows(tmp_path / "out/rl_cai/preferences.parquet"):

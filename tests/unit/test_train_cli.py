@@ -511,6 +511,8 @@ def test_without_a_reward_or_a_model_the_user_is_told_which(folder: Path, solon_
     one_line(solon_cli(*bare), "source repetition has no weight")
 
 
+# Of pairs a lone reply is none; KTO would learn from it, had it one of the other kind.
+LONE = dict.fromkeys(("reward", "dpo"), "no reply with the other label") | {"kto": "all 1 replies are desirable"}
 BAD: list[tuple[str, list[Any] | None, str]] = [
     ("sft", None, "No such file"),
     ("sft", [], "has no usable row (it is empty)"),
@@ -529,7 +531,7 @@ BAD: list[tuple[str, list[Any] | None, str]] = [
             ([pair(0, prob_chosen=1.5)], "line 1: prob_chosen is 1.5, expected a number from 0 to 1"),
             ([pair(n, prob_chosen=0.5) for n in range(4)], "hold no preference"),
             ([pair(n) | {"rejected": pair(n)["chosen"]} for n in range(4)], "hold no preference"),
-            ([{"prompt": "a", "completion": "b", "label": True}], "all 1 replies are desirable"),
+            ([{"prompt": "a", "completion": "b", "label": True}], LONE[verb]),
             ([{"prompt": "a", "response_a": "b", "response_b": "c"}], "has no label"),
             ([{"prompt": "a"}], "prompts without responses"),
         )
