@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,20 @@ def tiny(tiny_folder: Path):  # type: ignore[no-untyped-def]
     from solon.engines.local.model import LocalModel
 
     return LocalModel.load(str(tiny_folder))
+
+
+@pytest.fixture
+def solon_cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line in this process: (exit code, stdout, stderr)."""
+    import solon.cli
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["solon", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            solon.cli.main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return run

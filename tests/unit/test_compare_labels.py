@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import solon.cli
 from solon.feedback.comparing import EXCERPT, Comparing, Label, compare_labels, label_of
 from solon.types import Comparison, user
 
@@ -152,20 +150,6 @@ def test_as_dict_is_json_and_shows_the_largest_gaps() -> None:
 # --- the command ---------------------------------------------------------------------------------------------
 
 Solon = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def solon_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Solon:
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["solon", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            solon.cli.main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 def write(path: Path, wrong: set[int], count: int = 8, **more: Any) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-import solon.cli
 from recipes_for_tests import write_prompts
 from solon.data.tables import read_rows
 from solon.engines.scripted import ScriptedEngine
@@ -92,20 +90,6 @@ def asked(recipe: Path) -> dict[str, int]:
 
 
 Solon = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def solon_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Solon:
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["solon", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            solon.cli.main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 # --- before a run spends anything ------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-import solon.cli
 from solon.data.formats import load_pairs
 from solon.data.tables import read_rows
 from solon.engines.scripted import ScriptedEngine
@@ -35,20 +34,6 @@ FOOLISH = 'name: foolish\nrules: [{match: "A or B", probs: [0.9, 0.1]}]\n'  # al
 FILES = ("preferences.parquet", "unlabelled.jsonl", "quarantine.jsonl", "labels.json")
 
 Solon = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def solon_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Solon:
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["solon", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            solon.cli.main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
 
-import solon.cli
 from solon.data.tables import write_rows
 from solon.engines.local.model import LocalModel
 from solon.files import sha256_file
@@ -52,20 +50,6 @@ VERBS: dict[str, tuple[str, ...]] = {
     "best-of-n": ("prompts", *BEST, *TERMS),
 }
 POLICIES = [verb for verb in VERBS if verb != "reward"]
-
-
-@pytest.fixture
-def solon_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Solon:
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["solon", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            solon.cli.main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 def write(path: Path, rows: list[Any]) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import solon.cli
 from recipes_for_tests import tiny_recipe
 from solon.constitution import load_constitution
 from solon.data.candidates import load_candidates
@@ -44,20 +42,6 @@ from solon.types import Comparison, Completion, Preference, Revision, user
 
 Solon = Callable[..., tuple[int, str, str]]
 TORN = Comparison("c", "p", "Why?", "Because of the", "It rains.", "policy", ended_a=False, ended_b=True)
-
-
-@pytest.fixture
-def solon_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Solon:
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["solon", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            solon.cli.main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
