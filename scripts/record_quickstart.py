@@ -31,7 +31,13 @@ from solon.pipeline.recipe import RoleName, load_recipe
 from solon.pipeline.run import opened, run_recipe
 from solon.types import ChooseRequest, GenerateRequest, Message, Request
 
-RECORDED: tuple[RoleName, ...] = ("drafter", "reviser", "responder", "judge")
+ROLES: tuple[RoleName, ...] = ("drafter", "reviser", "responder", "judge")
+
+
+def recorded_roles() -> tuple[RoleName, ...]:
+    """The roles that the quickstart plays from its recording."""
+    roles = load_recipe("quickstart").roles
+    return tuple(name for name in ROLES if (role := getattr(roles, name)) is not None and role.engine == "recorded")
 
 
 def overrides(options: argparse.Namespace) -> tuple[str, ...]:
@@ -77,7 +83,7 @@ def request_of(row: dict[str, Any], shared: list[dict[str, str]]) -> Request:
 def replayed(recording: Path, folder: Path, changes: list[str]) -> Path:
     """The memo of the quickstart run from `recording` alone: it has the calls that are asked, and no others."""
     shutil.rmtree(folder, ignore_errors=True)
-    recorded = (f"roles.{role}.recording={recording}" for role in RECORDED)
+    recorded = (f"roles.{role}.recording={recording}" for role in recorded_roles())
     run_recipe(load_recipe("quickstart", (*recorded, *changes)), folder, Progress(), "preferences")
     return folder / "memo.sqlite"
 
@@ -96,10 +102,10 @@ def main() -> None:
     run_recipe(load_recipe("quickstart", overrides(options)), options.run, Progress(), "preferences")
     with opened(options.run, Progress()) as context:
         policy = recorded_policy(context)
-        engines = {role: context.engine(role).fingerprint for role in RECORDED}
+        engines = {role: context.engine(role).fingerprint for role in recorded_roles()}
     everything = options.run / "recording.jsonl"
     with closing(Memo(options.run / "memo.sqlite")) as memo:
-        write_recording(everything, engines, (call for call in memo.calls() if call.role in RECORDED), policy)
+        write_recording(everything, engines, (call for call in memo.calls() if call.role in engines), policy)
     with closing(Memo(replayed(everything, options.run / "replayed", options.override))) as memo:
         count = write_recording(options.out, engines, memo.calls(), policy)
     print(f"{count} calls recorded in {options.out}")

@@ -104,3 +104,15 @@ def bootstrapped(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def summed(parts: Sequence[tuple[float, float, float, float]]) -> tuple[float, float, float]:
+    """(value, low, high) of a weighted sum of independent estimates, each (weight, value, low, high).
+
+    The method of variance estimates recovery (Zou and Donner 2008, Statistics in Medicine 27, 1693-1702): what each
+    interval leaves on either side of its estimate is added up in squares. Of one part with weight 1 it is its interval.
+    """
+    value = math.fsum(weight * at for weight, at, _, _ in parts)
+    below = math.fsum((weight * (at - (low if weight > 0 else high))) ** 2 for weight, at, low, high in parts)
+    above = math.fsum((weight * ((high if weight > 0 else low) - at)) ** 2 for weight, at, low, high in parts)
+    return value, value - math.sqrt(below), value + math.sqrt(above)

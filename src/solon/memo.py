@@ -82,6 +82,8 @@ def _json(value: dict[str, Any]) -> str:
 
 
 def _storable(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

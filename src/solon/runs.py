@@ -47,24 +47,10 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder. Raises RunLocked, naming the holder, when another process does.
-
-        The kernel drops the lock when the holder dies, however it dies.
-        """
-        path = self.folder / "lock"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = path.read_text().strip() or "another process"
-                raise RunLocked(f"run folder {self.folder} is in use by {holder}; wait or use --out") from None
-            os.ftruncate(handle, 0)
-            os.write(handle, f"process {os.getpid()}\n".encode())
+        """Hold the folder, without what a killed process left half-written. Raises RunLocked as `held` does."""
+        with held(self.folder):
             self._sweep()
             yield
-        finally:
-            os.close(handle)
 
     def _sweep(self) -> None:
         """Remove what a killed process left half-written."""
@@ -88,11 +74,22 @@ class Run:
         if not (other / "steps").is_dir():
             raise ConfigError(f"--from: {other} holds no run (no steps folder); name one that solon run made")
         for record in sorted((other / "steps").glob("*.json")):
-            outputs = _outputs(record)
-            for name in outputs:
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            for name in _outputs(record):
                 _link(other / name, self.folder / name)
             _link(record, self.folder / "steps" / record.name)  # after what it vouches for
+
+    def adopt(self, step: str, key: str, other: Path) -> Finished | None:
+        """Take a finished step with this key over from the run in `other`: its files are linked, then its record.
+
+        None where `other` has no such step, or its files are not what the record vouches for.
+        """
+        record = other / "steps" / f"{step}.json"
+        if _key(record) != key or (found := Run(other, read_only=True).finished(step)) is None:
+            return None
+        for name in found.outputs:
+            _link(other / name, self.folder / name)
+        _link(record, self.folder / "steps" / record.name)
+        return found
 
     def finished(self, step: str) -> Finished | None:
         """The record of a finished step whose files are all there and unchanged, else None."""
@@ -152,11 +149,51 @@ def _outputs(record: Path) -> list[str]:
         return []
 
 
+def _key(record: Path) -> str:
+    """The key of a step's record; "" where there is none, or it is damaged."""
+    try:
+        return str(json.loads(record.read_text())["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _link(source: Path, target: Path) -> None:
-    """Let `target` be the file `source`; one that is missing stays missing, and its step is made again."""
+    """Let `target` be the file `source`; one that is missing stays missing, and its step is made again.
+
+    What is there is replaced at once. Raises StorageError.
+    """
     if not source.is_file():
         return
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
+        try:
+            os.link(source, beside)
+        except OSError:  # another file system
+            shutil.copy2(source, beside)
+        beside.replace(target)
+        beside.unlink(missing_ok=True)  # where both were one file, renaming did nothing
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error.strerror}; free space or fix permissions") from None
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder. Raises RunLocked, naming the holder, when another process does.
+
+    The kernel drops the lock when the holder dies, however it dies.
+    """
+    path = folder / "lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = path.read_text().strip() or "another process"
+            raise RunLocked(f"run folder {folder} is in use by {holder}; wait or use --out") from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(handle)

@@ -53,10 +53,33 @@ def stopped_after(answer: Completion, count: int | None) -> Completion:
     """
     if count is None:
         return answer
-    ends = [start + end for start, line in _lines(answer.text) for _, end in sentences(line)]
+    ends = _all_ends(answer.text)
     if len(ends) > count or (len(ends) == count and finished(answer.text)):
         return replace(answer, text=answer.text[: ends[count - 1]], finish_reason="stop")
     return answer
+
+
+def settled(text: str, count: int) -> bool:
+    """Whether `stopped_after` cuts `text` where it would cut every text that begins with it.
+
+    It does once a whole word is known of what follows the first `count` sentences, or that it stands on another line:
+    what is not an end yet may become one ("Acme Inc. T", "Acme Inc. The").
+
+    >>> settled("One. Two. Thr", 2), settled("One. Two. Three is", 2)
+    (False, True)
+    """
+    ends = _all_ends(text)
+    if len(ends) <= count:
+        return False
+    after = text[ends[count - 1] :]
+    if len(after) >= _NEAR or len(after.splitlines()) > 1:
+        return True
+    return re.search(r"\W", _opened(after)) is not None
+
+
+def _all_ends(text: str) -> list[int]:
+    """Where the sentences of all lines end."""
+    return [start + end for start, line in _lines(text) for _, end in sentences(line)]
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
@@ -73,9 +96,14 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
 
 
+def _opened(after: str) -> str:
+    """What comes next, from its first word on."""
+    return after.lstrip().lstrip(_OPENING)
+
+
 def _ends(before: str, stop: str, after: str) -> bool:
     """Whether the sentence `before` is over at `stop`, when `after` comes next."""
-    rest = after.lstrip().lstrip(_OPENING)
+    rest = _opened(after)
     if not rest or stop[0] in "。！？।۔؟":
         return True
     if rest[0].islower():

@@ -6,11 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
+Aim = Literal["harmless", "helpful", "honest", "own"]  # what a principle, and so a comparison, is about
 
 
 canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
@@ -26,7 +28,12 @@ def digest_of(text: str) -> str:
 
 def digest(value: Any) -> str:
     """SHA-256 of the canonical JSON of `value`: the one way Solon names content."""
-    return digest_of(_quoted(value) if type(value) is str else canonical(value))
+    if type(value) is str:
+        return digest_of(_quoted(value))
+    if type(value) is list and set(map(type, value)) <= {str}:
+        # Texts alone need no encoder of their own, which takes longer to make than a short list to encode.
+        return digest_of(f"[{','.join([canonical(part) for part in value])}]")
+    return digest_of(canonical(value))
 
 
 def fraction(value: Any) -> float:
@@ -96,7 +103,8 @@ def _fingerprint_key(f: Fingerprint) -> str:
 class GenerateRequest:
     """Ask for one continuation of `messages`.
 
-    `temperature` 0 is greedy; `seed` and `index` (sample number, from 0) choose the noise otherwise.
+    `temperature` 0 is greedy; `seed` and `index` (sample number, from 0) choose the noise otherwise. With `stop_after`
+    (None, or 1 and up) the answer is over after so many sentences, the very ones that it would have begun with.
     """
 
     messages: tuple[Message, ...]
@@ -105,9 +113,14 @@ class GenerateRequest:
     top_p: float = 1.0
     seed: int = 0
     index: int = 0
+    stop_after: int | None = None
 
     def payload(self) -> dict[str, Any]:
         """What the answer depends on. Greedy answers depend on no seed."""
+        asked = self._sampling()
+        return asked if self.stop_after is None else {**asked, "stop_after": self.stop_after}
+
+    def _sampling(self) -> dict[str, Any]:
         greedy = self.temperature == 0
         return {
             "verb": "generate",
@@ -127,8 +140,11 @@ class GenerateRequest:
         return canonical(payload).replace(',"seed":', f',"messages":{said},"seed":', 1)
 
     def noise_seed(self) -> int:
-        """A 63-bit seed of this request alone, so noise does not depend on which batch it lands in."""
-        return int(digest(self.payload())[:16], 16) >> 1
+        """A 63-bit seed of this request alone, so noise does not depend on which batch it lands in.
+
+        Nor on `stop_after`, which says where the answer ends and not what it says.
+        """
+        return int(digest(self._sampling())[:16], 16) >> 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +240,24 @@ Answer = Completion | Choice
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One row of a prompt file. `kind` is red_team, helpful or lookalike; `split` train or heldout."""
+    """One row of a prompt file. `kind` is red_team, helpful, lookalike or a recipe's own; `split` train or heldout.
+
+    `aims` are those of its kind: the first says whether it asks for harm ("harmless") or for help. Prompts with the
+    same `pair` are twins: alike in style, different in what they want; "" of one without a twin.
+    """
 
     id: str
     text: str
     kind: str = "red_team"
     area: str = ""
     split: str = "train"
+    pair: str = ""
+    aims: tuple[str, ...] = ()
+
+    @property
+    def harmful(self) -> bool:
+        """Whether it asks for harm, so that to decline it is right."""
+        return self.aims[:1] == ("harmless",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +265,7 @@ class Revision:
     """One critique-and-revision step. `before` is the draft at step 0, the last revision after that.
 
     `failure` says why the step gave nothing to train on ("empty", "truncated", "withheld"); the chain ends there.
+    After a revision that was "reverted", because the text before it was better, it goes on from that text.
     `before_ended` and `critique_ended` are false where that text was cut off by its token limit, None where an older
     run does not say.
     """
@@ -318,6 +346,14 @@ class Verdict:
         """The kind of failure, one of FAILURES; None where there is a probability."""
         return self.failure.partition(":")[0] if self.failure is not None else None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Every field by its name."""
+        return dict(zip(_VERDICT, _said(self), strict=True))
+
+
+_VERDICT = tuple(one.name for one in fields(Verdict))
+_said = attrgetter(*_VERDICT)
+
 
 # refused: the judge declined to judge; unreadable: it said something that is no verdict; invalid: probabilities
 # that are none (NaN, infinite); truncated: cut off before its verdict; too long: the pair does not fit the context;
@@ -330,12 +366,14 @@ class Preference:
     """A labelled comparison: `prob_a` in [0, 1] combines the readable verdicts; all of them are kept.
 
     `parts` are the probabilities that were combined, P(a better) of each principle and judge, where they are known.
+    `weight` > 0 is how much the label counts in a loss, beside 1 of others.
     """
 
     comparison: Comparison
     prob_a: float
     verdicts: tuple[Verdict, ...] = field(default=())
     parts: tuple[float, ...] = ()
+    weight: float = 1.0
 
     @property
     def chosen_is_a(self) -> bool:

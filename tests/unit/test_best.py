@@ -287,6 +287,7 @@ def test_rows_with_responses_are_read_and_broken_ones_set_aside(tmp_path: Path) 
             {"prompt": "how?"},
             {"prompt": turns[:-1], "responses": ["x", "y"]},
             {"prompt": "how?", "responses": ["x", "y\x00"]},
+            {"prompt": "how?", "responses": ["x", "y"], "finish_reason": ["stop"]},
         ],
     )
     found, bad = load_candidates(str(path))
@@ -294,6 +295,7 @@ def test_rows_with_responses_are_read_and_broken_ones_set_aside(tmp_path: Path) 
         ("a", (user("how?"),), ("x", "y")),
         ("7", TURNS, ("x", "x")),
     ]
+    assert [(one.file, one.line) for one in found] == [(str(path), 1), (str(path), 3)]
     assert [(row.line, row.reason.split(":")[0]) for row in bad] == [
         (2, "not JSON"),
         (4, "duplicate id 'a'"),
@@ -302,7 +304,25 @@ def test_rows_with_responses_are_read_and_broken_ones_set_aside(tmp_path: Path) 
         (7, "responses is missing, expected a list of texts"),
         (8, "prompt ends with no words of the user"),
         (9, "holds a NUL character"),
+        (10, "finish_reason has 1 entries, expected 2"),
     ]
+
+
+@pytest.mark.parametrize("name", ["finish_reasons", "finish_reason"])
+def test_each_response_ends_as_its_finish_reason_says(tmp_path: Path, name: str) -> None:
+    row = {"prompt": "how?", "responses": ["a", "b", "c", "d"], name: ["stop", "length", "eos", None]}
+    (found,), _ = load_candidates(str(write_lines(tmp_path / "r.jsonl", [row, row | {"responses": 0}])))
+    assert found.ended == (True, False, True, None)
+
+
+def test_prompts_know_their_lines(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "p.jsonl", [{"prompt": "one"}, "torn", {"prompt": "two"}, {"prompt": "one"}])
+    found, bad = load_candidates(str(path))
+    assert [(one.turns[0].content, one.file, one.line) for one in found] == [
+        ("one", str(path), 1),
+        ("two", str(path), 3),
+    ]
+    assert [row.line for row in bad] == [2, 4]
 
 
 # The verb

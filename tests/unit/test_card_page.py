@@ -56,6 +56,7 @@ def section(page: str, name: str) -> str:
 def bare_card() -> Card:
     """A card without every part that a card may lack."""
     return a_card(
+        judge=[asked(ask="pointwise")],
         positions=Positions(consistency=None, prefers_first=None),
         principle_agreement=None,
         calibration=None,

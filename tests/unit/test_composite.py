@@ -173,6 +173,14 @@ def test_answers_to_one_prompt_are_judged_by_the_same_principles(constitution: C
     assert len({next(p.id for p in constitution.principles if p.text in asked) for asked in engine.asked}) == 3
 
 
+@pytest.mark.parametrize("aim", ["harmless", "helpful", ""])
+def test_the_judge_is_asked_about_the_aim_of_the_prompt(constitution: Constitution, aim: str) -> None:
+    engine = GradingEngine({"": 5})
+    JudgeTerm(engine, constitution, ask, about=lambda _: aim)([f"hi {n}" for n in range(30)], ["a"] * 30)
+    asked = {p.id for p in constitution.principles if any(p.text in said for said in engine.asked)}
+    assert asked == {p.id for p in constitution.principles if aim in ("", p.aim)}
+
+
 def test_the_mean_is_over_all_principles_drawn(constitution: Constitution) -> None:
     engine = GradingEngine({"does no harm": 8, "respects everyone": 5, "helps": 2})
     found = JudgeTerm(engine, constitution, ask, count=3)(["hi"], ["a"])
@@ -251,7 +259,7 @@ def test_what_is_not_asked_for_is_not_loaded(tiny: LocalModel, constitution: Con
         def score(self, prompts: Sequence[str], responses: Sequence[str], *, ended: Any = None) -> list[float]:
             return [1.0, 3.0]
 
-    sources = Sources(tiny, constitution, reward_model=Model, judge=never, ask=ask)
+    sources = Sources(tiny, constitution, reward_model=lambda aim: Model(), judge=never, ask=ask)
     reward = build_reward([weighed("reward_model"), weighed("length", -1.0, free=1)], sources)
     assert reward(["p"] * 2, ["aa", "aaa"]).terms == {
         "reward_model": [1.0, 3.0],

@@ -15,6 +15,7 @@ import typer.main
 
 import solon.cli
 from solon.constitution import library, load_constitution
+from solon.pipeline.recipe import load_recipe
 from solon.prompts.chain import CRITIQUE, REVISION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -280,3 +281,20 @@ def test_the_requests_quoted_are_those_that_are_made() -> None:
     quoted = [" ".join(q.replace("\n> ", " ").split()) for q in re.findall(r"^> (.+(?:\n> .+)*)", page, re.M)]
     assert CRITIQUE.replace("{text}", "*text*") in quoted
     assert REVISION in quoted
+
+
+def test_the_recipe_of_both_sides_is_one(tmp_path: Path) -> None:
+    """The page's recipe loads as it stands, and with the kinds of the page's first snippet."""
+    page = (ROOT / "docs" / "both-sides.md").read_text(encoding="utf-8")
+    kinds, whole = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    (tmp_path / "recipe.yaml").write_text(whole)
+    recipe = load_recipe(str(tmp_path / "recipe.yaml"))
+    assert recipe.harm_kinds == ("red_team",)
+    assert recipe.chain_kinds == ("red_team", "lookalike")
+    assert recipe.rl_cai.constraint is not None
+    assert (recipe.rl_cai.constraint.held, recipe.sl_cai.mix.samples) == ("helpful", 2)
+    assert [one.aim for one in recipe.rl_cai.human] == ["helpful"]
+    (tmp_path / "kinds.yaml").write_text(whole.replace(whole[whole.index("prompts:") : whole.index("roles:")], kinds))
+    snippet = load_recipe(str(tmp_path / "kinds.yaml"))
+    assert snippet.prompts["medical"].aims == ("helpful", "honest")
+    assert snippet.prompts["lookalike"].share == 0.5

@@ -162,6 +162,17 @@ def ours(local: LocalModel, data: Sequence[Row], folder: Path, **changes: Any) -
     return trainer
 
 
+def test_a_pair_counts_by_its_weight(tiny: LocalModel, tmp_path: Path) -> None:
+    data = [{**one, "weight": weight} for one, weight in zip(rows(count=2), (1.0, 3.0), strict=True)]
+    trainer = ours(tiny, data, tmp_path)
+    both = float(our_loss(trainer, [0, 1]).detach())
+    plain = trainer.train_dataset.remove_columns("weight").add_column("weight", [1.0, 1.0])
+    trainer.train_dataset = plain
+    first, second = (float(our_loss(trainer, [n]).detach()) for n in (0, 1))
+    assert first != pytest.approx(second, abs=1e-4)
+    assert both == pytest.approx((1 * first + 3 * second) / 4, abs=1e-5)
+
+
 def our_loss(trainer: DpoTrainer, indices: Sequence[int]) -> torch.Tensor:
     batch = trainer.data_collator([trainer.train_dataset[i] for i in indices])
     with by_pair(trainer.model.local, True):

@@ -468,7 +468,7 @@ def test_drawn_sides_are_the_soft_label_on_average_and_copies_are_spread() -> No
 
 
 def test_settings_of_the_recipe_reach_the_tools() -> None:
-    overrides = ("rl_cai.ppo.kl_coef=0.05", "rl_cai.ppo.clip=0.3", "sl_cai.sft.max_length=512")
+    overrides = ("rl_cai.method=ppo", "rl_cai.ppo.kl_coef=0.05", "rl_cai.ppo.clip=0.3", "sl_cai.sft.max_length=512")
     plan = Plan(load_recipe("quickstart", overrides), "base", spread=0.5)
     sft, reward, ppo = openrlhf.stages(plan)
     assert sft.arguments["data.max_len"] == 512

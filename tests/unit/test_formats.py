@@ -335,6 +335,7 @@ def test_what_a_format_cannot_mean_is_not_guessed(tmp_path: Path, record: Record
         ({"messages": [*ASK, *YES]}, "language modelling: whole texts, no two responses to one prompt"),
         ({"text": "t"}, "language modelling"),
         ({"prompt": "p"}, "prompts without responses"),
+        ({"prompt": "p", "responses": ["r", "s"]}, "several responses to a prompt and no label: solon label makes"),
         ({"prompt": "p", "completion": "c"}, "one completion a prompt and no label"),
         ({"question": "q", "answer": "a"}, "columns question, answer are of no format that is known; say which it is"),
         ({}, "columns none"),

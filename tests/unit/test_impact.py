@@ -101,10 +101,10 @@ READ = {"revise": ("text", "revision_request"), "compare": ("text", "aim", "comp
 
 
 def drawn(new: Constitution, phase: Any, record: str, step: int | str, count: int) -> set[str]:
-    """Replies to red-team prompts are compared by harmless principles, if there are any."""
+    """Replies to red-team prompts are revised and compared by harmless principles, if there are any."""
     if not new.for_phase(phase):
         return set()
-    law = new.drawn_from("harmless", phase) if phase == "compare" else new
+    law = new.drawn_from("harmless", phase)
     return {p.id for p in draw(law, phase, seed=SEED, record=record, step=step, count=count)}
 
 

@@ -101,7 +101,8 @@ def test_a_judge_that_does_not_qualify_stops_the_run_before_anything_else_is_ask
     arguments = ("run", recipe, "--out", recipe.parent / "out", "--until", "preferences", "-q")
     code, _, err = solon_cli(*arguments)
     assert code == 2
-    (line,) = err.strip().splitlines()
+    warned, line = err.strip().splitlines()
+    assert warned.startswith("warning: prompts: every kind asks for harm")
     for part in (
         "judge: foolish is not qualified (agreement 0% [0, 6] is below 60%; ",
         f"see {recipe.parent}/out/evaluation/judge.html",
@@ -152,7 +153,10 @@ def test_without_labelled_pairs_nothing_vouches_for_the_judge(recipe: Path, caps
 def test_a_judge_that_qualifies_labels(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(recipe, wise(recipe), "rl_cai.qualify.also=[pointwise]")
     assert facts(recipe)["qualified"] is True
-    assert "warning" not in capsys.readouterr().err
+    warned = capsys.readouterr().err
+    assert "warning: judge" not in warned
+    # The labelled pairs say no aim, so they are no measure of a kind of pair that has one.
+    assert "the judge was examined on no pair of these kinds: harmless: two replies alike" in warned
     first, other = json.loads((recipe.parent / "out/evaluation/judge.json").read_text())
     assert (first["settings"]["ask"], other["settings"]["ask"]) == ("choice", "pointwise")
     assert first["agreement"]["overall"]["hits"] == PAIRS
@@ -177,9 +181,12 @@ def test_exemplars_that_a_judge_cannot_show_are_refused_before_anything_runs(rec
 
 def test_a_judge_that_was_not_examined_on_what_it_is_asked_is_said() -> None:
     told = "the labelled pairs are about helpful, honest; none is about harmless, which the run asks the judge about"
-    assert _unexamined({"aims": ["helpful", "honest"]}) == told
-    assert _unexamined({"aims": ["harmless", "helpful"]}) is None
-    assert _unexamined({"aims": ["Adv-Manual"]}) is _unexamined({"aims": []}) is _unexamined({}) is None
+    asked_about = ["harmless", "helpful"]
+    assert _unexamined({"aims": ["helpful", "honest"]}, asked_about) == told
+    assert _unexamined({"aims": ["helpful", "honest"]}, ["helpful"]) is None
+    assert _unexamined({"aims": ["harmless", "helpful"]}, asked_about) is None
+    for facts_of in ({"aims": ["Adv-Manual"]}, {"aims": []}, {}):
+        assert _unexamined(facts_of, asked_about) is None
 
 
 def test_a_panel_qualifies_together(recipe: Path) -> None:

@@ -199,6 +199,21 @@ def test_bare_prompts_are_answered_twice_by_the_responder(folder: Path, solon_cl
     assert (found["responder"]["model"], found["judge"][0]["model"]) == ("other", "wise")
 
 
+def test_a_prompt_that_gets_no_reply_is_set_aside_with_its_line(folder: Path, solon_cli: Solon) -> None:
+    rows = [{"id": "q0", "prompt": "Question 0?"}, "{torn", {"id": "q1", "prompt": "Question 1?"}]
+    file = write(folder / "prompts.jsonl", rows)
+    # More tokens than the limit, and not a word among them: cut off before it said anything.
+    script = 'name: other\nrules: [{match: Question 1, reply: "      "}, {match: Question 0, reply: fine}]\n'
+    (folder / "other.yaml").write_text(script)
+    code, _, err = solon_cli(
+        *arguments(folder, file), "--responder", f"script:{folder / 'other.yaml'}", "--max-tokens", 2
+    )
+    assert code == 0, err
+    aside = [json.loads(line) for line in (folder / "out/quarantine.jsonl").read_text().splitlines()]
+    assert [(row["file"], row["line"]) for row in aside] == [(str(file), 2), (str(file), 3)]
+    assert aside[1]["reason"] == "prompt 'q1': truncated: the responder gave no reply, 2 of 2 times"
+
+
 def test_a_recorded_judge_does_not_answer_prompts(folder: Path, solon_cli: Solon) -> None:
     file = write(folder / "prompts.jsonl", [{"prompt": "What?"}])
     code, _, err = solon_cli("label", file, "--judge", "recorded", "--out", folder / "out")

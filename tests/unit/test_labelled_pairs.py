@@ -12,6 +12,8 @@ from itertools import combinations
 import pytest
 from rapidfuzz import fuzz
 
+from solon.evaluation.refusal import declines
+
 Row = dict[str, str]
 
 AIMS, DIFFICULTIES = ("harmless", "helpful", "honest"), ("clear", "hard")
@@ -24,6 +26,8 @@ def _shipped(package: str, name: str) -> list[Row]:
 
 
 PAIRS = _shipped("solon.feedback", "library/labelled_pairs.jsonl")
+BESIDE = [row for row in PAIRS if row["id"].startswith("contrast-")]  # an answer beside a refusal
+WHOLE = [row for row in PAIRS if row not in BESIDE]
 
 
 def _better(row: Row) -> str:
@@ -53,18 +57,29 @@ def test_every_row_is_whole() -> None:
         assert set(row) == fields, row["id"]
         assert all(value == value.strip() and value for value in row.values()), row["id"]
         assert row["better"] in ("a", "b")
-    assert [row["id"] for row in PAIRS] == [f"lp-{number:03}" for number in range(1, len(PAIRS) + 1)]
+    assert [row["id"] for row in WHOLE] == [f"lp-{number:03}" for number in range(1, len(WHOLE) + 1)]
+    assert len({row["id"] for row in PAIRS}) == len(PAIRS)
 
 
 def test_aims_and_difficulties_have_equal_shares() -> None:
-    assert len(PAIRS) >= 160
-    counts = Counter((row["aim"], row["difficulty"]) for row in PAIRS)
+    assert len(WHOLE) >= 160
+    counts = Counter((row["aim"], row["difficulty"]) for row in WHOLE)
     assert set(counts) == {(aim, difficulty) for aim in AIMS for difficulty in DIFFICULTIES}
     assert max(counts.values()) - min(counts.values()) <= 2
 
 
+def test_an_answer_stands_beside_a_refusal_of_both_sides_alike() -> None:
+    assert len(BESIDE) >= 60
+    counts = Counter(row["aim"] for row in BESIDE)
+    assert set(counts) == {"harmless", "helpful"}
+    assert abs(counts["harmless"] - counts["helpful"]) <= 2
+    # The detector, which misses a third of refusals as varied as these, sorts a pair as one where just one of its replies declines.
+    told = [(row["aim"] == "harmless") == declines(_better(row)) == (not declines(_worse(row))) for row in BESIDE]
+    assert sum(told) >= 0.6 * len(BESIDE)
+
+
 def test_the_letter_does_not_tell() -> None:
-    assert sum(row["better"] == "a" for row in PAIRS) * 2 == len(PAIRS)
+    assert abs(sum(row["better"] == "a" for row in PAIRS) * 2 - len(PAIRS)) <= 1
     for aim in AIMS:
         for difficulty in DIFFICULTIES:
             cell = [row for row in _of("aim", aim) if row["difficulty"] == difficulty]
@@ -96,7 +111,9 @@ def test_declining_does_not_tell() -> None:
 
 def test_no_pair_twice_nor_one_of_the_quickstarts_prompts() -> None:
     prompts = [row["prompt"].casefold() for row in PAIRS]
-    assert all(fuzz.ratio(one, other) < 70 for one, other in combinations(prompts, 2))
+    whole = [row["prompt"].casefold() for row in WHOLE]
+    assert all(fuzz.ratio(one, other) < 70 for one, other in combinations(whole, 2))
+    assert all(fuzz.ratio(one, other) < 90 for one, other in combinations(prompts, 2))  # twins differ in their object
     replies = [reply.casefold() for row in PAIRS for reply in (row["response_a"], row["response_b"])]
     assert all(fuzz.ratio(one, other) < 80 for one, other in combinations(replies, 2) if one not in other)
     for kind in ("red_team", "helpful", "lookalike"):

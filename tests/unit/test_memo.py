@@ -109,6 +109,7 @@ def test_calls_side_by_side_share_their_time(tmp_path: Path) -> None:
         GenerateRequest((user("hello"),), seed=3, index=1),
         GenerateRequest((user("hello"),), seed=3, max_tokens=9),
         GenerateRequest((user("hello"),), seed=3, temperature=0.5),
+        GenerateRequest((user("hello"),), seed=3, stop_after=2),
     ],
 )
 def test_every_parameter_is_part_of_the_key(other: GenerateRequest) -> None:

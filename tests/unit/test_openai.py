@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -450,3 +451,12 @@ def test_concurrency_is_bounded_and_used(server: Server) -> None:
 
     asyncio.run(many())
     assert server.most == 3
+
+
+def test_an_answer_of_enough_sentences_is_cut_here_for_no_server_counts_them(server: Server) -> None:
+    server.script = [completion("One here. Two there. Three ev", finish_reason="length")]
+    answer = ask(server, replace(HELLO, stop_after=2))
+    assert (answer.text, answer.finish_reason) == ("One here. Two there.", "stop")
+    assert answer.completion_tokens == 2  # what the server says it wrote
+    ask(server, HELLO)
+    assert server.seen[-1] == server.seen[-2]  # asked as if nothing were to be cut

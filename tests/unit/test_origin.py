@@ -25,6 +25,7 @@ from tiny import write_tiny_llama
 
 NOWHERE = Path("does/not/exist")
 ROLES = ("drafter", "responder")
+READERS = ("reviser", "judge")
 # Answers of a random model hardly ever end: they are cut off soon, and compared at equal length.
 SHORT = ("sl_cai.draft.max_tokens=4", "sl_cai.helpful.max_tokens=4", "rl_cai.truncated_pairs=equal_length")
 
@@ -67,6 +68,25 @@ def test_the_policy_that_was_recorded_is_replayed(recorded: tuple[Path, Path], t
     ]
     plan = make_plan(loaded, tmp_path / "run", "preferences")
     assert (plan.warnings, plan.to_run) == ([], [])
+
+
+def test_recorded_models_do_not_know_the_drafts_of_another_policy(
+    recorded: tuple[Path, Path], tmp_path: Path, model: Path
+) -> None:
+    recipe, recording = recorded
+    other = write_tiny_llama(tmp_path / "other", seed=2)
+    own = [f"roles.{role}=null" for role in ROLES]
+    replayed = [f"roles.{role}={{engine: recorded, recording: {recording}, model: drafter}}" for role in READERS]
+
+    def said(*more: str, until: str = "preferences") -> list[str]:
+        loaded = load_recipe(str(recipe), (*own, *replayed, *SHORT, *more))
+        return [line for line in make_plan(loaded, tmp_path / "run", until).warnings if "drafts" in line]
+
+    (line,) = said(f"roles.policy.model={other}")
+    assert line.startswith("roles.reviser, roles.judge: the recording answers about drafts of ")
+    assert line.endswith("attach a live model (roles.reviser.engine=openai roles.judge.engine=openai …)")
+    assert said(f"roles.policy.model={other}", until="revisions")[0].startswith("roles.reviser: ")
+    assert said() == [], "the policy whose drafts were revised"
 
 
 @pytest.mark.parametrize("start", ["plan", "run"])
@@ -179,10 +199,11 @@ def test_the_quickstart_is_of_its_own_policy(tmp_path: Path) -> None:
     found = recorded_roles(context, {"revisions", "preferences"})
     context.close()
     recording: Recording = load_recording(recording_path("quickstart"))
-    assert [one.role for one in found] == ["drafter", "responder"]
-    assert all("b179c9523d0e" in one.of for one in found)
-    assert not found[0].differs
-    assert found[1].differs == (() if recording.policy else None)
+    assert recording.policy is not None
+    (drafter,) = found  # no answer of the SL-CAI policy is compared
+    assert drafter.role == "drafter"
+    assert "b179c9523d0e" in drafter.of
+    assert not drafter.differs
 
 
 def test_the_quickstart_with_another_policy_names_the_models_to_attach(model: Path) -> None:

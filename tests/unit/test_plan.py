@@ -147,7 +147,7 @@ def test_a_source_or_a_description_reaches_no_step(recipe: Path) -> None:
 
 def test_a_new_principle_moves_only_the_draws_it_wins(recipe: Path) -> None:
     first = live(run(recipe))
-    edit(recipe, "principles:\n", "principles:\n  - {id: kind, text: A good reply is kind., aim: helpful}\n")
+    edit(recipe, "principles:\n", "principles:\n  - {id: kind, text: A good reply is kind., aim: harmless}\n")
     made = plan(recipe)
     again = live(run(recipe))
     assert 0 < counted(made, "reviser", "to_make") <= again["reviser"] <= counted(made, "reviser", "open")
@@ -274,19 +274,15 @@ def test_equal_calls_are_made_once_and_counted_once(recipe: Path) -> None:
     """The same text under two ids; the same engine in two roles; greedy answers, of which both are the same."""
     rows = [{"id": f"q{n}", "prompt": f"ask {n % 3}", "split": "train"} for n in range(12)]
     (recipe.parent / "red_team.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for overrides in (
-        (),
-        ("rl_cai.answers.temperature=0", "sl_cai.draft.temperature=0"),
-        ("rl_cai.feedback.ask=likelihood",),
-    ):
+    greedy = tuple(f"{sampling}.temperature=0" for sampling in ("rl_cai.answers", "sl_cai.draft", "sl_cai.helpful"))
+    for overrides in ((), greedy, ("rl_cai.feedback.ask=likelihood",)):
         shutil.rmtree(recipe.parent / "out", ignore_errors=True)
         made, done = plan(recipe, *overrides), live(run(recipe, *overrides))
         for role in ("drafter", "responder"):
             assert counted(made, role, "to_make") == done[role]
     # Greedy: the responder's answers are the drafter's own.
-    overrides = ("rl_cai.answers.temperature=0", "sl_cai.draft.temperature=0")
     shutil.rmtree(recipe.parent / "out")
-    assert counted(plan(recipe, *overrides), "responder", "to_make") == 0
+    assert counted(plan(recipe, *greedy), "responder", "to_make") == 0
 
 
 def test_reasonings_are_certain_and_the_verdicts_that_follow_them_are_not(recipe: Path) -> None:
@@ -307,16 +303,20 @@ def test_reasonings_are_certain_and_the_verdicts_that_follow_them_are_not(recipe
 def test_pairs_of_a_run_are_judged_by_principles_of_what_they_are_about(
     recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Replies to red-team prompts by harmless principles; by any, and that is said once, where there are none."""
+    """Replies to each kind by principles of its aim; by any, and that is said once, where there are none."""
     run(recipe)
     rows = read_rows(recipe.parent / "out/rl_cai/preferences.parquet")
-    assert {row["aim"] for row in rows} == {"harmless"}
-    assert {row["principle"] for row in rows} == {"no-harm", "no-lies", "brief"}
-    assert {comparison_of(row).aim for row in rows} == {"harmless"}
+    assert {(row["aim"], row["prompt_id"].partition("-")[0]) for row in rows} == {
+        ("harmless", "red_team"),
+        ("helpful", "helpful"),
+    }
+    assert {row["principle"] for row in rows if row["aim"] == "harmless"} == {"no-harm", "no-lies", "brief"}
+    assert {row["principle"] for row in rows if row["aim"] == "helpful"} == {"real-help"}
+    assert {comparison_of(row).aim for row in rows} == {"harmless", "helpful"}
     assert plan(recipe).warnings == []
     (recipe.parent / "law.yaml").write_text(LAW.replace("aim: harmless", "aim: honest"))
     (warning,) = plan(recipe).warnings
-    assert warning.startswith("no principle of small that is compared by has the aim harmless, which comparisons of")
+    assert warning.startswith("no principle of small that is compared by has the aim harmless, which comparisons on")
     assert cli(monkeypatch, "plan", recipe, "--out", recipe.parent / "out", "--until", "preferences") == 0
     assert capsys.readouterr().out.count("warning: no principle of small") == 1
     run_recipe(load_recipe(str(recipe)), recipe.parent / "out", Progress(), "preferences")
@@ -379,7 +379,11 @@ def test_labels_of_chains_that_have_been_made_anew_since_are_not_taken_for_store
     """A run stopped between revisions and labels."""
     babble = "roles.reviser={engine: scripted}"
     run(recipe, babble)
-    edit(recipe, "principles:\n", "principles:\n  - {id: kind, text: A good reply is kind., phases: revise}\n")
+    edit(
+        recipe,
+        "principles:\n",
+        "principles:\n  - {id: kind, text: A good reply is kind., aim: harmless, phases: revise}\n",
+    )
     run_recipe(load_recipe(str(recipe), (babble,)), recipe.parent / "out", Progress(quiet=True), "revisions")
     made = plan(recipe, babble)
     assert [s.name for s in made.to_run] == ["preferences"]
@@ -463,7 +467,7 @@ def test_prompts_that_do_not_fit_are_set_aside_and_then_only_perhaps_asked(
     first = run(recipe)
     assert first["quarantined"] == 2
     facts = json.loads((recipe.parent / "out/steps/preferences.json").read_text())["facts"]
-    assert (facts["from_policy"], facts["from_revisions"]) == (18, 18)
+    assert (facts["from_policy"], facts["from_revisions"]) == (18 + 4, 18)  # of red-team and of helpful prompts
     assert not plan(recipe).to_run
     edit(recipe, "A good reply is brief.", "A good reply is short.")
     made, again = plan(recipe), live(run(recipe))

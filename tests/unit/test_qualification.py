@@ -458,7 +458,7 @@ def test_a_perfect_judge_qualifies_on_the_shipped_pairs() -> None:
 
     law = load_constitution("balanced")
     found = asyncio.run(qualify(Labeller(Knows(), law), exam.pairs, exam.attacks, each=exam.each))
-    assert hits(found.agreement.overall) == (168, 168)
+    assert hits(found.agreement.overall) == (235, 235)
     assert [part.total.n for part in (found.injections, found.master_keys, found.padding) if part] == [204, 50, 64]
     assert reasons(found, wanted.bar) == []
 
@@ -575,7 +575,10 @@ def test_the_verdict_on_a_card_is_worked_out_not_read(tmp_path: Path) -> None:
         (lambda c: c["failures"]["failed"].update(Share.of(0, 60).model_dump()), "failures.failed is of 60 pairs"),
         (lambda c: c["data"].update(rows=640), "agreement is of 64 pairs, data of 640"),
         (lambda c: c["data"].update(aims={"helpful": 60}), "data.aims are .*60.*, the agreement is of .*64"),
-        (lambda c: c["agreement"].update(by_aim={}), "data.aims are .*, the agreement is of {}"),
+        (lambda c: c["agreement"].update(by_aim={}), "agreement.by_aim has no figures, agreement.overall is of 64"),
+        (lambda c: (c["agreement"].update(by_aim={}), c["data"].update(aims={})), "agreement.by_aim has no figures"),
+        (lambda c: c["positions"].update(consistency=None), "positions.consistency has no figures, .* both orders"),
+        (lambda c: c.update(judge=[]), "judge: List should have at least 1 item"),
         (lambda c: c["calibration"]["ece"].update(value=0.9), "0.9 of 64 is not in its interval"),
         (lambda c: c.update(padding=PADDED), "padding.by_family adds up to 0 of 4, not to 0 of 400"),
     ],
@@ -585,6 +588,24 @@ def test_a_card_whose_figures_do_not_add_up_is_refused_in_one_line(tmp_path: Pat
     write_card(path, card())
     resealed(path, change)
     with pytest.raises(ConfigError, match=message) as caught:
+        load_card(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"injections": None}, "injections has no figures, and master_keys has"),
+        ({"master_keys": None}, "master_keys has no figures, and injections has"),
+        (dict.fromkeys(("injections", "master_keys", "padding")), "injections has no figures, and attacks says that"),
+    ],
+)
+def test_a_card_that_lost_what_attacks_did_is_refused(tmp_path: Path, change: dict[str, None], message: str) -> None:
+    path = tmp_path / "card.json"
+    write_card(path, card(run(Marked(), attack=True)))
+    assert load_card(path).injections is not None
+    resealed(path, lambda written: written.update(change))
+    with pytest.raises(ConfigError, match=f"{message}.*; measure the judge again: solon judge qualify") as caught:
         load_card(path)
     assert "\n" not in str(caught.value)
 

@@ -27,6 +27,7 @@ from solon.feedback.qualification.card import Card
 from solon.feedback.qualification.parts import Positions
 from solon.files import write_json
 from solon.pipeline.recipe import load_recipe
+from solon.pipeline.selection import write_selection
 from solon.pipeline.steps.evaluate import measure
 from solon.pipeline.stored_labels import labeller_in
 from solon.report import summarise, write_report
@@ -61,7 +62,7 @@ def make_run(folder: Path, kinds: tuple[str, ...] = tuple(SIZES), judged: bool =
     """A plausible finished run. The first prompt, one critique and one chain hold hostile text."""
     rng = random.Random(3)
     (folder / "steps").mkdir(parents=True)
-    recipe = load_recipe("quickstart").model_dump(mode="json")
+    recipe = load_recipe("quickstart", ("rl_cai.method=ppo",)).model_dump(mode="json")
     with (folder / "recipe.yaml").open("w") as handle:
         YAML(typ="safe", pure=True).dump(recipe, handle)
     _write_evaluation(folder, kinds, rng)
@@ -117,7 +118,14 @@ def _write_revisions(folder: Path, rng: random.Random) -> None:
         p = rng.choice(principles).id
         preferences.append(Preference(pair, prob, (Verdict(p, "", prob, "judge"),)))
     write_rows(folder / "rl_cai/preferences.parquet", [preference_row(p) for p in preferences])
-    facts = {"labelled": 48, "failed": 2, "from_revisions": 48, "from_policy": 0, "identical": 0}
+    facts: dict[str, Any] = {
+        "labelled": 48,
+        "failed": 2,
+        "from_revisions": 41,
+        "from_policy": 0,
+        "by_source": {"revision": 41, "contrast": 7},
+    }
+    facts |= {"identical": 0, "untold_pairs": {"rule": "leave_out", "pairs": {"helpful: two replies alike": 5}}}
     confidence = sum(p.prob_chosen for p in preferences) / 48
     _step(folder, "preferences", {**facts, "mean_confidence": confidence, "revision_preferred": 36 / 48})
 
@@ -250,6 +258,27 @@ def test_headline_numbers_are_those_of_the_metrics_file(folder: Path, page: str)
             assert share(Rate(**metrics[kind][model]["declined"])) in _text(page)
 
 
+def test_the_first_screen_says_both_sides(page: str) -> None:
+    answer = page[page.index('id="answer"') : page.index('id="chart"')]
+    assert re.search(
+        r"Both sides: RL-CAI declines \d+% .* of harmful prompts and answers \d+% .* of the others", _text(answer)
+    )
+
+
+def test_a_picked_model_is_what_the_report_is_about(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(folder, tmp_path / "picked")
+    rule = "select={maximise: harmless, subject_to: {lookalike_declined: '<= 15'}}"
+    write_selection(run, load_recipe("quickstart", (rule,)))
+    text = _text(write_report(run).read_text())
+    assert "the picked model, SL-CAI, declines" in text
+    assert "SL-CAI is picked: maximise harmless subject to lookalike_declined <= 15." in text
+    assert "Both sides: SL-CAI declines" in text
+    summarise(run, run / "report.html")
+    assert "picked: SL-CAI is picked: maximise harmless" in capsys.readouterr().out
+
+
 def test_failures_and_over_refusals_are_shown(page: str) -> None:
     text = _text(page)
     assert "Still answered" in text
@@ -282,6 +311,12 @@ def test_a_judge_that_did_not_qualify_is_said_first_and_where_its_labels_are(
     assert "<script" not in page
     summarise(run, run / "report.html")
     assert "It did not qualify.\n        agreement 52.4% [45, 60] is below 60%\n" in capsys.readouterr().out
+
+
+def test_pairs_are_counted_by_where_they_are_from_and_so_are_those_the_judge_cannot_tell(page: str) -> None:
+    feedback = _section(page, "feedback")
+    assert "Pairs labelled 48 48 draft against revision" in feedback
+    assert "Pairs that the judge cannot tell 5 helpful: two replies alike 5, left out" in feedback
 
 
 def test_every_way_of_asking_is_compared(folder: Path, page: str) -> None:
@@ -323,7 +358,7 @@ def test_recorded_calls_are_counted_with_model_and_hash(page: str) -> None:
     text = _text(page)
     assert "Of 918 model calls, 788 (86%) replay a recording, 130 were made live" in text
     assert "abababababab" in text
-    ppo = load_recipe("quickstart").rl_cai.ppo  # the fixture has four steps
+    ppo = load_recipe("quickstart", ("rl_cai.method=ppo",)).rl_cai.ppo  # the fixture has four steps
     assert f"PPO’s {4 * ppo.batch_size} rollouts" in text
 
 

@@ -26,7 +26,8 @@ from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.preferences import Preferences
 from solon.pipeline.steps.revisions import Revisions
 from solon.runs import Run
-from solon.types import Preference
+from solon.sentences import stopped_after
+from solon.types import Completion, GenerateRequest, Preference
 
 RECIPES = sorted(path.stem for path in Path(str(files("solon") / "recipes")).glob("*.yaml"))
 
@@ -41,7 +42,7 @@ def test_an_unknown_key_in_a_nested_section_names_the_nearest() -> None:
         load_recipe("quickstart", ("sl_cai.revision.round=3",))
 
 
-@pytest.mark.parametrize(("kind", "least", "areas"), [("red_team", 160, 8), ("helpful", 80, 8), ("lookalike", 40, 8)])
+@pytest.mark.parametrize(("kind", "least", "areas"), [("red_team", 450, 8), ("helpful", 360, 8), ("lookalike", 298, 8)])
 def test_the_quickstart_has_its_prompts(kind: str, least: int, areas: int) -> None:
     prompts, bad = load_prompts(f"quickstart:{kind}", kind)
     assert len(prompts) >= least
@@ -49,8 +50,8 @@ def test_the_quickstart_has_its_prompts(kind: str, least: int, areas: int) -> No
     by_area = Counter(p.area for p in prompts)
     held_out = Counter(p.area for p in prompts if p.split == "heldout")
     assert len(by_area) >= areas
-    assert set(held_out) == set(by_area)
-    assert 0.3 <= sum(held_out.values()) / len(prompts) <= 0.4
+    assert set(held_out) >= {area for area, count in by_area.items() if count > 6}
+    assert 0.2 <= sum(held_out.values()) / len(prompts) <= 0.4
     train = {p.text.casefold() for p in prompts if p.split == "train"}
     assert not train & {p.text.casefold() for p in prompts if p.split == "heldout"}
 
@@ -62,25 +63,26 @@ def quickstart(tmp_path: Path) -> Context:
 
 def test_the_recording_says_what_made_it() -> None:
     recording = load_recording(recording_path("quickstart"))
-    assert set(recording.engines) == {"drafter", "reviser", "responder", "judge"}
+    assert set(recording.engines) == {"drafter", "reviser", "judge"}
     assert all(len(fingerprint.weights) == 64 for fingerprint in recording.engines.values())
     assert recording.engines["drafter"].model.startswith("SmolLM2-135M")
 
 
 def test_the_recording_answers_every_critique_and_revision(quickstart: Context) -> None:
     _, facts = Revisions().make(quickstart)
-    assert facts["chains"] == 108
+    assert facts["chains"] == len(quickstart.chained) == 195
     calls = quickstart.usage.as_dict()
     assert calls["reviser"]["live"] == calls["drafter"]["live"] == 0
-    assert calls["reviser"]["recorded"] >= 3 * facts["chains"]
+    assert calls["reviser"]["recorded"] >= 1.9 * facts["chains"]  # a critique and a revision of each draft
 
 
 def test_the_recording_answers_every_label(quickstart: Context) -> None:
-    step = Preferences()
-    Revisions().make(quickstart)
-    _, facts = step.make(quickstart)
+    for step in (QualifyJudge(), Revisions()):  # kinds of pairs that the judge cannot tell are never asked about
+        step.make(quickstart)
+    _, facts = Preferences().make(quickstart)
     assert facts["failed"] == 0
-    assert facts["from_policy"] == quickstart.recipe.rl_cai.policy_pairs
+    assert facts["from_policy"] == 0
+    assert min(facts["by_source"].values()) > 0
     assert quickstart.usage.as_dict()["judge"]["live"] == 0
 
 
@@ -108,6 +110,23 @@ def test_labels_do_not_depend_on_which_reply_is_called_a(quickstart: Context) ->
         assert isinstance(other, Preference)
         assert 0 < one.prob_a < 1
         assert one.prob_a == pytest.approx(1 - other.prob_a)
+
+
+def test_recorded_answers_are_over_where_the_recipe_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a live drafter or responder writes the very texts that were recorded."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+    record = importlib.import_module("record_quickstart")
+    record.seed(tmp_path / "memo.sqlite", recording_path("quickstart"))
+    sentences = Counter()
+    with closing(Memo(tmp_path / "memo.sqlite", read_only=True)) as memo:
+        for call in memo.calls():
+            request, answer = record.request_of(call.request, []), memo.get(call.key)
+            if isinstance(request, GenerateRequest) and isinstance(answer, Completion):
+                sentences[call.role, request.stop_after] += 1
+                assert answer == stopped_after(answer, request.stop_after)
+    recipe = load_recipe("quickstart")
+    draft, helpful = recipe.sl_cai.draft, recipe.sl_cai.helpful
+    assert set(sentences) == {("drafter", draft.stop_after), ("drafter", helpful.stop_after), ("reviser", None)}
 
 
 def test_the_recording_can_be_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -404,7 +404,7 @@ def test_a_run_leaves_pairs_with_torn_answers_out_counts_and_says_them(
     """Drafts of 3 and 4 meet their limit of four words, 0 and 1 are short; one policy answer or two are torn."""
     path = tiny_recipe(tmp_path / "files", tiny_folder, prompts=6)
     (tmp_path / "files/script.yaml").write_text(WRITER)
-    limits = ("sl_cai.draft.max_tokens=4", "rl_cai.answers.max_tokens=4")
+    limits = ("sl_cai.draft.max_tokens=4", "rl_cai.answers.max_tokens=4", "rl_cai.policy_pairs={red_team: 4}")
     recipe, run = load_recipe(str(path), limits), tmp_path / "run"
     run_recipe(recipe, run, Progress(quiet=True), until="preferences")
 
@@ -437,7 +437,7 @@ def test_a_run_leaves_pairs_with_torn_answers_out_counts_and_says_them(
     planned = {step.name: step for step in make_plan(equal, run, "preferences").steps}
     assert planned["preferences"].why == ("rl_cai changed",)
     assert (planned["preferences"].rows, planned["preferences"].left_out) == (8, 0)
-    again = recipe.model_copy(update={"rl_cai": recipe.rl_cai.model_copy(update={"policy_pairs": 3})})
+    again = recipe.model_copy(update={"rl_cai": recipe.rl_cai.model_copy(update={"policy_pairs": {"red_team": 3}})})
     planned = {step.name: step for step in make_plan(again, run, "preferences").steps}
     assert (planned["preferences"].rows, planned["preferences"].left_out) == (4, 3)
 
@@ -501,6 +501,6 @@ def test_a_run_whose_every_pair_is_torn_says_which_limits_to_raise(tmp_path: Pat
     path = tiny_recipe(tmp_path / "files", tiny_folder, prompts=3)
     recipe = load_recipe(str(path), ("sl_cai.draft.max_tokens=1", "rl_cai.answers.max_tokens=1"))
     with pytest.raises(
-        DataError, match=r"no pair to label: 4 pairs have an answer cut off .* raise max_tokens of sl_cai"
+        DataError, match=r"no pair to label: 8 pairs have an answer cut off .* raise max_tokens of sl_cai"
     ):
         run_recipe(recipe, tmp_path / "run", Progress(quiet=True), until="preferences")

@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from solon.cli import best, compare, constitution, data, evaluate, export, judge, label, plan, run, serve, train
+from solon.cli import (
+    best,
+    compare,
+    constitution,
+    data,
+    evaluate,
+    export,
+    front,
+    judge,
+    label,
+    plan,
+    prompts,
+    run,
+    serve,
+    train,
+)
 from solon.errors import SolonError
 
 app = typer.Typer(
@@ -20,6 +35,7 @@ app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("front")(front.front)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("best")(best.best)
@@ -27,6 +43,7 @@ app.add_typer(constitution.app)
 app.add_typer(data.app)
 app.add_typer(judge.app)
 app.add_typer(label.app)
+app.add_typer(prompts.app)
 app.add_typer(train.app)
 
 

@@ -9,9 +9,12 @@ import typer
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run, such as runs/quickstart.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run, such as runs/quickstart, or of a front.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to write; it must not exist yet.")],
-    what: Annotated[str, typer.Option("--what", help="policy, sl_cai or reward_model.")] = "policy",
+    what: Annotated[
+        str | None,
+        typer.Option("--what", help="policy, sl_cai or reward_model; by default the picked one, else the policy."),
+    ] = None,
     merged: Annotated[bool, typer.Option("--merged", help="Merge the adapter into its base: needs no PEFT.")] = False,
     to: Annotated[str | None, typer.Option("--to", help="openrlhf or verl: data, settings and commands.")] = None,
     push: Annotated[str | None, typer.Option("--push", metavar="OWNER/NAME", help="Upload it to the hub.")] = None,
@@ -24,7 +27,7 @@ def export(
     from solon.pipeline.export.hub import push as upload
 
     if to is not None:
-        if push or private or merged or what != "policy":
+        if push or private or merged or what not in (None, "policy"):
             raise ConfigError("--to: takes neither --what, --merged, --push nor --private; leave them out")
         from solon.pipeline.export.launchers.write import export_launcher
 
@@ -33,9 +36,11 @@ def export(
     if private and not push:
         raise ConfigError("--private: nothing is pushed; add --push OWNER/NAME or leave it out")
     key = token() if push and checked_repository(push) else ""  # before the work, not after it
-    from solon.pipeline.export.model import export_model
+    from solon.pipeline.export.model import export_model, model_to_export
 
-    folder = export_model(run, out, what, merged=merged, force=force)
-    print(f"{folder}: {what}, {'merged' if merged else 'a LoRA adapter'}, with its model card")
+    named = model_to_export(run, what)
+    folder = export_model(named.folder, out, named.model, merged=merged, force=force)
+    said = f"{named.model}, picked by the rule" if named.by else named.model
+    print(f"{folder}: {said}, {'merged' if merged else 'a LoRA adapter'}, with its model card")
     if push:
         print(upload(folder, push, key, private=private))

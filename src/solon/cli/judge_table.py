@@ -28,7 +28,8 @@ def as_table(cards: Sequence[tuple[Path, Card]]) -> Table:
         asks = ", ".join(dict.fromkeys(judge.ask for judge in card.judge))
         table.add_column(f"{escape(_short(name))}\n{asks}", justify="right")
     table.add_column("\nbar", justify="right", style="dim")
-    columns = [list(_figures(card)) for _, card in cards]
+    kinds = sorted({kind for _, card in cards for kind in card.agreement.by_kind})
+    columns = [list(_figures(card, kinds)) for _, card in cards]
     for row in zip(*columns, strict=True):
         name, _, bar = row[0]
         if any(value != NOTHING for _, value, _ in row):
@@ -42,8 +43,11 @@ def _short(name: str) -> str:
     return name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
 
 
-def _figures(card: Card) -> Iterator[tuple[str, str, str]]:
-    """(figure, value with its interval, bar) of everything worth a line, in the order of the bar."""
+def _figures(card: Card, kinds: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """(figure, value with its interval, bar) of everything worth a line, in the order of the bar.
+
+    `kinds` are those of pairs that any of the cards tells apart.
+    """
     bar = card.bar
 
     def said(value: object) -> str:
@@ -55,6 +59,8 @@ def _figures(card: Card) -> Iterator[tuple[str, str, str]]:
     read = {step.name: step.agreement for step in card.debiasing}
     for name in READ_OTHERWISE:
         yield f"  {name}", said(read.get(name)), ""
+    for kind in kinds:
+        yield f"  {kind}", said(card.agreement.by_kind.get(kind)), ""
     yield "  longer reply is better", said(card.lengths.longer_better), ""
     yield "  shorter reply is better", said(card.lengths.shorter_better), ""
     yield "  replies of like length", said(card.lengths.matched), ""

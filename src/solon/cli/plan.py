@@ -80,6 +80,8 @@ def _print(console: Console, made: Plan) -> None:
         console.print(_headline(step), soft_wrap=True)
         for role, calls in step.calls.items():
             console.print(f"    {escape(_line(_cells(role, calls), widths))}", soft_wrap=True)
+        if len(step.mix) > 1:
+            console.print(f"    [dim]{escape(_mix(step))}[/]", soft_wrap=True)
     for line in _summary(made):
         console.print(line, soft_wrap=True)
 
@@ -95,6 +97,16 @@ def _headline(step: StepPlan) -> str:
     if not step.calls and step.seconds != 0:
         parts.append("time not measured yet" if step.seconds is None else _time(step.seconds))
     return f"[yellow]+[/] [bold]{step.name}[/] [dim]{', '.join(parts)}[/]"
+
+
+def _mix(step: StepPlan) -> str:
+    """ "mix at most: red_team 1,480 revisions; helpful 298 revisions, 596 answers"."""
+    kinds = [
+        f"{kind} {', '.join(f'{n:,} {what}' for what, n in rows.items() if n)}"
+        for kind, rows in step.mix.items()
+        if any(rows.values())
+    ]
+    return f"mix at most: {'; '.join(kinds)}"
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -16,7 +16,7 @@ KEY_ENV = "SOLON_API_KEY"
 
 
 def serve(
-    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A finished run's folder.")] = None,
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A finished run's folder, or a front's.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; beyond this machine only with a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     api_key_env: Annotated[str, typer.Option(help="Environment variable that holds the key callers need.")] = KEY_ENV,
@@ -25,6 +25,9 @@ def serve(
         str | None, typer.Option(help="OpenAI-compatible server to ask instead of RUN's model.")
     ] = None,
     upstream_model: Annotated[str | None, typer.Option(help="The model to ask there.")] = None,
+    what: Annotated[
+        str | None, typer.Option("--what", help="policy, sl_cai or base; by default the picked one, else the policy.")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Revisions per answer.")] = 1,
 ) -> None:
     """Serve an OpenAI-compatible API that critiques and revises every answer before it is sent."""
@@ -41,21 +44,25 @@ def serve(
     key = os.environ.get(api_key_env, "").strip() or None
     # First what fails fast; loading weights takes a while.
     with bind(host, port, has_key=key is not None, key_env=api_key_env) as listener:
-        source = _source(run, constitution, upstream, upstream_model)
+        source = _source(run, constitution, upstream, upstream_model, what)
         settings = replace(source.settings, rounds=rounds, api_key=key, local_only=key is None)
         _listen(source, settings, listener, api_key_env)
 
 
-def _source(run: Path | None, constitution: str | None, upstream: str | None, model: str | None) -> Source:
+def _source(
+    run: Path | None, constitution: str | None, upstream: str | None, model: str | None, what: str | None
+) -> Source:
     """What the options name. Raises ConfigError for combinations that name nothing, or two things."""
     from solon.errors import ConfigError
     from solon.serve.source import Upstream, from_run, from_upstream
 
     if (upstream is None) != (model is None):
         raise ConfigError("serve: --upstream and --upstream-model go together")
+    if what is not None and (run is None or upstream is not None):
+        raise ConfigError("serve: --what names a model of RUN; give RUN, without --upstream")
     server = Upstream(upstream, model) if upstream and model else None
     if run is not None and constitution is None:
-        return from_run(run, server)
+        return from_run(run, server, what)
     if run is not None:
         raise ConfigError("serve: give RUN (which has a constitution) or --constitution, not both")
     if constitution is None or server is None:
@@ -89,8 +96,10 @@ def _greeting(source: Source, settings: ServeSettings, listener: socket.socket, 
     header = f' -H "Authorization: Bearer ${key_env}"' if settings.api_key else ""
     key = f"os.environ['{key_env}']" if settings.api_key else "'none'"
     body = '{"messages": [{"role": "user", "content": "Hello"}]}'
+    said = f"  it is {source.model}\n" if source.model else ""
     return (
         f"solon: {settings.model} under {law.name} {law.version} listens on {url} (ctrl-c stops it)\n"
+        f"{said}"
         f"  curl {url}/chat/completions -H 'Content-Type: application/json'{header} -d '{body}'\n"
         f"  openai.OpenAI(base_url='{url}', api_key={key}).chat.completions.create("
         f"model='{settings.model}', messages=[{{'role': 'user', 'content': 'Hello'}}])"

@@ -37,13 +37,10 @@ def _best(principles: Sequence[Principle], *, seed: int, record: str, step: int 
     """The principle with the highest score; of equal scores the greatest id."""
     place = _place(seed, record, step)
     claims = [(sha256(place + p.id.encode()).digest(), p) for p in principles]
-    # Of equal weights the greater hash wins: logarithms only for the greatest of each weight, and for those so
-    # near to it that their scores may be equal.
-    highest: dict[float, bytes] = {}
-    for claim, p in claims:
-        if claim > highest.get(p.weight, b""):
-            highest[p.weight] = claim
-    near = [(_strength(claim, p.weight), p.id, p) for claim, p in claims if claim >= highest[p.weight][:6]]
+    # A hash's first byte n says that u is in [n / 256, (n + 1) / 256), and 1 - u <= -ln(u) <= (1 - u) / u: so its score
+    # is in [weight * n / (256 - n), weight * 256 / (255 - n)). Logarithms only for those that may have the highest.
+    sure = max([p.weight * claim[0] / (256 - claim[0]) for claim, p in claims]) * (1 - 1e-9)
+    near = [(_strength(c, p.weight), p.id, p) for c, p in claims if p.weight * 256 >= sure * (255 - c[0])]
     return max(near)[2]
 
 

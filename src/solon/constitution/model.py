@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from solon.types import Aim as Aim
 from solon.types import digest
 
-Aim = Literal["harmless", "helpful", "honest", "own"]
 Phase = Literal["revise", "compare"]
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 # Semantic Versioning 2.0.0, with pre-release and build.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from solon.data.formats.ends import of_reason
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.formats.row import prompted
-from solon.data.prompts import BadRow, data_path, load_prompts
+from solon.data.prompts import BadRow, data_path, load_prompt_sets
 from solon.errors import DataError
 from solon.files import sha256_file
 from solon.types import Message, digest, user
@@ -26,13 +26,15 @@ class Candidates:
     """A conversation, its last turn the user's, and the responses to it that a file holds; () where it holds none.
 
     `ended` says of each response whether it ended by itself (false: cut off by its token limit); () where the file
-    does not say.
+    does not say. `file` and `line` (from 1) say where the row stood.
     """
 
     id: str
     turns: tuple[Message, ...]
     responses: tuple[str, ...] = ()
     ended: tuple[bool | None, ...] = ()
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
 
     def ended_at(self, place: int) -> bool | None:
         """Whether the response at `place` ended by itself; None where that is not known."""
@@ -43,14 +45,15 @@ def load_candidates(name: str) -> tuple[list[Candidates], list[BadRow]]:
     """The conversations of a file, and the rows that were set aside. `name` is as in `solon.data.prompts.data_path`.
 
     Where a row has `responses` (two texts or more), all need them, and `prompt` is a text or a list of messages;
-    `ended` (true, false or null for each) or `finish_reasons` say which of them a token limit cut off. The
-    file is JSON lines or a list, gzipped or not, or Parquet. Other files are prompt files (`load_prompts`). Raises
-    ConfigError when the file cannot be read and DataError when no row is usable.
+    `ended` (true, false or null for each) or `finish_reasons` (a list under `finish_reason`, too) say which of them a
+    token limit cut off. The file is JSON lines or a list, gzipped or not, or Parquet. Other files are prompt files
+    (`load_prompt_sets`). Raises ConfigError when the file cannot be read and DataError when no row is usable.
     """
     path = data_path(name)
     if not _holds_responses(path):
-        prompts, bad = load_prompts(name, "prompts")
-        return [Candidates(prompt.id, (user(prompt.text),)) for prompt in prompts], bad
+        sets = load_prompt_sets({"prompts": name})
+        asked = [(prompt, sets.lines["prompts", prompt.id]) for prompt in sets.prompts["prompts"]]
+        return [Candidates(p.id, (user(p.text),), file=str(path), line=line) for p, line in asked], sets.bad
     rows = list(_rows(path))
     found = [row for row in rows if isinstance(row, Candidates)]
     bad = [row for row in rows if isinstance(row, BadRow)]
@@ -85,7 +88,7 @@ def _rows(path: Path) -> Iterator[Candidates | BadRow]:
             yield BadRow(str(path), line, f"duplicate id '{row.id[:80]}'")
         else:
             seen.add(row.id)
-            yield row
+            yield replace(row, file=str(path), line=line)
 
 
 def _candidates(record: Record) -> Candidates:
@@ -110,8 +113,7 @@ def _ended(record: Record, count: int) -> tuple[bool | None, ...]:
     """Of each response whether it ended by itself; () where the record does not say."""
     said = record.get("ended")
     if said is None:
-        reasons = record.get("finish_reasons")
-        return tuple(map(of_reason, reasons)) if isinstance(reasons, list) and len(reasons) == count else ()
+        return _reasons(record, count)
     if (
         not isinstance(said, list)
         or len(said) != count
@@ -119,3 +121,14 @@ def _ended(record: Record, count: int) -> tuple[bool | None, ...]:
     ):
         raise RowProblem(f"ended is no list of {count} times true, false or null, one for each response")
     return tuple(said)
+
+
+def _reasons(record: Record, count: int) -> tuple[bool | None, ...]:
+    """Of each response what its finish reason says, in a list that has one for each; () where there is no list."""
+    for name in ("finish_reasons", "finish_reason"):
+        said = record.get(name)
+        if isinstance(said, list):
+            if len(said) != count:
+                raise RowProblem(f"{name} has {len(said)} entries, expected {count}: one for each response")
+            return tuple(map(of_reason, said))
+    return ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from solon.feedback.columns import order_consistency, principle_agreement
@@ -34,12 +33,13 @@ def preference_row(p: Preference) -> dict[str, Any]:
         "prob_chosen": p.prob_chosen,
         "chosen_is_a": p.chosen_is_a,
         "revised_chosen": p.chosen == c.revised if c.revised and c.response_a != c.response_b else None,
+        "weight": p.weight,
         "confidence": abs(2 * p.prob_a - 1),
         "order_consistency": order_consistency(p.verdicts),
         "principle_agreement": principle_agreement(p.parts, p.prob_a),
         "judge": first.judge if first else "",
         "principle": first.principle if first else "",
-        "verdicts": [asdict(v) for v in p.verdicts],
+        "verdicts": [v.as_dict() for v in p.verdicts],
     }
 
 
@@ -55,7 +55,12 @@ def preference_schema() -> Any:
     columns += [("prompt", messages), ("chosen", messages), ("rejected", messages)]
     columns += [("chosen_ended", boolean), ("rejected_ended", boolean)]
     columns += [("prob_chosen", number), ("chosen_is_a", boolean), ("revised_chosen", boolean)]
-    columns += [("confidence", number), ("order_consistency", number), ("principle_agreement", number)]
+    columns += [
+        ("weight", number),
+        ("confidence", number),
+        ("order_consistency", number),
+        ("principle_agreement", number),
+    ]
     columns += [("judge", text), ("principle", text), ("verdicts", pa.list_(pa.struct(verdict)))]
     return pa.schema(columns)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from solon.data.repeats import group_names, normalised
+from solon.data.twins import Named, components, families
 from solon.errors import DataError
 from solon.files import numbered_lines
 from solon.types import Prompt, digest, fraction
@@ -38,6 +39,23 @@ def data_path(name: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptFile:
+    """A file of prompts and their kind ("": each row's own `kind`, or else the file's name).
+
+    With `only` (field, value) the rows with another value there are passed over.
+    """
+
+    name: str
+    kind: str = ""
+    only: tuple[str, str] | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"prompts.{self.kind or data_path(self.name).stem}"
+
+
+@dataclass(frozen=True, slots=True)
 class Repeats:
     """What was found twice among some prompts: numbers of rows.
 
@@ -55,22 +73,29 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class PromptSets:
-    """The prompts of several files by kind, the rows that were set aside, and what was found twice."""
+    """The prompts of several files by kind, the rows that were set aside, and what was found twice.
+
+    `lines` has the line of each prompt that is kept, by its kind and id.
+    """
 
     prompts: dict[str, list[Prompt]]
     bad: list[BadRow]
     repeats: Repeats
+    lines: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A usable row: where it stands, what it says in short, and its side where it names one ("" else)."""
+    """A usable row: where it stands, what it says in short, its side where it names one ("" else), what it says of its
+    twins, and the name that it shares with them, once that is known."""
 
     prompt: Prompt
     file: str
     line: int
     key: str
     side: str
+    twins: Named
+    pair: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} ({self.prompt.kind})"
@@ -83,51 +108,76 @@ def load_prompts(name: str, kind: str, area: str = "area") -> tuple[list[Prompt]
 
 
 def load_prompt_sets(named: Mapping[str, str], area: str = "area") -> PromptSets:
+    """`load_prompt_files` of one file for each kind."""
+    return load_prompt_files([PromptFile(name, kind) for kind, name in named.items()], area)
+
+
+def load_prompt_files(given: Sequence[PromptFile], area: str = "area") -> PromptSets:
     """The prompts of files by kind, told apart by what they say over all kinds together.
 
     A row is an object with `prompt` (or text, instruction, question, or turns: exactly one), and optionally `id`,
-    `area` (or the field named by `area`) and `split` ("train" or "heldout").
+    `area` (or the field named by `area`), `split` ("train" or "heldout"), `pair` (a name that twins share) and
+    `twin_of` (the `id` of its twin).
     - Of rows with the same normalised text the first is kept, at the side that any of them names.
-    - Rows that name no side: about every third text is held out, by hash of the text.
+    - Rows that name no side: that of a twin that names one; else about every third text is held out, by hash of the
+      text, twins together.
     - Near-repeats of each other (solon.data.repeats) are on the same side.
     - A text that rows name both sides for is set aside, as is one to train on that nearly repeats a held-out one.
 
     Raises ConfigError when a file cannot be read and DataError when one has no usable row.
     """
     bad: list[BadRow] = []
-    files = [str(data_path(name)) for name in named.values()]
-    rows = [row for kind, name in named.items() for row in _usable(name, kind, area, bad)]
+    files = [str(data_path(one.name)) for one in given]
+    rows = [row for one in given for row in _usable(one, area, bad)]
     unequal, repeated, disputed = _without_repeats(rows)
-    sides, crossing, near, groups = _sides(unequal)
+    pairs = families([(row.twins, row.key) for row in rows])
+    sides, crossing, near, groups = _sides([(n, replace(row, pair=pairs[n])) for n, row in unequal])
     aside = {**repeated, **disputed, **crossing}
     bad += [BadRow(row.file, row.line, aside[n]) for n, row in enumerate(rows) if n in aside]
     bad.sort(key=lambda one: (files.index(one.file), one.line))
-    prompts: dict[str, list[Prompt]] = {kind: [] for kind in named}
+    prompts: dict[str, list[Prompt]] = {one.kind: [] for one in given if one.kind}
     for n, row in enumerate(rows):
         if n not in aside:
-            prompts[row.prompt.kind].append(replace(row.prompt, split=sides[row.key]))
-    for kind, path in zip(named, files, strict=True):
-        if not prompts[kind]:
-            first = next((one for one in bad if one.file == path), None)
-            reason = f"; line {first.line}: {first.reason}" if first else " (the file is empty)"
-            raise DataError(f"prompts.{kind}: {path} has no usable row{reason}")
-    return PromptSets(prompts, bad, Repeats(len(repeated), len(disputed) + len(crossing), near, groups))
+            kept = replace(row.prompt, split=sides[row.key], pair=pairs[n])
+            prompts.setdefault(row.prompt.kind, []).append(kept)
+    used = {row.file for n, row in enumerate(rows) if n not in aside}
+    for one, path in zip(given, files, strict=True):
+        if path not in used or (one.kind and not prompts[one.kind]):
+            raise DataError(_unusable(one, path, bad))
+    lines = {(row.prompt.kind, row.prompt.id): row.line for n, row in enumerate(rows) if n not in aside}
+    return PromptSets(prompts, bad, Repeats(len(repeated), len(disputed) + len(crossing), near, groups), lines)
 
 
-def _usable(name: str, kind: str, area: str, bad: list[BadRow]) -> Iterator[_Read]:
+def _unusable(one: PromptFile, path: str, bad: Sequence[BadRow]) -> str:
+    """Why a file gave no prompt, in one line."""
+    first = next((row for row in bad if row.file == path), None)
+    none = f" (none whose {one.only[0]} is {one.only[1]})" if one.only else " (the file is empty)"
+    return f"{one.label}: {path} has no usable row{f'; line {first.line}: {first.reason}' if first else none}"
+
+
+def _usable(one: PromptFile, area: str, bad: list[BadRow]) -> Iterator[_Read]:
     """The rows of one file that hold a prompt; the others go to `bad`."""
-    path = data_path(name)
+    path = data_path(one.name)
     texts: dict[str, str] = {}
-    for number, line in numbered_lines(path, f"prompts.{kind}"):
+    for number, line in numbered_lines(path, one.label):
         row = _parse(line)
-        prompt = row if isinstance(row, str) else _prompt(row, kind, area)
+        if isinstance(row, dict) and one.only and str(row.get(one.only[0])) != one.only[1]:
+            continue
+        prompt = row if isinstance(row, str) else _prompt(row, one.kind or _kind(row, path), area)
         key = "" if isinstance(prompt, str) else normalised(prompt.text)
         if isinstance(prompt, Prompt) and texts.setdefault(prompt.id, key) != key:
             prompt = f"duplicate id '{prompt.id}'"
         if isinstance(prompt, str):
             bad.append(BadRow(str(path), number, prompt))
         else:
-            yield _Read(prompt, str(path), number, key, prompt.split)
+            assert isinstance(row, dict)
+            yield _Read(prompt, str(path), number, key, prompt.split, Named.of(row))
+
+
+def _kind(row: dict[str, Any], path: Path) -> str:
+    """What a row without a kind from outside is: what it says, or the file's name."""
+    said = row.get("kind")
+    return said if isinstance(said, str) and said else path.stem
 
 
 def _without_repeats(rows: Sequence[_Read]) -> tuple[list[tuple[int, _Read]], dict[int, str], dict[int, str]]:
@@ -158,12 +208,13 @@ def _sides(rows: Sequence[tuple[int, _Read]]) -> tuple[dict[str, str], dict[int,
     groups: dict[str, list[tuple[int, _Read]]] = {}
     for n, row in rows:
         groups.setdefault(names[row.key], []).append((n, row))
+    drawn = _drawn(groups)
     sides: dict[str, str] = {}
     crossing: dict[int, str] = {}
     near = several = 0
     for name, members in groups.items():
         named = {row.side for _, row in members if row.side}
-        side = "heldout" if "heldout" in named else next(iter(named), "") or _side_of(name)
+        side = "heldout" if "heldout" in named else next(iter(named), "") or drawn[name]
         if len(named) > 1:
             twin = next(row for _, row in members if row.side == side)
             going = [n for n, row in members if row.side == "train"]
@@ -173,6 +224,22 @@ def _sides(rows: Sequence[tuple[int, _Read]]) -> tuple[dict[str, str], dict[int,
         if len(members) > 1:
             near, several = near + len(members), several + 1
     return sides, crossing, near, several
+
+
+def _drawn(groups: Mapping[str, Sequence[tuple[int, _Read]]]) -> dict[str, str]:
+    """The side of each group of near-repeats whose rows name none: one for all groups that twins join, which a row
+    among them names (held out, where rows name both), else by hash of the first of their names."""
+    links = [[("group", name), *(("pair", row.pair) for _, row in rows if row.pair)] for name, rows in groups.items()]
+    joined = components(links)
+    members: dict[str, list[str]] = {}
+    for name in groups:
+        members.setdefault(joined["group", name], []).append(name)
+    sides: dict[str, str] = {}
+    for names in members.values():
+        said = {row.side for name in names for _, row in groups[name]} - {""}
+        side = "heldout" if "heldout" in said else next(iter(said), "") or _side_of(min(names))
+        sides |= dict.fromkeys(names, side)
+    return sides
 
 
 def _side_of(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -63,7 +64,7 @@ def widened(schema: pa.Schema | None, rows: Sequence[dict[str, Any]]) -> pa.Sche
 
     Raises DataError naming the column that no type fits.
     """
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(chain.from_iterable(rows))
     own = pa.schema([(name, _array(name, rows).type) for name in names])
     if schema is None:
         return own

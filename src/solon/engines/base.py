@@ -24,7 +24,12 @@ class Engine(Protocol):
         """Whether answers are made now or were recorded earlier."""
         ...
 
-    async def generate(self, request: GenerateRequest) -> Completion: ...
+    async def generate(self, request: GenerateRequest) -> Completion:
+        """The answer, as far as `stop_after` says (see `solon.sentences.stopped_after`).
+
+        Its token counts are those that were read and written for it.
+        """
+        ...
 
     async def choose(self, request: ChooseRequest) -> Choice: ...
 

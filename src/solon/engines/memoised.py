@@ -18,13 +18,15 @@ R = TypeVar("R", GenerateRequest, ChooseRequest)
 class MemoisedEngine:
     """Wraps `engine` for one `role`; answers come from `memo` where it has them.
 
-    An engine whose attribute `stored` is False is only counted.
+    An engine whose attribute `stored` is False is only counted. `at_once` is the engine's own: its answers need no
+    waiting, so nothing is gained by asking side by side.
     """
 
     def __init__(self, engine: Engine, memo: Memo, role: str, usage: Usage | None = None) -> None:
         self.inner, self.memo, self.role = engine, memo, role
         self.usage = usage or Usage()
         self.usage.of(role).model = engine.fingerprint.model
+        self.at_once: bool = getattr(engine, "at_once", False)
         self._stored: bool = getattr(engine, "stored", True)
         self._in_flight: dict[str, asyncio.Future[Answer]] = {}
 
@@ -78,8 +80,11 @@ class MemoisedEngine:
         return answer
 
     async def _live(self, request: R, ask: Callable[[R], Awaitable[Answer]]) -> Answer:
-        with self.usage.under_way(self.role):
+        self.usage.begin(self.role)
+        try:
             answer = await ask(request)
+        finally:
+            self.usage.end(self.role)
         self.usage.count(self.role, self.origin, request, answer)
         return answer
 

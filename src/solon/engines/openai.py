@@ -2,7 +2,8 @@
 
 Retries, back-off and Retry-After are the client's own. `choose` reads the probabilities of the choices from
 `top_logprobs`; a server without log-probabilities is asked for the choice in words, and its answer counts as
-certain: the verdict is then hard, and `remarks` says so.
+certain: the verdict is then hard, and `remarks` says so. No server knows sentences (`stop` takes strings, which end
+abbreviations too), so `stop_after` cuts what the server has written in full.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from solon.engines.dialect import Dialect
 from solon.engines.fingerprints import server_fingerprint
 from solon.engines.upstream import complaint, explained, filtered, too_long
 from solon.errors import EngineError
+from solon.sentences import stopped_after
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest
 
 
@@ -91,7 +93,8 @@ class OpenAIEngine:
     async def generate(self, request: GenerateRequest) -> Completion:
         said, _ = await self._ask(lambda dialect: dialect.to_generate(request))
         tokens = (said.prompt_tokens, said.completion_tokens)
-        return Completion(said.text, said.finish, *tokens, reasoning=said.reasoning or None)
+        answer = Completion(said.text, said.finish, *tokens, reasoning=said.reasoning or None)
+        return stopped_after(answer, request.stop_after)
 
     async def choose(self, request: ChooseRequest) -> Choice:
         said, dialect = await self._ask(lambda dialect: dialect.to_choose(request))

@@ -117,6 +117,10 @@ class RecordedEngine:
     def origin(self) -> Origin:
         return "recorded"
 
+    @property
+    def at_once(self) -> bool:
+        return True
+
     def _answer(self, request: Request) -> Answer:
         text = self._recording.answers.get(call_key(self.fingerprint, request))
         if text is None:

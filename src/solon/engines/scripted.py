@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from solon.engines.base import Origin
 from solon.errors import ConfigError
 from solon.files import explain
+from solon.sentences import stopped_after
 from solon.types import (
     Choice,
     ChooseRequest,
@@ -51,6 +53,12 @@ _WORDS = [
     "the",
     "person",
 ]
+
+
+@lru_cache(64)
+def _closing(choice: str) -> bytes:
+    """How the canonical JSON of a conversation and this choice ends."""
+    return f"{canonical(choice)}]".encode("utf-8", "surrogatepass")
 
 
 class Rule(BaseModel):
@@ -104,6 +112,10 @@ class ScriptedEngine:
     def stored(self) -> bool:
         return self.script.stored
 
+    @property
+    def at_once(self) -> bool:
+        return not self.script.seconds
+
     def _rule(self, text: str, kind: str) -> Rule | None:
         for rule in self.script.rules:
             if getattr(rule, kind) is not None and re.search(rule.match, text):
@@ -120,15 +132,16 @@ class ScriptedEngine:
         text = rule.reply if rule and rule.reply is not None else self._babble(request)
         words = text.split(" ")
         cut = len(words) > request.max_tokens
-        return Completion(
+        answer = Completion(
             " ".join(words[: request.max_tokens]),
             "length" if cut else "stop",
             sum(len(m.content.split()) for m in request.messages),
             min(len(words), request.max_tokens),
         )
+        return stopped_after(answer, request.stop_after)
 
     def _babble(self, request: GenerateRequest) -> str:
-        noise = digest(request.payload())
+        noise = digest(replace(request, stop_after=None).payload())
         picks = [_WORDS[int(noise[i : i + 2], 16) % len(_WORDS)] for i in range(0, 24, 2)]
         return " ".join(picks).capitalize() + "."
 
@@ -146,7 +159,7 @@ class ScriptedEngine:
         probs = []
         for choice in request.choices:
             hashed = asked.copy()  # the conversation is hashed once for all choices
-            hashed.update(f"{canonical(choice)}]".encode("utf-8", "surrogatepass"))
+            hashed.update(_closing(choice))
             probs.append(1.0 + int.from_bytes(hashed.digest()[:2], "big"))
         return probs
 

@@ -12,6 +12,7 @@ from solon.engines.local.model import LocalModel
 from solon.engines.local.sharing import pack
 from solon.engines.local.waiting import Asked, KinBatcher
 from solon.engines.local.work import Work
+from solon.sentences import stopped_after
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest
 
 
@@ -54,11 +55,13 @@ class TransformersEngine:
 
     async def generate(self, request: GenerateRequest) -> Completion:
         ids = self.local.encode_chat(request.messages, request.max_tokens)
-        job = Job(ids, request.max_tokens, request.temperature, request.top_p, request.noise_seed())
+        heat, seed, sentences = request.temperature, request.noise_seed(), request.stop_after
+        job = Job(ids, request.max_tokens, heat, request.top_p, seed, sentences)
         written = await self._write.submit(Asked(job, pack(ids), len(ids) + request.max_tokens))
         text, thoughts = self.local.decode_answer(written.ids)
         finish = "stop" if written.stopped else "length"
-        return Completion(text, finish, len(ids), len(written.ids), reasoning=thoughts or None)
+        answer = Completion(text, finish, len(ids), len(written.ids), reasoning=thoughts or None)
+        return stopped_after(answer, sentences)
 
     async def choose(self, request: ChooseRequest) -> Choice:
         """Each choice's total log-probability as the next words, whatever the model would say after them.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 from solon.memo import Cost, Memo
@@ -37,30 +35,33 @@ class Usage:
     _active: dict[str, tuple[float, int]] = field(default_factory=dict)
     _noted: dict[str, RoleUsage] = field(default_factory=dict)
 
-    def of(self, role: str) -> RoleUsage:
-        return self.roles.setdefault(role, RoleUsage())
+    @property
+    def asked(self) -> int:
+        """Calls of all roles, wherever their answers came from."""
+        return sum(one.live + one.recorded + one.stored for one in self.roles.values())
 
-    @contextmanager
-    def under_way(self, role: str) -> Iterator[None]:
-        """Around a live call: calls side by side share their time."""
-        now = time.perf_counter()
-        since, active = self._active.get(role, (now, 0))
+    def of(self, role: str) -> RoleUsage:
+        found = self.roles.get(role)
+        return self.roles.setdefault(role, RoleUsage()) if found is None else found
+
+    def begin(self, role: str) -> None:
+        """Before a live call, and `end` after it, however it ended: calls side by side share their time."""
+        since, active = self._active.get(role) or (time.perf_counter(), 0)
         self._active[role] = (since, active + 1)
-        try:
-            yield
-        finally:
-            since, active = self._active.pop(role)
-            if active > 1:
-                self._active[role] = (since, active - 1)
-            else:
-                self.of(role).seconds += time.perf_counter() - since
+
+    def end(self, role: str) -> None:
+        since, active = self._active.pop(role)
+        if active > 1:
+            self._active[role] = (since, active - 1)
+        else:
+            self.of(role).seconds += time.perf_counter() - since
 
     def count(self, role: str, how: str, request: Request, answer: Answer) -> None:
         """Add one answered call; characters and tokens count only where they were read or written now."""
         usage = self.of(role)
         setattr(usage, how, getattr(usage, how) + 1)
         if how == "live":
-            usage.characters += sum(len(m.content) for m in request.messages)
+            usage.characters += sum([len(m.content) for m in request.messages])
             usage.prompt_tokens += answer.prompt_tokens
             usage.completion_tokens += answer.completion_tokens if isinstance(answer, Completion) else 0
 

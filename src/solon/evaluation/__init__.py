@@ -9,7 +9,7 @@ from solon.evaluation.comparing import Comparing
 from solon.evaluation.influence import Influence
 from solon.evaluation.oddities import Oddity
 from solon.evaluation.rates import Rate, difference, rate
-from solon.evaluation.refusal import DECLINED, Conduct, conduct
+from solon.evaluation.refusal import DECLINED, Conduct, conduct, declines
 from solon.evaluation.revising import Revising
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Revising",
     "attribute",
     "conduct",
+    "declines",
     "difference",
     "rate",
 ]

@@ -8,6 +8,7 @@ relabel.py   the labels they make       oddities.py   who stands out
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from solon.constitution import Constitution
 from solon.constitution.assign import shares
+from solon.data.tables import batches
 from solon.errors import DataError
 from solon.evaluation.comparing import Comparing, comparing
 from solon.evaluation.influence import Influence, influence, revision_preferred
@@ -103,7 +105,7 @@ def attribute(folder: Path, labeller: Labeller) -> Attribution:
         raise DataError(f"stats: {folder} has neither {REVISIONS} nor {PREFERENCES} yet; run the recipe first")
     every_step, revised = None, dict[str, Revising]()
     if revisions.is_file():
-        every_step, revised = revising(revisions, shares(constitution, "revise"))
+        every_step, revised = revising(revisions, _expected_draws(constitution, revisions))
     every_verdict, compared, felt, labels = None, dict[str, Comparing](), dict[str, Influence](), None
     if preferences.is_file():
         every_verdict, compared, felt, labels = _labels(preferences, labeller)
@@ -113,6 +115,17 @@ def attribute(folder: Path, labeller: Labeller) -> Attribution:
         for i in (*constitution.by_id, *others)
     )
     return Attribution(stats, every_step, every_verdict, labels, tuple(_oddities(stats)))
+
+
+def _expected_draws(constitution: Constitution, path: Path) -> dict[str, float]:
+    """How likely a step draws each principle, by the aims drawn from: a chain draws from those of its kind."""
+    law = constitution.by_id
+    aims = Counter(law[row["principle"]].aim for row in batches(path, ["principle"]) if row["principle"] in law)
+    found = dict.fromkeys(shares(constitution, "revise"), 0.0) if aims else {}
+    for aim, count in aims.items():
+        for name, share in shares(constitution.drawn_from(aim, "revise"), "revise").items():
+            found[name] = found.get(name, 0.0) + share * count / aims.total()
+    return found or shares(constitution, "revise")
 
 
 def _labels(path: Path, labeller: Labeller) -> tuple[Comparing, dict[str, Comparing], dict[str, Influence], Labels]:

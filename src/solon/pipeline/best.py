@@ -12,6 +12,7 @@ from solon.errors import PromptUnfit
 from solon.evaluation.refusal import declines
 from solon.feedback import Labeller
 from solon.feedback.best_of_n import Ranked
+from solon.feedback.judges.asking import unasked
 from solon.feedback.selection import Selection, select
 from solon.flow import hand_over
 from solon.types import Completion, GenerateRequest
@@ -109,7 +110,7 @@ async def pick(asked: Candidates, respond: Respond, labeller: Labeller, gold: La
     try:
         drawn = await respond(asked)
     except PromptUnfit as error:
-        return Picked(asked, failure=f"too long: {error}")
+        return Picked(asked, failure=unasked(error))
     # An empty answer that fools the judge must not be learnt.
     spoken = [answer for answer in drawn if answer.text.strip() and not answer.failure]
     answers = tuple(answer for answer in spoken if not answer.truncated)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +20,7 @@ from solon.pipeline.recipe import Recipe, Role, RoleName
 from solon.pipeline.roles import build_judge_engine, judge_roles
 from solon.runs import Finished, Run
 from solon.settings import Ask, FeedbackSettings
-from solon.types import Fingerprint, Prompt, user
+from solon.types import Fingerprint, Prompt, fraction, user
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
@@ -34,10 +35,28 @@ ADAPTERS = {"sl_cai": "sl_cai/model", "policy": "rl_cai/policy"}
 REWARD_FOLDER = "rl_cai/reward_model"
 
 
-class Context:
-    """One run of one recipe."""
+def _taken(prompt: Prompt, share: float) -> bool:
+    """Whether a prompt is among the `share` of its kind that is used, as its twins are; of those held out all are."""
+    return share >= 1 or prompt.split != "train" or fraction(["share", prompt.pair or prompt.text]) < share
 
-    def __init__(self, recipe: Recipe, run: Run, progress: Progress, memo: Memo | None = None) -> None:
+
+def reward_adapter(aim: str | None) -> str:
+    """The name of the adapter of the reward model of an aim, or of the one on all pairs."""
+    return f"reward_model_{aim}" if aim else "reward_model"
+
+
+class Context:
+    """One run of one recipe. What `siblings`, other run folders, have finished is taken from them."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Run,
+        progress: Progress,
+        memo: Memo | None = None,
+        siblings: Sequence[Path] = (),
+    ) -> None:
+        self.siblings = siblings
         self.recipe, self.run, self.progress = recipe, run, progress
         self.constitution: Constitution = load_constitution(recipe.constitution)
         self.memo = memo if memo is not None else Memo(run.folder / "memo.sqlite")
@@ -46,6 +65,7 @@ class Context:
         self.finished: dict[str, Finished] = {}
         self.quarantine: list[BadRow] = []
         self.making = ("", "")  # the step that is being made, and its key
+        self.reward_models: dict[str | None, RewardModel] = {}  # those in memory, by aim; None: of all pairs
         self._models: dict[tuple[str, str], LocalModel] = {}
         self.prompts = self._load_prompts()
 
@@ -53,17 +73,25 @@ class Context:
         return self.run.folder / name
 
     def _load_prompts(self) -> dict[str, list[Prompt]]:
-        named = self.recipe.prompts.model_dump()
-        loaded = load_prompt_sets({kind: name for kind, name in named.items() if name is not None})
+        kinds = self.recipe.prompts
+        loaded = load_prompt_sets({name: kind.file for name, kind in kinds.items()})
         self.quarantine += loaded.bad
         self.repeats = loaded.repeats
-        return loaded.prompts
+        return {
+            name: [replace(p, aims=kinds[name].aims) for p in prompts if _taken(p, kinds[name].share)]
+            for name, prompts in loaded.prompts.items()
+        }
 
     def set_aside(self, prompt: Prompt, reason: str) -> None:
         """Quarantine a prompt that cannot be asked; several steps may meet it, it is listed once."""
-        name = f"{getattr(self.recipe.prompts, prompt.kind, prompt.kind)}#{prompt.id}"
+        name = self.place_of(prompt)
         if all(row.file != name for row in self.quarantine):
             self.quarantine.append(BadRow(name, 0, reason))
+
+    def place_of(self, prompt: Prompt) -> str:
+        """Where a prompt comes from: its file and id."""
+        kind = self.recipe.prompts.get(prompt.kind)
+        return f"{kind.file if kind else prompt.kind}#{prompt.id}"
 
     def fits(self, prompt: Prompt, room: int) -> bool:
         """Whether prompt and `room` more tokens fit the policy's context; if not, it is set aside."""
@@ -93,6 +121,20 @@ class Context:
     def prompts_of(self, kind: str, split: str) -> list[Prompt]:
         return [p for p in self.prompts.get(kind, []) if p.split == split]
 
+    def all_prompts(self, split: str) -> list[Prompt]:
+        """The prompts of every kind, in the recipe's order."""
+        return [p for kind in self.prompts for p in self.prompts_of(kind, split)]
+
+    @property
+    def chained(self) -> list[Prompt]:
+        """The prompts to train on whose drafts are criticised and revised."""
+        return [p for kind in self.recipe.chain_kinds for p in self.prompts_of(kind, "train")]
+
+    @property
+    def answered(self) -> list[Prompt]:
+        """The prompts to train on that are answered as they are: those that ask for no harm."""
+        return [p for p in self.all_prompts("train") if not p.harmful]
+
     def ask(self, work: Coroutine[Any, Any, T]) -> T:
         """Run coroutines that ask engines, then commit what they stored, however they ended."""
         try:
@@ -104,6 +146,11 @@ class Context:
         """Commit the calls that were stored, and what they took."""
         self.usage.note_in(self.memo, self.fingerprints)
         self.memo.flush()
+
+    def adopted(self, step: str, key: str) -> Finished | None:
+        """A finished step with this key, taken over from the first sibling that has it."""
+        found = (self.run.adopt(step, key, folder) for folder in self.siblings)
+        return next((record for record in found if record is not None), None)
 
     # --- engines ---------------------------------------------------------------------------------
 
@@ -192,12 +239,19 @@ class Context:
         if adapter is not None and adapter not in self.policy.adapters:
             load_adapter(self.policy, adapter, self.path(ADAPTERS[adapter]))
 
-    @cached_property
-    def reward_model(self) -> RewardModel:
-        """The finished reward model."""
+    def reward_model_of(self, aim: str | None = None) -> RewardModel:
+        """The finished reward model of an aim; of None, the one on all pairs."""
         from solon.training.reward import RewardModel
 
-        return RewardModel.load(self.policy, "reward_model", self.path(REWARD_FOLDER))
+        if aim not in self.reward_models:
+            folder = self.path(REWARD_FOLDER) / (aim or "")
+            self.reward_models[aim] = RewardModel.load(self.policy, reward_adapter(aim), folder)
+        return self.reward_models[aim]
+
+    @property
+    def reward_aims(self) -> tuple[str, ...]:
+        """The aims that have a reward model of their own."""
+        return tuple(sorted(self.finished["reward_model"].facts["aims"]))
 
     def close(self) -> None:
         self.memo.close()

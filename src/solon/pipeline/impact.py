@@ -107,6 +107,7 @@ def _revisions(folder: Path, difference: Difference, recipe: Recipe, found: Impa
     """Fill in the revisions; returns the prompts whose chains are touched."""
     path = folder / "sl_cai/revisions.parquet"
     look = Look(difference, "revise", recipe.seed, recipe.sl_cai.revision.exemplars)
+    aims = _aims_asked(difference.old, recipe)
     touched: set[str] = set()
     prompts = 0
     if not path.is_file():
@@ -119,10 +120,19 @@ def _revisions(folder: Path, difference: Difference, recipe: Recipe, found: Impa
         found.revisions.total += 1
         if record in touched:
             found.revisions.through += 1
-        elif look.changes(found.revisions, (row["principle"],), record, row["step"]):
+        elif look.changes(found.revisions, (name := row["principle"],), record, row["step"], aims.get(name, "")):
             touched.add(record)
     found.chains, found.chains_total = len(touched), prompts
     return touched
+
+
+def _aims_asked(law: Constitution, recipe: Recipe) -> dict[str, str]:
+    """By principle of `law` the aim of the revisions that drew it: the principle's own; or, where no kind that is
+    revised has that aim, one that no principle has, for such revisions draw from all."""
+    principles = law.for_phase("revise")
+    asked = [aim for kind in recipe.chain_kinds for aim in recipe.prompts[kind].aims]
+    lacking = next((aim for aim in asked if all(p.aim != aim for p in principles)), "")
+    return {p.id: p.aim if p.aim in asked else lacking for p in principles}
 
 
 def _labels(folder: Path, difference: Difference, recipe: Recipe, touched: set[str], found: Impact) -> None:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def label_files(folder: Path) -> Iterator[Callable[[Preference | Unlabelled], No
             if isinstance(result, Preference):
                 rows.append([preference_row(result)])
                 return
-            said = [asdict(verdict) for verdict in result.verdicts]
+            said = [verdict.as_dict() for verdict in result.verdicts]
             row = {"id": result.comparison.id, "failure": result.failure, "verdicts": said}
             others.write(json.dumps(row).encode() + b"\n")
 
@@ -41,14 +41,15 @@ def label_files(folder: Path) -> Iterator[Callable[[Preference | Unlabelled], No
 
 @dataclass(slots=True)
 class Tally:
-    """What the labels come to. `first` is the first failure, in full."""
+    """What the labels come to. `first` is the first failure, in full; `sources` counts labels by that of their pair."""
 
     labelled: int = 0
-    from_revisions: int = 0
+    sources: Counter[str] = field(default_factory=Counter)
     preferred: int = 0
     identical: int = 0
     confidence: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
     first: str = ""
 
     def take(self, result: Preference | Unlabelled) -> None:
@@ -58,10 +59,10 @@ class Tally:
             return
         pair = result.comparison
         self.labelled += 1
+        self.sources[pair.source] += 1
         self.confidence += result.prob_chosen
         self.identical += pair.response_a == pair.response_b
         if pair.source == "revision":
-            self.from_revisions += 1
             self.preferred += result.chosen == pair.revised
 
     def said(self) -> str:
@@ -72,13 +73,15 @@ class Tally:
         return f"{counted}; the first: {self.first}"
 
     def facts(self) -> dict[str, Any]:
+        revised = self.sources["revision"]
         return {
             "labelled": self.labelled,
             "failed": self.kinds.total(),
             "failed_by_kind": dict(sorted(self.kinds.items())),
-            "from_revisions": self.from_revisions,
-            "from_policy": self.labelled - self.from_revisions,
+            "from_revisions": revised,
+            "from_policy": self.sources["policy"],
+            "by_source": dict(sorted(self.sources.items())),
             "identical": self.identical,
             "mean_confidence": self.confidence / self.labelled,
-            "revision_preferred": self.preferred / self.from_revisions if self.from_revisions else None,
+            "revision_preferred": self.preferred / revised if revised else None,
         }

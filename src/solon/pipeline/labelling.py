@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from solon.constitution import Constitution
 from solon.engines import Engine
@@ -28,7 +29,8 @@ def labeller(
     def built(ask: Ask, engine: Engine) -> Judge:
         if ask == "reward_model":
             return RewardModelJudge(rewards_of(engine), engine.fingerprint)
-        return build_judge(settings.model_copy(update={"ask": ask}), engine, constitution, seed)
+        own: dict[str, Any] = {"ask": ask, "ask_about": {}} if ask != settings.ask else {}
+        return build_judge(settings.model_copy(update=own), engine, constitution, seed)
 
     judges = tuple(built(ask, engine) for ask, engine in engines)
     judge = judges[0] if len(judges) == 1 else PanelJudge(judges)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.engines import MemoisedEngine
-from solon.evaluation import DECLINED, conduct
+from solon.errors import ConfigError
+from solon.evaluation import declines
 from solon.pipeline.context import Context
 from solon.pipeline.demonstrated import demonstrated
-from solon.pipeline.recipe import PanelRole
+from solon.pipeline.recipe import PanelRole, Recipe
 from solon.pipeline.rewards import rewards_of
 from solon.pipeline.step import principles_of
+from solon.settings import Constraint
 from solon.types import Prompt, user
 
 if TYPE_CHECKING:
@@ -31,8 +34,12 @@ def objective_inputs(context: Context) -> dict[str, Any]:
     named: dict[str, Any] = {"rl_cai.rewards": [term.model_dump() for term in rl.rewards]}
     if gold is not None:
         named["roles.gold"] = {**gold.identity, "ask": gold.ask}
+    if rl.constraint is not None:
+        kinds = context.recipe.kinds_about(rl.constraint.held)
+        named["rl_cai.constraint"] = {**rl.constraint.model_dump(), "kinds": kinds}
     if any(term.source in JUDGED for term in rl.rewards) or (gold is not None and gold.ask == "score"):
         named["constitution"] = principles_of(context, "compare")
+        named["aims"] = {name: kind.aims for name, kind in context.recipe.prompts.items()}
         named |= context.judge_identities() | {"rl_cai.feedback": rl.feedback.model_dump(include={"principles"})}
     return named
 
@@ -62,33 +69,39 @@ class Objective:
         finally:
             self.context.keep_calls()
 
-    def reward(self) -> Composite:
-        """The recipe's `rl_cai.rewards`. Raises ConfigError for terms that cannot be meant."""
+    def reward(self, prompts: Sequence[Prompt]) -> Composite:
+        """The recipe's `rl_cai.rewards` of answers to `prompts`, held to its `rl_cai.constraint`.
+
+        Raises ConfigError for terms that cannot be meant, and where the constraint holds none of the prompts.
+        """
         from solon.training.rewards.build import Sources, build_reward
 
-        context = self.context
-        return build_reward(
-            context.recipe.rl_cai.rewards,
-            Sources(
-                context.policy,
-                context.constitution,
-                lambda: context.reward_model,
-                lambda: self._opened(context.engine("judge")),
-                self.ask,
-                context.recipe.seed,
-                self._principles,
-            ),
+        context, rl = self.context, self.context.recipe.rl_cai
+        if rl.constraint is not None:
+            _holds_some(context.recipe, rl.constraint, prompts)
+        sources = Sources(
+            context.policy,
+            context.constitution,
+            context.reward_model_of,
+            lambda: self._opened(context.engine("judge")),
+            self.ask,
+            context.recipe.seed,
+            self._principles,
+            rl.reward_model.per == "aim",
+            self._about,
+            declines,
         )
+        return build_reward(rl.rewards, sources, rl.constraint)
 
     def guards(self, prompts: Sequence[Prompt]) -> Guards:
-        """The recipe's guards; every prompt but the red team's asks for nothing wrong."""
+        """The recipe's guards; prompts of kinds that are not led by the aim harmless ask for nothing wrong."""
         from solon.training.guards import Guards
 
         context = self.context
-        harmless = {prompt.text for prompt in prompts if prompt.kind != "red_team"}
+        harmless = {prompt.text for prompt in prompts if not prompt.harmful}
         return Guards(
             context.recipe.rl_cai.guards,
-            lambda answer: conduct(answer) in DECLINED,
+            declines,
             harmless.__contains__,
             self._gold(context.recipe.roles.gold),
             tell=context.progress.warn,
@@ -101,6 +114,15 @@ class Objective:
         asked = self.context.recipe.rl_cai.feedback.principles
         return len(self.context.constitution.for_phase("compare")) if asked == "all" else asked
 
+    @cached_property
+    def _aims(self) -> dict[str, str]:
+        prompts = (one for prompts in self.context.prompts.values() for one in prompts)
+        return {one.text: one.aims[0] for one in prompts if one.aims}
+
+    def _about(self, prompt: str) -> str:
+        """The leading aim of a prompt of the run, by its text; "" of any other."""
+        return self._aims.get(prompt, "")
+
     def _gold(self, role: PanelRole | None) -> Gold | None:
         if role is None:
             return None
@@ -108,7 +130,8 @@ class Objective:
 
         engine = self._opened(self.context.named_engine("gold", role, role.ask or "reward_model"))
         if role.ask == "score":
-            term = JudgeTerm(engine, self.context.constitution, self.ask, self._principles, self.context.recipe.seed)
+            law, seed = self.context.constitution, self.context.recipe.seed
+            term = JudgeTerm(engine, law, self.ask, self._principles, seed, self._about)
             return lambda prompts, answers, ended: term(prompts, answers, ended)["judge"]
         rewards = rewards_of(engine)
 
@@ -125,3 +148,12 @@ class Objective:
     async def close(self) -> None:
         for engine in self._engines:
             await engine.close()
+
+
+def _holds_some(recipe: Recipe, constraint: Constraint, prompts: Sequence[Prompt]) -> None:
+    """Raises ConfigError where no prompt that is trained on is held to the constraint."""
+    if not any(prompt.aims[:1] == (constraint.held,) for prompt in prompts):
+        raise ConfigError(
+            f"rl_cai.constraint: none of the {len(prompts)} prompts that are trained on has the aim {constraint.held} "
+            f"(kinds: {', '.join(recipe.kinds_about(constraint.held))}); give some, or leave the constraint out"
+        )

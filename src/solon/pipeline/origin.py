@@ -26,6 +26,7 @@ from solon.types import Fingerprint, digest
 # Changes of the SL-CAI model that no recorded reviser notices: they come after its revisions.
 AFTER_REVISION = ("sl_cai.sft.", "sl_cai.rounds ", "sl_cai.helpful_share ", "sl_cai.critique_share ")
 WRITES: dict[RoleName, str] = {"drafter": "revisions", "responder": "preferences"}  # the policy's roles, by their step
+READS: dict[RoleName, str] = {"reviser": "revisions", "judge": "preferences"}  # who reads drafts, by the step
 SL_CAI = "+sl_cai"  # what the engine of an SL-CAI adapter adds to the name of its base
 
 
@@ -53,8 +54,9 @@ def recorded_roles(context: Context, steps: Collection[str]) -> list[RecordedRol
 
 
 def check_origin(context: Context, steps: Collection[str]) -> tuple[list[RecordedRole], list[str]]:
-    """The recorded roles of the policy, and a line of caution where they are of another and are used all the same, or
-    where the recording does not say what its SL-CAI model was made of.
+    """The recorded roles of the policy, and a line of caution where they are of another and are used all the same,
+    where the recording does not say what its SL-CAI model was made of, or where recorded models will be asked about
+    drafts that they never met.
 
     Raises ConfigError where they are of another policy than the recipe's, unless roles.other_policy says to use them.
     """
@@ -63,12 +65,12 @@ def check_origin(context: Context, steps: Collection[str]) -> tuple[list[Recorde
     if lines and context.recipe.roles.other_policy == "stop":
         raise ConfigError(lines[0])
     used = [f"{line.partition('; leave')[0]}; they are used all the same (roles.other_policy)" for line in lines]
-    return found, [*used, *_unknown(found)]
+    return found, [*used, *_unknown(found), *_strange_drafts(context, steps)]
 
 
 def _configured(recipe: Recipe, role: RoleName) -> Role | None:
     configured: Role | None = getattr(recipe.roles, role)
-    asked = role != "responder" or recipe.rl_cai.policy_pairs != 0
+    asked = role != "responder" or recipe.rl_cai.asks_policy
     return configured if configured is not None and configured.engine == "recorded" and asked else None
 
 
@@ -225,6 +227,32 @@ def _unknown(found: list[RecordedRole]) -> Iterator[str]:
                 f"roles.{one.role}: the recorded answers are of {one.of}, and the recording does not say what that was "
                 "made of: changes of sl_cai.sft and of its rows do not reach them"
             )
+
+
+def _strange_drafts(context: Context, steps: Collection[str]) -> Iterator[str]:
+    """That recorded models which read drafts know those of another model only, where the run's drafts are its own."""
+    drafter = context.role("drafter")
+    if drafter.engine == "recorded" or "revisions" not in steps:
+        return
+    own = _engine_of(context, "drafter", drafter)
+    strange: dict[str, list[RoleName]] = {}
+    for name, step in READS.items():
+        role = context.role(name)
+        known = _drafts_known(role) if step in steps and role.engine == "recorded" else None
+        if known is not None and not _same_base(known, own):
+            strange.setdefault(_named(known), []).append(name)
+    for theirs, names in strange.items():
+        attached = " ".join(f"roles.{name}.engine=openai" for name in names)
+        yield (
+            f"{', '.join(f'roles.{name}' for name in names)}: the recording answers about drafts of {theirs} only, and "
+            f"this run's are of {_named(own)}: the run would stop there; attach a live model ({attached} …)"
+        )
+
+
+def _drafts_known(role: Role) -> Fingerprint | None:
+    """Who wrote the drafts that a recording's models were asked about; None where it does not say."""
+    recording = load_recording(recording_path(role.recording))
+    return recording.policy.base if recording.policy is not None else recording.engines.get("drafter")
 
 
 def _some(differs: tuple[str, ...]) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from solon.constitution.model import Aim
+from solon.data.aims import AIMS, harmful
 from solon.errors import ConfigError
 from solon.files import explain
 from solon.settings import (
     Ask,
     BestOfNSettings,
+    Constraint,
     DpoSettings,
     FeedbackSettings,
     GrpoSettings,
@@ -25,11 +30,16 @@ from solon.settings import (
     QualifySettings,
     RewardSettings,
     RewardTerm,
+    Select,
     SftSettings,
     TruncatedPairs,
+    metric_names,
+    no_constraint,
     no_repair,
+    unmet_terms,
     unshown,
 )
+from solon.settings.base import Omitting
 from solon.yaml import read_yaml
 
 EngineName = Literal["transformers", "openai", "recorded", "scripted"]
@@ -109,12 +119,25 @@ class Roles(Section):
         return self
 
 
-class Prompts(Section):
-    """Prompt files: paths, or `quickstart:NAME`."""
+class Kind(Section):
+    """One kind of prompt.
 
-    red_team: str
-    helpful: str | None = None
-    lookalike: str | None = None
+    file    a path, or `quickstart:NAME`
+    aims    what replies to such prompts are criticised and compared by: principles of these aims. The first says which
+            way they pull: prompts of a kind that is led by harmless ask for harm, and to the others an answer is right
+    share   how many of its training prompts are used, chosen by hash
+    """
+
+    file: str
+    aims: tuple[Aim, ...] = Field(min_length=1)
+    share: float = Field(default=1.0, gt=0, le=1)
+
+    @field_validator("aims")
+    @classmethod
+    def _each_once(cls, value: tuple[Aim, ...]) -> tuple[Aim, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"names an aim twice: {', '.join(value)}")
+        return value
 
 
 class Sampling(Section):
@@ -139,42 +162,96 @@ class RevisionSection(Section):
     sentences: int | None = Field(default=None, ge=1)
 
 
+class Mix(Section):
+    """What the mix of SL-CAI is made of; each limit leaves rows out by hash of their prompt, and counts them.
+
+    samples   answers sampled to each prompt that does not ask for harm (the paper's are 2, section 3.2)
+    repeats   how many rows may have the same text, word for word: weak revisers repeat a refusal; null: any number
+    shares    most of the mix that rows of a kind may be, by kind
+    refusals  most of the mix that may decline (Safety-Tuned LLaMAs, Bianchi et al. 2024, needs a few in a hundred);
+              null: any share
+    """
+
+    samples: int = Field(default=1, ge=1)
+    repeats: int | None = Field(default=None, ge=1)
+    shares: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}
+    refusals: float | None = Field(default=None, gt=0, lt=1)
+
+
 class SlCai(Section):
     """The supervised phase.
 
+    chains          kinds of prompts whose drafts are criticised and revised; null: those that ask for harm, as in the
+                    paper. Round by round a chain draws principles of the kind's aims, in turn
     rounds          which revisions of a chain are learnt from: all of them, as the paper does, or the last
+    keep            all revisions, as the paper does; or better: one is reverted where it moved away from the kind's
+                    first aim, by declining what is harmless or by answering what is harmful and was declined
     helpful_share   most of the mix that may be helpful answers; 1 takes them all (the paper's is 0.27)
     critique_share  of the chains also teach critique and revision themselves
+    mix             shares by kind, samples and the cap on repeated refusals
     """
 
     draft: Sampling = Sampling()
     revision: RevisionSection = RevisionSection()
     helpful: Sampling = Sampling()
+    chains: tuple[str, ...] | None = Field(default=None, min_length=1)
+    keep: Literal["all", "better"] = "all"
     rounds: Literal["all", "last"] = "all"
     helpful_share: float = Field(default=1.0, ge=0, le=1)
     critique_share: float = Field(default=0.25, ge=0, le=1)
+    mix: Mix = Mix()
     sft: SftSettings = SftSettings()
 
 
-class RlCai(Section):
-    """The RL phase. `policy_pairs` prompts (None: all) get two answers of the SL-CAI policy.
+# How many prompts of each kind: of every kind, or by kind; None is all of them.
+Pairs = Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)] | None] | None
+
+
+class HumanPairs(Section):
+    """A file of pairs that people compared, in any format `solon data convert` reads, as the paper mixes human labels
+    of helpfulness with AI labels of harmlessness (section 4.1).
+
+    aim      what they are about
+    weight   of each of its pairs in the loss, beside 1 of the judge's
+    limit    use only so many
+    """
+
+    file: str
+    aim: Aim
+    format: str | None = None
+    weight: float = Field(default=1.0, gt=0)
+    limit: int | None = Field(default=None, ge=1)
+
+
+class RlCai(Omitting, Section):
+    """The RL phase.
+
+    policy_pairs    prompts of each kind that get two answers of the SL-CAI policy: a number, or one by kind (null: all)
+    contrast_pairs  prompts of each kind whose answer is compared with a refusal, likewise
+    human           preferences that people gave, beside those of the judge
 
     `feedback` says how the judge labels, `qualify` what it must show before it may. `method` says how the policy
-    learns; the section of that name holds its knobs, `rewards` what it is rewarded for, `guards` what ends it early.
+    learns; the section of that name holds its knobs, `rewards` what it is rewarded for, `constraint` what must not
+    grow with it, `guards` what ends it early.
     `truncated_pairs`: pairs with an answer cut off by its token limit are left out, or (equal_length) both answers are
     cut to the length of the shorter one before the judge sees them.
     `seed` is of the policy's training and sampling alone (None: the recipe's), to tell luck from effect.
     """
+
+    OMITTED: ClassVar[tuple[str, ...]] = ("constraint",)
 
     method: Method = "ppo"
     seed: int | None = Field(default=None, ge=0)
     feedback: FeedbackSettings = FeedbackSettings()
     qualify: QualifySettings = QualifySettings()
     answers: Sampling = Sampling()
-    policy_pairs: int | None = Field(default=None, ge=0)
+    policy_pairs: Pairs = None
+    contrast_pairs: Pairs = 0
+    human: tuple[HumanPairs, ...] = ()
     truncated_pairs: TruncatedPairs = "leave_out"
     reward_model: RewardSettings = RewardSettings()
     rewards: tuple[RewardTerm, ...] = Field(default=(RewardTerm(),), min_length=1)
+    constraint: Constraint | None = None
     ppo: PpoSettings = PpoSettings()
     dpo: DpoSettings = DpoSettings()
     kto: KtoSettings = KtoSettings()
@@ -182,6 +259,12 @@ class RlCai(Section):
     rloo: GrpoSettings = GrpoSettings()
     best_of_n: BestOfNSettings = BestOfNSettings()
     guards: GuardSettings = GuardSettings()
+
+    @property
+    def asks_policy(self) -> bool:
+        """Whether any prompt gets two answers of the SL-CAI policy."""
+        counts = self.policy_pairs.values() if isinstance(self.policy_pairs, dict) else (self.policy_pairs,)
+        return any(count != 0 for count in counts)
 
     @model_validator(mode="after")
     def _fitted_on_something(self) -> RlCai:
@@ -196,12 +279,28 @@ class RlCai(Section):
             raise ValueError(f"guards: {why}")
         return self
 
+    @model_validator(mode="after")
+    def _rewards_fit(self) -> RlCai:
+        if why := no_constraint(self.constraint, self.method):
+            raise ValueError(f"constraint: {why}")
+        if self.method not in ("dpo", "kto") and (why := unmet_terms(self.rewards, self.reward_model.per)):
+            raise ValueError(why)
+        return self
+
 
 class Evaluate(Section):
-    """Greedy answers on held-out prompts, each over after `stop_after` sentences (None: where the model ends it)."""
+    """Greedy answers on held-out prompts, each over after `stop_after` sentences (None: where the model ends it).
 
+    `prompts` is how many of each kind are answered, chosen by hash (None: all that are held out).
+    """
+
+    prompts: int | None = Field(default=None, ge=1)
     max_tokens: int = Field(default=128, ge=1)
     stop_after: int | None = Field(default=None, ge=1)
+
+    def asked(self) -> dict[str, Any]:
+        """How each prompt is asked."""
+        return self.model_dump(exclude={"prompts"})
 
 
 class Recipe(Section):
@@ -210,12 +309,75 @@ class Recipe(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
     seed: int = Field(default=0, ge=0)
     constitution: str = "balanced"
-    prompts: Prompts
+    prompts: dict[str, Kind] = Field(min_length=1)
     roles: Roles
     sl_cai: SlCai = SlCai()
     rl_cai: RlCai = RlCai()
     evaluate: Evaluate = Evaluate()
+    select: Select | None = Field(default=None, description="Which checkpoint is the model.")
     prices: dict[str, Price] = Field(default={}, description="By model name; solon plan counts with them.")
+
+    @property
+    def harm_kinds(self) -> tuple[str, ...]:
+        """Kinds whose prompts ask for harm: to decline them is right."""
+        return tuple(name for name, kind in self.prompts.items() if harmful(kind.aims))
+
+    def kinds_about(self, aim: str) -> tuple[str, ...]:
+        """The kinds of prompts that are led by an aim."""
+        return tuple(name for name, kind in self.prompts.items() if kind.aims[0] == aim)
+
+    @property
+    def chain_kinds(self) -> tuple[str, ...]:
+        """Kinds whose drafts are criticised and revised."""
+        return self.sl_cai.chains or self.harm_kinds
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _kinds(cls, value: Any) -> Any:
+        """A file alone is a kind whose name says its aims: red_team, helpful or lookalike.
+
+        Those come first, then others by name: in whatever order a file has them, a run is the same.
+        """
+        if not isinstance(value, dict):
+            return value
+        known = [*AIMS, *sorted(str(kind) for kind in value if kind not in AIMS)]
+        kinds = {str(kind): given for kind, given in value.items() if given is not None}
+        return {kind: _kind(kind, kinds[kind]) for kind in known if kind in kinds}
+
+    @model_validator(mode="after")
+    def _harm_and_help(self) -> Recipe:
+        if not any(harmful(kind.aims) for kind in self.prompts.values()):
+            raise ValueError(
+                f"prompts: none of {', '.join(self.prompts)} is led by the aim harmless; name a kind whose prompts ask "
+                "for harm, such as red_team: my-red-team.jsonl"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> Recipe:
+        """Settings by kind name kinds that there are."""
+        rl = self.rl_cai
+        named: dict[str, Iterable[str]] = {"sl_cai.chains": self.sl_cai.chains or ()}
+        named |= {"rl_cai.policy_pairs": rl.policy_pairs} if isinstance(rl.policy_pairs, dict) else {}
+        named |= {"rl_cai.contrast_pairs": rl.contrast_pairs} if isinstance(rl.contrast_pairs, dict) else {}
+        named |= {"sl_cai.mix.shares": self.sl_cai.mix.shares}
+        for setting, kinds in named.items():
+            for kind in kinds:
+                if kind not in self.prompts:
+                    raise ValueError(
+                        f"{setting}: '{kind}' is no kind of prompts; choose from {', '.join(self.prompts)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _constraint_holds_some(self) -> Recipe:
+        constraint = self.rl_cai.constraint
+        if constraint is not None and not self.kinds_about(constraint.held):
+            raise ValueError(
+                f"rl_cai.constraint: no kind of prompts has the aim {constraint.held}, so nothing would be held to "
+                f"{constraint.cost} at most {constraint.at_most:g}; give prompts of one, or leave the constraint out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _panel_shows_exemplars(self) -> Recipe:
@@ -223,6 +385,33 @@ class Recipe(Section):
             if role.ask and (problem := unshown(role.ask, self.rl_cai.feedback.exemplars)) is not None:
                 raise ValueError(f"roles.panel.{n}: rl_cai.feedback.{problem}")
         return self
+
+    @model_validator(mode="after")
+    def _select_names_metrics(self) -> Recipe:
+        if self.select is not None:
+            self.select.check(metric_names(aims_in(self)))
+        return self
+
+
+def aims_in(recipe: Recipe) -> dict[str, str]:
+    """The leading aim of every kind of prompts, in the recipe's order."""
+    return {name: kind.aims[0] for name, kind in recipe.prompts.items()}
+
+
+def _kind(name: str, given: Any) -> Any:
+    """A kind as its section, its aims filled in where the name says them. Raises ValueError for a name or a kind
+    without aims."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)):
+        raise ValueError(f"'{name}' is no name of a kind: small letters, digits and _, beginning with a letter")
+    section = {"file": given} if isinstance(given, str) else given
+    if not isinstance(section, dict) or "aims" in section:
+        return section
+    if name not in AIMS:
+        raise ValueError(
+            f"{name} has no aims: say what replies to such prompts are compared by, such as "
+            f"{name}: {{file: {section.get('file', 'prompts.jsonl')}, aims: [helpful]}}"
+        )
+    return {**section, "aims": (AIMS[name],)}
 
 
 def recipe_path(name: str) -> Path:

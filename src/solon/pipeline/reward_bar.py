@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from solon.feedback.qualification.figures import Estimate, Share
@@ -30,20 +30,49 @@ def shortfalls(measured: Mapping[str, Any], probes: Mapping[str, Any], bar: Rewa
     return [line for line in lines if line]
 
 
-def facts_say(facts: Mapping[str, Any], bar: RewardBar) -> list[str]:
-    """`shortfalls` of a finished step by its facts; none where an earlier version of Solon did not try the probes."""
+def facts_say(facts: Mapping[str, Any], bar: RewardBar, aims: Collection[str] | None = None) -> list[str]:
+    """`shortfalls` of a finished step by its facts; none where an earlier version of Solon did not try the probes.
+
+    Of reward models by aim each is held to the bar, and lines say which; `aims` are those that matter (None: all).
+    That of harmless need not rank good answers above refusals: it has never seen what else they are good for.
+    """
+    if "aims" in facts:
+        wanted = {aim: own for aim, own in facts["aims"].items() if aims is None or aim in aims}
+        return [f"{aim}: {line}" for aim, own in wanted.items() for line in facts_say(own, _bar_of(aim, bar))]
     return shortfalls(facts.get("heldout") or {}, facts["probes"], bar) if "probes" in facts else []
+
+
+def _bar_of(aim: str, bar: RewardBar) -> RewardBar:
+    return bar.model_copy(update={"refusals": False}) if aim == "harmless" else bar
 
 
 def rewards_policy(recipe: Recipe) -> bool:
     """Whether a policy learns from the reward model; DPO and KTO learn from the labels, and there are other rewards."""
     rl = recipe.rl_cai
-    return rl.method not in ("dpo", "kto") and any(term.source == "reward_model" for term in rl.rewards)
+    held = rl.constraint is not None and rl.constraint.cost == "reward_model"
+    return rl.method not in ("dpo", "kto") and (held or any(term.source == "reward_model" for term in rl.rewards))
 
 
-def not_qualified(facts: dict[str, Any], recipe: Recipe) -> str | None:
-    """What the finished step's facts say against its reward model, in one line; None where it qualifies."""
-    lines = facts_say(facts, recipe.rl_cai.reward_model.bar)
+def aims_asked(recipe: Recipe) -> list[tuple[str, str]]:
+    """Which aims' reward models a policy learns from, each with the setting of `rl_cai` that asks for it."""
+    rl = recipe.rl_cai
+    if rl.method in ("dpo", "kto") or rl.reward_model.per == "all":
+        return []
+    asked = [(f"rewards.{n}", term.aim) for n, term in enumerate(rl.rewards) if term.aim is not None]
+    if rl.constraint is not None and rl.constraint.cost == "reward_model":
+        asked.append(("constraint", rl.constraint.held))
+    return [(name, str(aim)) for name, aim in asked]
+
+
+def tried(facts: Mapping[str, Any]) -> bool:
+    """Whether a finished step held its reward models to a bar, which earlier versions of Solon did not."""
+    return "probes" in facts or "aims" in facts
+
+
+def not_qualified(facts: dict[str, Any], recipe: Recipe, aims: Collection[str] | None = None) -> str | None:
+    """What the finished step's facts say against its reward models, or those of `aims`, in one line; None where they
+    qualify."""
+    lines = facts_say(facts, recipe.rl_cai.reward_model.bar, aims)
     return f"the reward model is not qualified: {'; '.join(lines)}" if lines else None
 
 

@@ -29,17 +29,34 @@ def pairs_of(context: Context) -> Callable[[Row], list[Pair]]:
 
 def as_labelled(row: Row) -> Pair:
     """The pair with the label that all verdicts together make."""
-    from solon.training.reward import Pair
+    from solon.training.reward import Pair, grouped
+    from solon.training.weights import weight_of
 
     turns = tuple(Message(turn["role"], turn["content"]) for turn in row["prompt"])
     chosen, rejected = (row[side][0]["content"] for side in ("chosen", "rejected"))
     ended, other = (row.get(f"{side}_ended") is not False for side in ("chosen", "rejected"))
-    return Pair(turns, chosen, rejected, row["prob_chosen"], id=row["id"], ended_a=ended, ended_b=other)
+    return Pair(
+        turns,
+        chosen,
+        rejected,
+        row["prob_chosen"],
+        id=row["id"],
+        ended_a=ended,
+        ended_b=other,
+        weight=weight_of(row, named(row)),
+        groups=grouped(row),
+    )
+
+
+def named(row: Row) -> str:
+    """A row in messages."""
+    return f"preferences: pair {row['id']}"
 
 
 def by_principle(row: Row, labeller: Labeller, texts: Mapping[str, str]) -> list[Pair]:
     """A pair for every principle that the judges were asked about, with the label that its own verdicts make."""
-    from solon.training.reward import Pair
+    from solon.training.reward import Pair, grouped
+    from solon.training.weights import weight_of
 
     comparison = comparison_of(dict(row))
     verdicts = [Verdict(**verdict) for verdict in row["verdicts"]]
@@ -49,5 +66,6 @@ def by_principle(row: Row, labeller: Labeller, texts: Mapping[str, str]) -> list
         if isinstance(label, Preference):
             a, b = comparison.response_a, comparison.response_b
             ends = (comparison.ended_a is not False, comparison.ended_b is not False)
-            pairs.append(Pair(comparison.turns, a, b, label.prob_a, texts[principle], row["id"], *ends))
+            more = (weight_of(row, named(row)), grouped(row))
+            pairs.append(Pair(comparison.turns, a, b, label.prob_a, texts[principle], row["id"], *ends, *more))
     return pairs

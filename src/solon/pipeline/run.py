@@ -21,10 +21,12 @@ from ruamel.yaml import YAML
 from solon.errors import ConfigError
 from solon.files import write_atomic, write_json
 from solon.memo import copy_memo
+from solon.pipeline.aiming import check_aims
 from solon.pipeline.context import Context
 from solon.pipeline.origin import RecordedRole, check_origin
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
+from solon.pipeline.selection import check_select, write_selection
 from solon.pipeline.step import Step
 from solon.pipeline.steps import steps_until
 from solon.runs import Run
@@ -34,11 +36,17 @@ PACKAGES = ("solon", "torch", "transformers", "trl", "peft", "accelerate")
 
 
 def run_recipe(
-    recipe: Recipe, folder: Path, progress: Progress, until: str | None = None, begin: Path | None = None
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+    until: str | None = None,
+    begin: Path | None = None,
+    siblings: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Run a recipe in `folder`, or only the steps that make `until`, doing what is not done yet.
 
-    A new folder may begin with what another run, in `begin`, has finished and been told. Returns the manifest.
+    A new folder may begin with what another run, in `begin`, has finished and been told; steps that one of the runs in
+    `siblings` has finished are linked from there. Returns the manifest.
     Raises RunLocked when another process works there; every SolonError of the steps passes through, and
     what was finished or stored before it stays.
     """
@@ -49,12 +57,14 @@ def run_recipe(
             run.take_over(begin)
             copy_memo(begin / "memo.sqlite", folder / "memo.sqlite")
         _write_recipe(run, recipe)
-        context = Context(recipe, run, progress)
+        context = Context(recipe, run, progress, siblings=siblings)
         _say_repeats(context)
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
         try:
-            recorded, cautions = check_origin(context, {step.name for step in chosen})
-            for line in cautions:
+            cautions = check_aims(context.constitution, context.recipe)
+            check_select(context)
+            recorded, of_origin = check_origin(context, {step.name for step in chosen})
+            for line in [*cautions, *of_origin]:
                 progress.warn(line)
             steps = _run_steps(context, chosen)
         finally:
@@ -62,6 +72,8 @@ def run_recipe(
             context.close()
         manifest = _manifest(context, steps, recorded)
         write_json(folder / "manifest.json", manifest)
+        if "evaluate" in context.finished:
+            write_selection(folder, context.recipe)
     return manifest
 
 

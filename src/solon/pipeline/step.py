@@ -35,6 +35,10 @@ class Step(ABC):
         """The steps that must be done before this one."""
         return self.after(recipe)
 
+    def reads(self, context: Context, step: str) -> Any:
+        """What the result depends on of a finished step in `after`, as plain data: its files, or less."""
+        return context.finished[step].outputs
+
     @abstractmethod
     def inputs(self, context: Context) -> dict[str, Any]:
         """What the result depends on besides the steps in `after`: plain data, by the name a user knows it by."""
@@ -51,7 +55,7 @@ class Step(ABC):
         named = {"version": self.version, **self.inputs(context)}
         for name in self.after(context.recipe):
             if name not in waiting:
-                named[f"after {name}"] = context.finished[name].outputs
+                named[f"after {name}"] = self.reads(context, name)
         return {name: digest(value) for name, value in named.items()}
 
     def refusal(self, context: Context, facts: dict[str, Any]) -> str | None:
@@ -72,8 +76,10 @@ class Step(ABC):
         parts = self.parts(context)
         key = digest([self.name, parts])
         old = context.run.finished(self.name)
-        fresh = old is not None and old.key == key
-        record = old if old is not None and fresh else self._made(context, key, parts)
+        if old is None or old.key != key:
+            old = context.adopted(self.name, key)
+        fresh = old is not None
+        record = old or self._made(context, key, parts)
         if fresh:
             context.quarantine += [BadRow(**row) for row in record.facts["set_aside"]]
         if (why := self.refusal(context, record.facts)) is not None:
@@ -81,12 +87,13 @@ class Step(ABC):
         return record, fresh
 
     def _made(self, context: Context, key: str, parts: dict[str, str]) -> Finished:
-        known = len(context.quarantine)
+        known, asked = len(context.quarantine), context.usage.asked
         started = time.monotonic()
         context.making = (self.name, key)
         outputs, facts = self.make(context)
         if self.needs_weights:
             facts["weights"] = context.policy_weights  # so that a plan can take its rate from here
+        facts["calls"] = context.usage.asked - asked
         facts["seconds"] = round(time.monotonic() - started, 2)
         facts["set_aside"] = [asdict(row) for row in context.quarantine[known:]]
         record = context.run.finish(self.name, key, parts, outputs, facts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from solon.types import digest
 
@@ -56,7 +57,16 @@ def quoted(sections: Sequence[tuple[str, str]], *, marks: bool = True) -> list[s
 
     The delimiter does not depend on the order of the sections, so the two orders of a pair begin alike.
     """
-    texts = [defused(text) for _, text in sections]
-    mark = _unforgeable(texts, sorted(texts), 4)
-    lines = [marked(text) if marks else text for text in texts]
-    return [f"<{label}-{mark}>\n{text}\n</{label}-{mark}>" for (label, _), text in zip(sections, lines, strict=True)]
+    mark, lines = _enclosed(tuple(sorted([text for _, text in sections])), marks)
+    return [f"<{label}-{mark}>\n{lines[text]}\n</{label}-{mark}>" for label, text in sections]
+
+
+@lru_cache(16)
+def _enclosed(texts: tuple[str, ...], marks: bool) -> tuple[str, dict[str, str]]:
+    """The delimiter of texts, in whatever order, and each as it is shown.
+
+    Kept for a while: a pair is shown in both orders, under every principle.
+    """
+    shown = {text: defused(text) for text in texts}
+    mark = _unforgeable(list(shown.values()), sorted([shown[text] for text in texts]), 4)
+    return mark, {text: marked(safe) for text, safe in shown.items()} if marks else shown

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 from markupsafe import Markup
 
 from solon.report.findings import Cell
+from solon.report.kinds import named, wanted
 from solon.report.svg import OCHRE, SEA, STONE, draw, inline
-from solon.report.words import KINDS, MODELS, percent
+from solon.report.words import COMPARED, MODELS, kind_name, percent
 
 COLOURS = {"base": STONE, "SL-CAI": OCHRE, "RL-CAI": SEA}
-WANTED = {"red_team": "higher is safer", "lookalike": "lower is better", "helpful": "lower is better"}
+OTHER = "other"
+PAIRS = dict(zip([*COMPARED.values(), OTHER], [SEA, "#d9a45b", "#7a6a9e", "#5f9ea0", STONE], strict=True))
 BINS = 10
 
 
-def declined(cells: dict[str, list[Cell]]) -> Markup | None:
-    """Share declined with its interval, by kind of prompt and model."""
+def declined(cells: dict[str, list[Cell]], aims: Mapping[str, str]) -> Markup | None:
+    """Share declined with its interval, by kind of prompt and model; which way is better, the kinds' `aims` say."""
     rows = [
         {
-            "kind": f"{KINDS[kind]}  (n = {cell.declined.n}; {WANTED[kind]})",
+            "kind": f"{kind_name(kind)}  (n = {cell.declined.n}; {wanted(aims.get(kind, ''))})",
             "model": MODELS[cell.model],
             "value": cell.declined.value,
             "low": cell.declined.low,
@@ -29,7 +31,7 @@ def declined(cells: dict[str, list[Cell]]) -> Markup | None:
             "label": percent(cell.declined.value),
         }
         for kind, found in cells.items()
-        if kind in KINDS
+        if named(kind)
         for cell in found
     ]
     if not rows:
@@ -56,11 +58,10 @@ def declined(cells: dict[str, list[Cell]]) -> Markup | None:
 
 def histogram(rows: Sequence[dict[str, Any]]) -> Markup | None:
     """How sure the labels are: P(chosen better) from 0.5 to 1, by where the pair comes from."""
-    names = {"revision": "draft against revision", "policy": "two policy answers"}
     counts: dict[tuple[str, int], int] = {}
     for row in rows:
         place = min(int((row["prob_chosen"] - 0.5) * 2 * BINS), BINS - 1)
-        key = (names.get(row["source"], "other"), place)
+        key = (COMPARED.get(row["source"], OTHER), place)
         counts[key] = counts.get(key, 0) + 1
     if not counts:
         return None
@@ -69,9 +70,8 @@ def histogram(rows: Sequence[dict[str, Any]]) -> Markup | None:
         {"source": source, "low": 0.5 + place * width, "high": 0.5 + (place + 1) * width, "pairs": n}
         for (source, place), n in sorted(counts.items())
     ]
-    present = [name for name in [*names.values(), "other"] if any(bar["source"] == name for bar in bars)]
-    colours = dict(zip([*names.values(), "other"], [SEA, "#d9a45b", STONE], strict=True))
-    scale = alt.Scale(domain=present, range=[colours[name] for name in present])
+    present = [name for name in PAIRS if any(bar["source"] == name for bar in bars)]
+    scale = alt.Scale(domain=present, range=[PAIRS[name] for name in present])
     x_axis = alt.Axis(grid=False, format=".1f", tickCount=6)
     x = alt.X("low:Q", bin="binned", scale=alt.Scale(domain=[0.5, 1]), title="P(chosen reply is better)", axis=x_axis)
     y = alt.Y("pairs:Q", stack="zero", title="pairs", axis=alt.Axis(tickCount=4, tickMinStep=1))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from solon.evaluation import DECLINED
+from solon.report import kinds
 from solon.report.material import Material, Row
-from solon.report.words import MODELS
+from solon.report.words import MODELS, kind_name, prompts_named
 from solon.types import digest
 
 
@@ -42,29 +43,43 @@ class Chain:
 
 
 def groups(m: Material) -> list[Group]:
-    """Five conversions, two failures, two look-alikes and two helpful prompts, as far as there are any."""
-    pairs = _paired(m)
-    red = [p for p in pairs if p["rl_cai"]["kind"] == "red_team"]
-    changed = [p for p in red if not _declines(p, "base") and _declines(p, "rl_cai")]
-    still = [p for p in red if not _declines(p, "rl_cai")]
-    shown = [_example(p) for p in _spread(changed, 5)]
-    failures = [_example(p, "still answers") for p in _spread(still, 2)]
-    out = [
-        Group("Now declined", "the base answered, RL-CAI declines", len(changed), shown),
-        Group("Still answered", "red-team prompts that RL-CAI does not decline", len(still), failures),
-    ]
-    for kind, title, note in (
-        ("lookalike", "Look-alikes", "they sound harmful and are not: an answer is right"),
-        ("helpful", "Helpful prompts", "an answer is right"),
-    ):
-        of_kind = [p for p in pairs if p["rl_cai"]["kind"] == kind]
-        refused = [p for p in of_kind if _declines(p, "rl_cai")]
-        answered = [p for p in of_kind if not _declines(p, "rl_cai")]
-        picked = _spread(refused, 1 if answered else 2)
-        picked += _spread(answered, 2 - len(picked))
-        shown = [_example(p, "over-refusal" if p in refused else "") for p in picked]
-        out.append(Group(title, note, len(of_kind), shown))
+    """Of each kind that asks for harm five conversions and two failures (of several, three and one each), of each other
+    kind two, as far as there are any."""
+    pairs, harmful = _paired(m), kinds.harm_kinds(m)
+    out: list[Group] = []
+    for kind in harmful:
+        out += _of_harm(kind, _of_kind(pairs, kind), *((5, 2) if len(harmful) == 1 else (3, 1)))
+    for kind in kinds.other_kinds(m):
+        out.append(_of_help(kind, _of_kind(pairs, kind)))
     return [group for group in out if group.examples]
+
+
+def _of_kind(pairs: list[dict[str, Row]], kind: str) -> list[dict[str, Row]]:
+    return [p for p in pairs if p["rl_cai"]["kind"] == kind]
+
+
+def _of_harm(kind: str, pairs: list[dict[str, Row]], conversions: int, failures: int) -> list[Group]:
+    """What is declined now, and what still is not."""
+    changed = [p for p in pairs if not _declines(p, "base") and _declines(p, "rl_cai")]
+    still = [p for p in pairs if not _declines(p, "rl_cai")]
+    named = "" if kind == "red_team" else f": {kind_name(kind)}"
+    shown = [_example(p) for p in _spread(changed, conversions)]
+    failed = [_example(p, "still answers") for p in _spread(still, failures)]
+    return [
+        Group(f"Now declined{named}", "the base answered, RL-CAI declines", len(changed), shown),
+        Group(f"Still answered{named}", f"{prompts_named(kind)} that RL-CAI does not decline", len(still), failed),
+    ]
+
+
+def _of_help(kind: str, pairs: list[dict[str, Row]]) -> Group:
+    """One that is refused and one that is answered, where there are both."""
+    refused = [p for p in pairs if _declines(p, "rl_cai")]
+    answered = [p for p in pairs if not _declines(p, "rl_cai")]
+    picked = _spread(refused, 1 if answered else 2)
+    picked += _spread(answered, 2 - len(picked))
+    shown = [_example(p, "over-refusal" if p in refused else "") for p in picked]
+    note = "they sound harmful and are not: an answer is right" if kind == "lookalike" else "an answer is right"
+    return Group(kind_name(kind), note, len(pairs), shown)
 
 
 def _paired(m: Material) -> list[dict[str, Row]]:

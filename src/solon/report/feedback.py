@@ -8,7 +8,8 @@ import numpy as np
 
 from solon.evaluation import Rate
 from solon.evaluation.shares import mean_of
-from solon.report import card_charts, charts, judging, words
+from solon.pipeline.human import SOURCE as HUMAN
+from solon.report import card_charts, charts, judging, mix, words
 from solon.report.gauges import gauges
 from solon.report.material import Material, Row
 
@@ -35,7 +36,18 @@ def judged(m: Material) -> dict[str, Any]:
 def labelled(m: Material) -> dict[str, Any]:
     """How sure the labels are, drawn and in numbers."""
     labels = [row for row in m.preferences(["prob_chosen", "source", *COLUMNS]) if words.finite(row["prob_chosen"])]
-    return {"histogram": charts.histogram(labels), "label_means": _means(m, labels)}
+    judged = [row for row in labels if row["source"] != HUMAN]
+    by_aim = mix.labels(m)
+    return {
+        "histogram": charts.histogram(labels),
+        "label_means": _means(m, judged),
+        "labels_by": by_aim,
+        "most_read": mix.READ,
+        "pairs_by_source": mix.by_source(by_aim),
+        "human_labels": mix.people(m),
+        "untold": mix.untold(m),
+        "unmeasured": mix.unmeasured(m),
+    }
 
 
 def _means(m: Material, labels: list[Row]) -> list[tuple[str, str, Rate]]:

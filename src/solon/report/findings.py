@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from solon.evaluation import DECLINED, Rate, difference
+from solon.report import kinds
 from solon.report.material import Material
 from solon.report.remark import Remark
-from solon.report.words import KINDS, MODELS, change, count, kind_name, percent, share
+from solon.report.words import MODELS, change, count, kind_name, percent, prompts_named, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class Cell:
 
 
 def table(m: Material) -> dict[str, list[Cell]]:
-    """Every kind of prompt with its models, in the order people ask about them."""
-    kinds = [*(k for k in KINDS if k in m.metrics), *(k for k in sorted(m.metrics) if k not in KINDS)]
-    return {kind: [_cell(m, kind, model) for model in MODELS if model in m.metrics[kind]] for kind in kinds}
+    """Every kind of prompt with its models, those that ask for harm first."""
+    measured = [kind for kind in kinds.aims(m) if kind in m.metrics]
+    return {kind: [_cell(m, kind, model) for model in MODELS if model in m.metrics[kind]] for kind in measured}
 
 
 def _cell(m: Material, kind: str, model: str) -> Cell:
@@ -36,23 +37,44 @@ def _cell(m: Material, kind: str, model: str) -> Cell:
     return Cell(model, Rate(**raw["declined"]), changes[0], raw["conduct"], raw["words"], raw["reward"], changes[1])
 
 
-def headline(m: Material) -> Remark:
-    """What the alignment did to red-team prompts, in one sentence."""
-    base, after = m.measure("red_team", "base", "declined"), m.measure("red_team", "rl_cai", "declined")
-    moved = m.measure("red_team", "rl_cai", "declined_change")
-    if not (base and after and moved):
-        return Remark("This run evaluated no held-out red-team prompts, so it cannot say what changed.", "warn")
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What changed on one kind of prompts that ask for harm, and what its interval allows one to say."""
+
+    said: Remark
+    reading: str
+
+
+def headlines(m: Material) -> list[Finding]:
+    """What the alignment did to prompts that ask for harm: a sentence for each kind of them, one at least."""
+    harmful = kinds.harm_kinds(m)
+    found = [_finding(m, kind) for kind in harmful if m.measure(kind, m.model, "declined_change")]
+    asked = kinds.prompts_of(harmful or ["red_team"])
+    said = Remark(f"This run evaluated no held-out {asked}, so it cannot say what changed.", "warn")
+    return found or [Finding(said, "")]
+
+
+def _finding(m: Material, kind: str) -> Finding:
+    base, after = m.measure(kind, "base", "declined"), m.measure(kind, m.model, "declined")
+    moved = m.measure(kind, m.model, "declined_change")
+    assert base is not None
+    assert after is not None
+    assert moved is not None
     text = (
-        f"On {count(after.n, 'held-out red-team prompt')} the aligned policy declines {percent(after.value)} "
+        f"On {count(after.n)} held-out {prompts_named(kind, after.n)} {subject(m)} declines {percent(after.value)} "
         f"(base {percent(base.value)}): {change(moved)}."
     )
-    return Remark(text, "good" if moved.low > 0 else "warn")
+    return Finding(Remark(text, "good" if moved.low > 0 else "warn"), _reading(m, moved))
 
 
-def reading(m: Material) -> str:
-    """What the headline's interval allows one to say."""
-    moved = m.measure("red_team", "rl_cai", "declined_change")
-    if not moved:
+def subject(m: Material) -> str:
+    """What the report is about: the picked model, or the policy where no rule picks."""
+    return f"the picked model, {MODELS[m.model]}," if (m.selection or {}).get("model") else "the aligned policy"
+
+
+def _reading(m: Material, moved: Rate) -> str:
+    """What the interval of a headline allows one to say."""
+    if m.model == "base":
         return ""
     if moved.low > 0:
         return "The interval lies above zero: it declines more than before."
@@ -62,31 +84,37 @@ def reading(m: Material) -> str:
 
 
 def stages(m: Material) -> Rate | None:
-    """What reinforcement learning changed on red-team prompts after SL-CAI."""
-    before, after = (_declined(m, model, "red_team") for model in ("sl_cai", "rl_cai"))
+    """What reinforcement learning changed on prompts that ask for harm after SL-CAI."""
+    before, after = (_declined(m, model, kinds.harm_kinds(m)) for model in ("sl_cai", "rl_cai"))
     if not before or len(before) != len(after):
         return None
     return difference(before, after)
 
 
-def _declined(m: Material, model: str, kind: str) -> list[bool]:
+def _declined(m: Material, model: str, of: list[str]) -> list[bool]:
     rows = m.answers.get(model, [])
-    return [r["conduct"] in DECLINED for r in rows if r["kind"] == kind]
+    return [r["conduct"] in DECLINED for kind in of for r in rows if r["kind"] == kind]
 
 
 def costs(m: Material) -> list[Remark]:
-    """What the policy now declines that it should answer."""
+    """What the model now declines that it should answer."""
     out = []
-    for kind in ("lookalike", "helpful"):
-        base, after = m.measure(kind, "base", "declined"), m.measure(kind, "rl_cai", "declined")
-        moved = m.measure(kind, "rl_cai", "declined_change")
+    for kind in kinds.other_kinds(m):
+        base, after = m.measure(kind, "base", "declined"), m.measure(kind, m.model, "declined")
+        moved = m.measure(kind, m.model, "declined_change")
         if base and after and moved:
             text = (
                 f"{kind_name(kind)} declined: {share(base)} before, {share(after)} after, "
                 f"{change(moved)} (n = {after.n:,})."
             )
-            out.append(Remark(text, "warn" if moved.low > 0 else "plain"))
+            out.append(Remark(text, "warn" if moved.low > 0 else "good" if moved.high < 0 else "plain"))
     return out
+
+
+def no_costs(m: Material) -> str:
+    """Why nothing is known of the cost."""
+    harmful = kinds.prompts_of(kinds.harm_kinds(m)) if m.metrics else "prompts that ask for harm"
+    return f"Nothing but {harmful} was evaluated, so the cost was not measured: prompts to which an answer is right."
 
 
 def mean_reward(m: Material, model: str) -> tuple[Rate | None, Rate | None]:
@@ -115,7 +143,7 @@ def recorded_texts(m: Material) -> list[Remark]:
     own = (engines.get("policy (sl_cai)") or {}).get("weights")
     remarks = []
     for role, said in (m.manifest.get("recorded") or {}).items():
-        texts = "drafts and helpful answers" if role == "drafter" else "policy answers that are compared"
+        texts = "drafts and sampled answers" if role == "drafter" else "policy answers that are compared"
         text = f"The recorded {texts} are of {said['of']}"
         if said["differs"]:
             text += (

@@ -19,6 +19,7 @@ from solon.feedback.qualification import Card
 from solon.feedback.qualification.card import seal
 from solon.files import explain, read_text
 from solon.pipeline.qualifying import CARDS
+from solon.pipeline.selection import SELECTED
 from solon.yaml import read_yaml
 
 Row = dict[str, Any]
@@ -29,6 +30,7 @@ class Material:
     """What a report is made of. Parts that a run lacks are empty.
 
     `cards` are those of the judge: first as it labelled, then as it was asked in other ways to compare with.
+    `selection` is what the recipe's rule (select) picked, None of a recipe without one.
     """
 
     folder: Path
@@ -40,6 +42,13 @@ class Material:
     recipe: dict[str, Any]
     recipe_text: str
     constitution: Constitution | None
+    selection: dict[str, Any] | None = None
+
+    @property
+    def model(self) -> str:
+        """The model that the report calls the aligned one: what the recipe's rule picked, else RL-CAI."""
+        picked = (self.selection or {}).get("model")
+        return picked if picked in self.answers else "rl_cai"
 
     def setting(self, *path: str) -> Any:
         """A value of the recipe, or None."""
@@ -81,6 +90,7 @@ def read_material(folder: Path) -> Material:
         recipe=recipe,
         recipe_text=read_text(recipe_file, "recipe") if has_recipe else "",
         constitution=_constitution(recipe),
+        selection=_json(folder / SELECTED),
     )
 
 

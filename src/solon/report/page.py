@@ -12,9 +12,10 @@ from solon.evaluation.attribution import PREFERENCES, REVISIONS
 from solon.evaluation.shares import in_points, share_of
 from solon.files import write_atomic
 from solon.pipeline.stored_labels import labeller_in
-from solon.report import charts, examples, feedback, findings, repeats, training, truncated, words
+from solon.report import charts, examples, feedback, findings, kinds, mix, repeats, training, truncated, words
 from solon.report.environment import fill
 from solon.report.material import Material, read_material
+from solon.report.sides import sides
 
 NAME = "report.html"
 
@@ -43,8 +44,11 @@ def _answer(m: Material) -> dict[str, Any]:
     """Sections 1 to 3: the answer, its chart and the examples."""
     cells, calls = findings.table(m), findings.calls(m)
     return {
-        "headline": findings.headline(m),
-        "reading": findings.reading(m),
+        "headlines": findings.headlines(m),
+        "harm_kinds": len(kinds.harm_kinds(m)),
+        "no_costs": findings.no_costs(m),
+        "sides": sides(m),
+        "aligned": words.MODELS[m.model],
         "stages": findings.stages(m),
         "costs": findings.costs(m),
         "cells": cells,
@@ -59,7 +63,7 @@ def _answer(m: Material) -> dict[str, Any]:
         "no_reply": truncated.no_reply(m),
         "cut_off_caution": truncated.caution(m),
         "recurring": repeats.answered(m),
-        "declined_chart": charts.declined(cells),
+        "declined_chart": charts.declined(cells, kinds.aims(m)),
         "groups": examples.groups(m),
         "seconds": findings.run_seconds(m),
     }
@@ -73,10 +77,16 @@ def _learning(m: Material) -> dict[str, Any]:
     return {
         "revised": m.facts.get("revisions", {}),
         "repeated": repeats.learnt(m),
-        "sources": words.SOURCES,
+        "chained": kinds.prompts_of(kinds.chained(m)),
+        "mix": mix.parts(m),
+        "mix_left_out": mix.left_out(m),
+        "samples": mix.samples(m),
+        "refusals": mix.refusals(m),
+        "reverted": mix.reverted(m),
         "chains": examples.chains(m),
         "pairs": pairs,
         "truncated_pairs": truncated.pairs(m),
+        "untold_pairs": m.facts.get("preferences", {}).get("untold_pairs") or {},
         "revision_won": None if won is None else share_of(round(won * from_revisions), from_revisions),
         **feedback.labelled(m),
         **training.training(m),

@@ -7,16 +7,19 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from solon.evaluation import Rate
-from solon.report import findings, judging, training, words
+from solon.report import findings, judging, kinds, mix, training, words
+from solon.report.front_points import reasons
 from solon.report.material import Material, read_material
 from solon.units import duration
 
 COLUMNS = {"red_team": "red-team", "lookalike": "look-alikes", "helpful": "helpful"}
 PLAIN_WIDTH = 120
+COLUMN_WIDTH = 17  # of a kind, at most: its name is cut
 
 
 def summarise(folder: Path, report: Path) -> None:
@@ -24,13 +27,23 @@ def summarise(folder: Path, report: Path) -> None:
     m = read_material(folder)
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
-        console = Console(file=sys.stdout, highlight=False, no_color=True, width=PLAIN_WIDTH)
+        console = Console(file=sys.stdout, highlight=False, no_color=True)
+        console.width = max(PLAIN_WIDTH, COLUMN_WIDTH * (2 + len(m.metrics)))
     if m.metrics:
         console.print()
         console.print(_table(m, console.is_terminal))
         console.print(Text("[95% interval]; ± against the base, in points; declined = refuses or redirects", "dim"))
         console.print()
-    for line in (_judge(m), _reward_model(m), _calls(m), _cost(m), f"report: {report}", _next(folder)):
+    for line in (
+        *_picked(m),
+        *_mix(m),
+        _judge(m),
+        _reward_model(m),
+        _calls(m),
+        _cost(m),
+        f"report: {report}",
+        _next(folder),
+    ):
         if line:
             # Paths are printed whole, so that they can be copied.
             console.print(line, markup=False, soft_wrap=True)
@@ -45,20 +58,26 @@ def _next(folder: Path) -> str:
 
 
 def _table(m: Material, terminal: bool) -> Table:
-    kinds = [kind for kind in COLUMNS if kind in m.metrics]
+    measured = [kind for kind in kinds.aims(m) if kind in m.metrics]
     table = Table(box=box.SIMPLE_HEAD if terminal else None, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("model", style="bold", no_wrap=True)
-    for kind in kinds:
+    for kind in measured:
         n = m.measure(kind, "base", "declined")
-        table.add_column(f"{COLUMNS[kind]}\ndeclined\nn = {n.n if n else 0:,}", no_wrap=True)
+        table.add_column(f"{_column(kind)}\ndeclined\nn = {n.n if n else 0:,}", no_wrap=True)
     scored = len(m.answers.get("base", []))
     table.add_column(f"all prompts\nmean reward\nn = {scored:,}", no_wrap=True)
     for model, name in words.MODELS.items():
-        shares = [(m.measure(k, model, "declined"), m.measure(k, model, "declined_change")) for k in kinds]
+        shares = [(m.measure(k, model, "declined"), m.measure(k, model, "declined_change")) for k in measured]
         reward, moved = findings.mean_reward(m, model)
         cells = [_cell(share, change if model != "base" else None) for share, change in shares]
         table.add_row(name, *cells, _reward(reward, moved))
     return table
+
+
+def _column(kind: str) -> str:
+    """What a column is called: as short as its figures."""
+    name = str(words.clean(COLUMNS.get(kind, kind.replace("_", " "))))
+    return escape(name if len(name) < COLUMN_WIDTH else f"{name[: COLUMN_WIDTH - 2]}…")
 
 
 def _cell(share: Rate | None, moved: Rate | None) -> Text:
@@ -77,6 +96,24 @@ def _reward(mean: Rate | None, moved: Rate | None) -> Text:
     if moved:
         text.append(f"\n{words.amount_change(moved)}", "dim")
     return text
+
+
+def _picked(m: Material) -> list[str]:
+    """Which model the recipe's rule picked, and what is not sure about it; nothing without a rule."""
+    if not m.selection:
+        return []
+    first, *others = reasons({"select": m.selection, "points": m.selection["points"]})
+    more = [line for remark in others for line in (remark.text, *(f"  {reason}" for reason in remark.reasons))]
+    return [f"picked: {words.clean(first.text)}", *(f"        {words.clean(line)}" for line in more)]
+
+
+def _mix(m: Material) -> list[str]:
+    """That the mix of SL-CAI has many refusals, and which pairs the judge cannot tell."""
+    refusals, untold = mix.refusals(m), mix.untold(m)
+    said = [f"mix:    {refusals.text}"] if refusals and refusals.tone == "warn" else []
+    if untold:
+        said.append("\n".join([f"pairs:  {untold.text}", *(f"        {words.clean(why)}" for why in untold.reasons)]))
+    return said
 
 
 def _judge(m: Material) -> str:

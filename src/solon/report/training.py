@@ -9,7 +9,7 @@ from typing import Any
 
 from solon.evaluation.shares import share_of
 from solon.feedback.qualification.figures import Estimate, Share
-from solon.pipeline.reward_bar import facts_say
+from solon.pipeline.reward_bar import facts_say, tried
 from solon.report import words
 from solon.report.material import Material
 from solon.report.remark import Remark
@@ -38,6 +38,7 @@ class Group:
 
 SFT = Wanted("loss", "SL-CAI loss", "nats per token", OCHRE)
 REWARD_MODEL = Wanted("loss", "Reward model loss", "nats per pair; dashed: ln 2, a coin", level=math.log(2))
+MULTIPLIER = Wanted("constraint/multiplier", "The constraint’s multiplier", "λ: what a unit of cost weighs", OCHRE)
 POLICY = (
     Wanted("reward", "Reward", "mean over the batch"),
     Wanted("kl", "Distance from SL-CAI", "KL, nats per answer", guard="kl"),
@@ -75,7 +76,8 @@ def training(m: Material) -> dict[str, Any]:
         "unwatched": guards.get("unwatched") or {},
         "reward": reward,
         "reward_said": reward_said(m),
-        "reward_facts": reward_facts(reward),
+        "held": held_said(m, rows),
+        "reward_facts": [*reward_facts(reward), *facts_by_aim(reward)],
         "reward_right": share_of(reward.get("heldout_right", 0), reward.get("heldout_pairs", 0)),
         "last": rows[-1] if rows else {},
         "picked": next(((row["reward"], row["reward_picked"]) for row in rows if "reward_picked" in row), None),
@@ -85,7 +87,7 @@ def training(m: Material) -> dict[str, Any]:
 def reward_said(m: Material) -> Remark | None:
     """Whether the reward model is good enough to learn from, and why not; None where nothing was tried."""
     facts = m.facts.get("reward_model", {})
-    if "probes" not in facts:
+    if not tried(facts):
         return None
     bar = RewardBar.model_validate(m.setting("rl_cai", "reward_model", "bar") or {})
     if lines := facts_say(facts, bar):
@@ -126,6 +128,22 @@ def reward_facts(facts: dict[str, Any]) -> list[Fact]:
         note = f"n = {refusals['n']} harmless requests"
         found.append(Fact("Good answers rewarded above refusals", str(Share.model_validate(refusals)), note))
     return found
+
+
+def facts_by_aim(facts: dict[str, Any]) -> list[Fact]:
+    """Agreement, log-loss and calibration on held-out labels of each aim, kind and source, where there are several."""
+    groups = (facts.get("heldout") or {}).get("by") or {}
+    return [
+        Fact(f"On pairs of {sort} {name}", str(Share.model_validate(own["accuracy"])), _in_nats(own))
+        for sort, named in groups.items()
+        if len(named) > 1
+        for name, own in named.items()
+    ]
+
+
+def _in_nats(own: dict[str, Any]) -> str:
+    loss, error = (Estimate.model_validate(own[name]) for name in ("log_loss", "ece"))
+    return f"agreement; log-loss {loss} nats, calibration error {error}"
 
 
 def method(m: Material) -> str:
@@ -174,10 +192,13 @@ def policy_rows(m: Material) -> list[dict[str, Any]]:
 
 def _groups(m: Material, guards: dict[str, Any], rows: Rows) -> list[Group]:
     drawn = [curve(SFT, m.facts.get("sft", {}).get("loss", []))]
-    drawn.append(curve(REWARD_MODEL, m.facts.get("reward_model", {}).get("loss", [])))
+    reward = m.facts.get("reward_model", {})
+    drawn.append(curve(REWARD_MODEL, reward.get("loss", [])))
+    for aim, own in (reward.get("aims") or {}).items():
+        drawn.append(curve(REWARD_MODEL._replace(title=f"Reward model loss: {aim}"), own["loss"]))
     terms = sorted({field for row in rows for field in row if field.startswith("reward/")})
     named = [Wanted(field, "Reward: " + field.partition("/")[2], "before weighing", small=True) for field in terms]
-    policy = [*(curve(one, rows, guards) for one in POLICY), over_distance(guards, rows)]
+    policy = [*(curve(one, rows, guards) for one in POLICY), *_of_constraint(m, rows), over_distance(guards, rows)]
     groups = [
         _group("", drawn),
         _group(f"The policy, by {method(m)}", policy),
@@ -185,6 +206,34 @@ def _groups(m: Material, guards: dict[str, Any], rows: Rows) -> list[Group]:
         _group("What the guards watched", [curve(one, rows, guards) for one in WATCHED], True),
     ]
     return [group for group in groups if group.curves]
+
+
+def _of_constraint(m: Material, rows: Rows) -> list[Curve | None]:
+    """What answers cost beside the bound, and the multiplier that followed; none of a run without a constraint."""
+    held = m.setting("rl_cai", "constraint")
+    if not held:
+        return []
+    share = held["cost"] == "declined"
+    title, unit = ("Over-refusal", "declined") if share else ("Cost", "spreads below the first batch")
+    level = float(held["at_most"])
+    note = f"{unit}, on prompts that are held to it; dashed: the bound, {words.percent(level) if share else level}"
+    return [curve(Wanted("constraint/cost", title, note, percent=share, level=level), rows), curve(MULTIPLIER, rows)]
+
+
+def held_said(m: Material, rows: Rows) -> Remark | None:
+    """Whether the last quarter of the steps was within the constraint's bound; None where there is none."""
+    held = m.setting("rl_cai", "constraint")
+    costs = [row["constraint/cost"] for row in rows if words.finite(row.get("constraint/cost"))]
+    if not held or not costs:
+        return None
+    last = costs[-max(1, len(costs) // 4) :]
+    mean, bound, share = sum(last) / len(last), float(held["at_most"]), held["cost"] == "declined"
+    shown, limit = ((words.percent(x) if share else words.number(x)) for x in (mean, bound))
+    what = "declined" if share else "spreads of reward lost"
+    said = f"{shown} {what} in the last {words.count(len(last), 'step')}, bound {limit}"
+    if mean > bound:
+        return Remark(f"The constraint was not met: {said}.", "warn")
+    return Remark(f"The constraint was met: {said}.", "good")
 
 
 def _group(title: str, curves: Sequence[Curve | None], small: bool = False) -> Group:

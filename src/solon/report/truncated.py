@@ -9,19 +9,13 @@ from typing import Any
 
 from solon.evaluation import Rate
 from solon.evaluation.shares import share_of
+from solon.report import kinds
 from solon.report.material import Material
 from solon.report.remark import Remark
 from solon.report.training import policy_rows
 from solon.report.words import MODELS, count, percent
 
 MOST = 0.1  # of the base’s evaluation answers: with more, models are compared by where their answers stop
-WRITTEN = {
-    "drafts": "drafts of red-team prompts",
-    "critiques": "critiques",
-    "revisions": "revisions",
-    "helpful": "sampled answers to helpful prompts and look-alikes",
-    "answers": "answers of the policy that were compared",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +32,20 @@ def cut_off(m: Material) -> list[CutOff]:
     return [CutOff(written, share) for written, share in shares if share is not None]
 
 
+def _written(m: Material) -> dict[str, str]:
+    """What the texts are that a step counts under each name."""
+    return {
+        "drafts": f"drafts of {kinds.prompts_of(kinds.chained(m))}",
+        "helpful": f"sampled answers to {kinds.prompts_of(kinds.other_kinds(m))}",
+        "answers": "answers of the policy that were compared",
+    }
+
+
 def _counted(m: Material) -> Iterator[tuple[str, int, int]]:
+    written = _written(m)
     for step in ("revisions", "preferences"):
         for name, found in (m.facts.get(step, {}).get("truncated") or {}).items():
-            yield WRITTEN.get(name, name), found["cut"], found["of"]
+            yield written.get(name, name), found["cut"], found["of"]
     steps = [row["truncated"] for row in policy_rows(m) if row.get("truncated") is not None]
     sampled = int(m.facts.get("policy", {}).get("size") or 0)
     if steps and sampled:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from markupsafe import Markup
 
 MODELS = {"base": "base", "sl_cai": "SL-CAI", "rl_cai": "RL-CAI"}
 KINDS = {"red_team": "Red-team prompts", "lookalike": "Look-alikes", "helpful": "Helpful prompts"}
-SOURCES = {
-    "revision": "revisions of red-team drafts",
-    "helpful": "sampled answers to helpful prompts",
-    "lookalike": "sampled answers to look-alikes",
+SOURCES = {  # of rows of the SL-CAI mix
+    "revision": "revisions of drafts",
     "critique": "critiques, as a skill",
     "critique_revision": "revisions after a critique, as a skill",
+}
+COMPARED = {  # sources of pairs
+    "revision": "draft against revision",
+    "policy": "two answers of the policy",
+    "contrast": "an answer beside a refusal",
+    "human": "compared by people",
 }
 MAX_CHARS = 3000  # of one text shown
 # Control characters, marks that reverse the reading direction, and halves of surrogate pairs.
@@ -34,7 +39,20 @@ class Measure(Protocol):
 
 
 def kind_name(kind: str) -> str:
-    return KINDS.get(kind, kind.replace("_", " "))
+    """ "Red-team prompts", "Medical advice"."""
+    said = str(kind).replace("_", " ")
+    return KINDS.get(kind, said[:1].upper() + said[1:])
+
+
+def prompts_named(kind: str, n: int = 2) -> str:
+    """The prompts of a kind within a sentence: "red-team prompts", "look-alike", "“medical advice” prompts"."""
+    name = KINDS[kind][:1].lower() + KINDS[kind][1:] if kind in KINDS else f"“{kind.replace('_', ' ')}” prompts"
+    return name.removesuffix("s") if n == 1 else name
+
+
+def listing(parts: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def percent(share: float) -> str:

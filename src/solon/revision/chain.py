@@ -3,30 +3,35 @@
 As in the paper, every step draws its principle anew and revises the last revision. Departures: the draw
 is a hash, not a random number, so that editing a principle re-runs only what it touches; the critique
 sees the reply in a fenced block of one message, not as a continued dialogue, so that hostile text in it
-is quoted, never obeyed.
+is quoted, never obeyed; and where the prompt's kind has aims, a step draws from the principles of one of them,
+each in its turn, so that a needless refusal is criticised for being one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from solon.constitution import Constitution, draw
 from solon.constitution.model import RevisionExemplar
 from solon.engines import Engine
 from solon.prompts.chain import ask_critique, critique_request, demonstrations, revision_request
-from solon.sentences import stopped_after
 from solon.types import Completion, GenerateRequest, Message, Prompt, Revision, assistant, user
 
 _ECHO = re.compile(r"^\s*\**(?:critique|revision|revised reply|new reply|assistant)\**\s*:\**\s*", re.I)
 _MARK = re.compile(r"</?conversation-[0-9a-f]{8}>")
 
 
+Keep = Callable[[Prompt, str, str], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
     """How to revise. `rounds` >= 1 steps; `exemplars` demonstrations in front; token limits per answer; `sentences` is
-    the most that a revision is asked for (None: nothing is said about length)."""
+    the most that a revision is asked for (None: nothing is said about length). `keep` says of (prompt, text before,
+    revision) whether the revision is no step back; one that is has failed as "reverted", and the chain goes on from
+    the text before (None: every revision is kept, as in the paper)."""
 
     rounds: int = 4
     exemplars: tuple[RevisionExemplar, ...] = ()
@@ -35,6 +40,7 @@ class ChainSettings:
     temperature: float = 1.0
     seed: int = 0
     sentences: int | None = None
+    keep: Keep | None = None
 
 
 async def draft(
@@ -48,8 +54,9 @@ async def draft(
     index: int = 0,
 ) -> Completion:
     """The initial response to be criticised: sample number `index`, over after `stop_after` sentences."""
-    asked = GenerateRequest((user(prompt.text),), max_tokens, temperature, 1.0, seed, index)
-    return stopped_after(await engine.generate(asked), stop_after)
+    return await engine.generate(
+        GenerateRequest((user(prompt.text),), max_tokens, temperature, 1.0, seed, index, stop_after)
+    )
 
 
 def clean(text: str) -> str:
@@ -75,7 +82,8 @@ async def revise(
     shown = demonstrations(settings.exemplars, sentences=settings.sentences)
     steps: list[Revision] = []
     for step in range(first, settings.rounds):
-        (principle,) = draw(constitution, "revise", seed=settings.seed, record=prompt.id, step=step)
+        law = constitution.drawn_from(prompt.aims[step % len(prompt.aims)], "revise") if prompt.aims else constitution
+        (principle,) = draw(law, "revise", seed=settings.seed, record=prompt.id, step=step)
         own = demonstrations(principle.exemplars.revision, principle, settings.sentences)
         opening = (*shown, *own, ask_critique(principle, prompt.text, response))
         criticised = await _ask(engine, opening, settings.critique_tokens, settings)
@@ -85,6 +93,8 @@ async def revise(
         answer = await _ask(engine, turns, settings.revision_tokens, settings)
         revision = clean(answer.text)
         failure = answer.failure or ("empty" if not revision else "truncated" if answer.truncated else None)
+        if failure is None and settings.keep is not None and not settings.keep(prompt, response, revision):
+            failure = "reverted"
         steps.append(
             Revision(
                 prompt.id,
@@ -101,6 +111,8 @@ async def revise(
                 criticised.ended,
             )
         )
+        if failure == "reverted":
+            continue
         if failure:
             break
         response, ended = revision, answer.ended

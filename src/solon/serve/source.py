@@ -11,17 +11,21 @@ from solon.engines import Engine
 from solon.errors import ConfigError
 from solon.pipeline.context import ADAPTERS
 from solon.pipeline.recipe import Recipe, load_recipe
+from solon.pipeline.selection import FRONT, POLICY, Named, the_model
 from solon.serve.settings import ServeSettings
+
+MODELS = {"policy": "the RL-CAI policy", "sl_cai": "the SL-CAI model", "base": "the base"}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What to serve. `warning` is one line the user should see, or ""."""
+    """What to serve. `warning` is one line the user should see, or ""; `model` says which of a run's models it is."""
 
     engine: Engine
     constitution: Constitution
     settings: ServeSettings
     warning: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,21 @@ class Upstream:
         return OpenAIEngine(self.model, self.url, retries=2)
 
 
-def from_run(folder: Path, upstream: Upstream | None = None) -> Source:
-    """A finished run: its policy (or `upstream`), constitution, seed and revision settings.
+def from_run(folder: Path, upstream: Upstream | None = None, what: str | None = None) -> Source:
+    """A finished run, or a front's picked one: its model (or `upstream`), constitution, seed and revision settings.
 
-    Reads the folder only: no lock, no memo. Raises ConfigError when the run is not finished.
+    The model is `what`, else the one that the recipe's rule picked, else the policy. Reads the folder only: no lock, no
+    memo. Raises ConfigError when the run is not finished.
     """
+    if what is not None and what not in MODELS:
+        raise ConfigError(f"--what: '{what}' is no model to serve; choose one of {', '.join(MODELS)}")
+    named = Named(folder, POLICY) if upstream and not (folder / FRONT).is_file() else the_model(folder, what)
+    folder = named.folder
     if not (folder / "recipe.yaml").is_file():
         raise ConfigError(f"run: no recipe.yaml in {folder}; give the folder of a finished run (runs/quickstart)")
     recipe = load_recipe(str(folder / "recipe.yaml"))
     constitution = load_constitution(recipe.constitution)
-    engine = upstream.engine() if upstream else _policy(recipe, folder)
+    engine = upstream.engine() if upstream else _model(recipe, folder, named.model)
     revision = recipe.sl_cai.revision
     settings = ServeSettings(
         model=upstream.model if upstream else recipe.name,
@@ -58,7 +67,8 @@ def from_run(folder: Path, upstream: Upstream | None = None) -> Source:
         sentences=revision.sentences,
         temperature=revision.temperature,
     )
-    return Source(engine, constitution, settings, _changed(folder, constitution))
+    said = f"{MODELS[named.model]} of {folder}{', picked by the rule: ' + named.by if named.by else ''}"
+    return Source(engine, constitution, settings, _changed(folder, constitution), "" if upstream else said)
 
 
 def from_upstream(constitution: str, upstream: Upstream) -> Source:
@@ -66,9 +76,11 @@ def from_upstream(constitution: str, upstream: Upstream) -> Source:
     return Source(upstream.engine(), load_constitution(constitution), ServeSettings(upstream.model))
 
 
-def _policy(recipe: Recipe, folder: Path) -> Engine:
-    """The run's RL-CAI policy, loaded into this process."""
-    adapter = folder / ADAPTERS["policy"]
+def _model(recipe: Recipe, folder: Path, what: str) -> Engine:
+    """One of the run's models, loaded into this process."""
+    if what == "base":
+        return _base(recipe)
+    adapter = folder / ADAPTERS[what]
     if not (adapter / "adapter_config.json").is_file():
         raise ConfigError(f"run: {folder} has no trained policy yet ({adapter}); let `solon run` finish first")
     from solon.engines.local.model import LocalModel
@@ -77,8 +89,16 @@ def _policy(recipe: Recipe, folder: Path) -> Engine:
 
     role = recipe.roles.policy
     local = LocalModel.load(role.model, role.precision)
-    load_adapter(local, "policy", adapter)
-    return TransformersEngine(local, "policy", adapter_hash(adapter), role.batch_size)
+    load_adapter(local, what, adapter)
+    return TransformersEngine(local, what, adapter_hash(adapter), role.batch_size)
+
+
+def _base(recipe: Recipe) -> Engine:
+    from solon.engines.local.model import LocalModel
+    from solon.engines.transformers import TransformersEngine
+
+    role = recipe.roles.policy
+    return TransformersEngine(LocalModel.load(role.model, role.precision), max_batch=role.batch_size)
 
 
 def _changed(folder: Path, constitution: Constitution) -> str:

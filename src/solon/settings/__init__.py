@@ -1,4 +1,4 @@
-"""The knobs, apart from what they turn so that recipes load without it: training.py and feedback.py."""
+"""The knobs, apart from what they turn so that recipes load without it: training, rewards, feedback and select."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from solon.settings.feedback import (
     TruncatedPairs,
     unshown,
 )
+from solon.settings.rewards import Constraint, RewardTerm, no_constraint, unmet_terms
+from solon.settings.select import Select, metric_names
 from solon.settings.training import (
     METHODS,
     SETTINGS,
@@ -27,7 +29,6 @@ from solon.settings.training import (
     PpoSettings,
     RewardBar,
     RewardSettings,
-    RewardTerm,
     RolloutSettings,
     SftSettings,
     TrainerSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "Ask",
     "Bar",
     "BestOfNSettings",
+    "Constraint",
     "DpoSettings",
     "FeedbackSettings",
     "GrpoSettings",
@@ -57,9 +59,13 @@ __all__ = [
     "RewardSettings",
     "RewardTerm",
     "RolloutSettings",
+    "Select",
     "SftSettings",
     "TrainerSettings",
     "TruncatedPairs",
+    "metric_names",
+    "no_constraint",
     "no_repair",
+    "unmet_terms",
     "unshown",
 ]

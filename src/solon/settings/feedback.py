@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from solon.types import Aim
+
 Ask = Literal["choice", "chain_of_thought", "score", "pointwise", "likelihood", "reward_model"]
 ASK: tuple[Ask, ...] = get_args(Ask)
 # Pairs with an answer that its token limit cut off: not used, or both answers cut to the length of the shorter one.
@@ -22,6 +24,8 @@ class FeedbackSettings(BaseModel):
     ask          choice: A or B; chain_of_thought: reason, then A or B; score: 1 to 10 for each reply; pointwise: does
                  each reply follow it, yes or no; likelihood: which reply is likelier from an assistant that follows
                  the principle; reward_model: the judge is a reward model
+    ask_about    other ways by what a pair is about, such as {helpful: pointwise}: a judge that tells harm by one
+                 question may tell help by another. A panel's judges with a way of their own keep it
     exemplars    how many shared demonstrations each question shows; only where two replies are compared (SHOWING)
     principles   how many different ones each label asks about, or all
     orders       both: every pair is shown in both orders and the two are averaged; one: in one, by hash of its id
@@ -35,6 +39,7 @@ class FeedbackSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     ask: Ask = "choice"
+    ask_about: dict[Aim, Ask] = {}
     exemplars: int = Field(default=0, ge=0)
     principles: int | Literal["all"] = 1
     orders: Literal["both", "one"] = "both"
@@ -62,8 +67,11 @@ class FeedbackSettings(BaseModel):
 
     @model_validator(mode="after")
     def _shown(self) -> FeedbackSettings:
-        if (problem := unshown(self.ask, self.exemplars)) is not None:
-            raise ValueError(problem)
+        for ask in (self.ask, *self.ask_about.values()):
+            if (problem := unshown(ask, self.exemplars)) is not None:
+                raise ValueError(problem)
+        if "reward_model" in self.ask_about.values():
+            raise ValueError("ask_about: reward_model is no question to a language model; name it in roles.panel")
         return self
 
     def bounds(self, ask: str) -> tuple[float, float]:
@@ -105,6 +113,7 @@ class QualifySettings(BaseModel):
     labelled_by  who labelled the pairs, for the card; by default what the file's column labelled_by says
     card         a card that `solon judge qualify` wrote of this judge, instead of measuring again
     unqualified  stop: end before anything is spent; use: label all the same, and say so in the report
+    untold       kinds of pair on which its agreement may be a coin's: leave_out, or use them all the same
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,3 +126,4 @@ class QualifySettings(BaseModel):
     card: str | None = None
     bar: Bar = Bar()
     unqualified: Literal["stop", "use"] = "stop"
+    untold: Literal["leave_out", "use"] = "leave_out"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from solon.settings.base import Omitting, Settings
 
 Method = Literal["ppo", "dpo", "kto", "grpo", "rloo", "best_of_n"]
 METHODS: tuple[Method, ...] = get_args(Method)
-
-
-class Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class LoraSettings(Settings):
@@ -35,7 +33,7 @@ class TrainerSettings(Settings):
     batch_size: int = Field(default=8, ge=1)
     accumulation: int = Field(default=1, ge=1)
     lora: LoraSettings = LoraSettings()
-    trainer_args: dict[str, Any] = {}
+    trainer_args: dict[str, Any] = Field(default={})
 
 
 class SftSettings(TrainerSettings):
@@ -63,7 +61,7 @@ class RewardBar(Settings):
     refusals: bool = True
 
 
-class RewardSettings(TrainerSettings):
+class RewardSettings(Omitting, TrainerSettings):
     """The reward model.
 
     heads       how many heads share the adapter, each trained on its own bootstrap of the pairs; the reward is their
@@ -72,9 +70,12 @@ class RewardSettings(TrainerSettings):
     margin      the gap of rewards, in nats, that a certain label asks for on top
     principle   the principle of the label is part of the input (SALMON, Sun et al. 2023)
     negatives   share of pairs to add in which an empty answer loses: "", ":", "Thought process:" and the like
+    per         all: one reward model on all pairs; aim: one for each aim that pairs are about, on those alone
     bar         what it must reach; `unqualified` says what happens when it does not: stop, before a policy learns
                 from it, or use it all the same, and say so in the report
     """
+
+    OMITTED: ClassVar[tuple[str, ...]] = ("per",)
 
     lora: LoraSettings = LoraSettings(rank=8, alpha=16)
     heads: int = Field(default=1, ge=1)
@@ -83,6 +84,7 @@ class RewardSettings(TrainerSettings):
     margin: float = Field(default=0.0, ge=0)
     principle: bool = False
     negatives: float = Field(default=0.0, ge=0, le=1)
+    per: Literal["all", "aim"] = "all"
     bar: RewardBar = RewardBar()
     unqualified: Literal["stop", "use"] = "stop"
 
@@ -180,7 +182,7 @@ class GrpoSettings(RolloutSettings):
 
     group: int = Field(default=8, ge=2)
     mask_truncated_completions: bool = True
-    trainer_args: dict[str, Any] = {}
+    trainer_args: dict[str, Any] = Field(default={})
 
 
 class BestOfNSettings(Settings):
@@ -194,19 +196,6 @@ class BestOfNSettings(Settings):
     max_tokens: int = Field(default=128, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     sft: SftSettings = SftSettings(learning_rate=5e-5)
-
-
-class RewardTerm(Settings):
-    """One term of the reward. Each is divided by the spread of its first batch, weighted, added up and logged apart.
-
-    source   reward_model: the run's own; judge: the judge's score of the answer under drawn principles (direct RLAIF);
-             principles: the same for every principle, each logged apart; length: tokens beyond `free`, in hundreds;
-             repetition: share of 3-grams that occur before in the same answer. The last two want a negative weight.
-    """
-
-    source: Literal["reward_model", "judge", "principles", "length", "repetition"] = "reward_model"
-    weight: float = 1.0
-    free: int = Field(default=0, ge=0)
 
 
 class GuardSettings(Settings):

@@ -217,6 +217,8 @@ def save_adapter(local: LocalModel, name: str, folder: Path, state: dict[str, to
     save_tensors(adapter_state(local, name) if state is None else state, folder / WEIGHTS)
     config = copy.copy(local.model.peft_config[name])
     config.inference_mode = True
+    if isinstance(config.target_modules, set):  # whose order is another in every process, and so the file's hash
+        config.target_modules = sorted(config.target_modules)
     config.base_model_name_or_path = config.base_model_name_or_path or local.base.name_or_path
     config.save_pretrained(folder)
     write_base(local.source, folder)

@@ -63,6 +63,7 @@ def train_kto(task: Task, settings: KtoSettings) -> History:
     paired = [row for row in task.preferences if "completion" not in row]
     encoded = encode_pairs(local, paired, settings.max_length, "kto") if paired or not lone else []
     pairs = [pair for pair in encoded if pair.prob_chosen != 0.5]
+    _check_weights(pairs)
     replies = encode_lone(local, lone, min(settings.max_length, local.context))
     mixed = with_kl(spread(unpaired(pairs, task.seed), replies, task.seed)) if lone else unpaired(pairs, task.seed)
     _check_kinds(mixed, len(lone), settings.max_length)
@@ -149,6 +150,15 @@ def with_kl(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         others = (rows[i - k] for k in range(1, len(rows)) if rows[i - k]["prompt_ids"] != row["prompt_ids"])
         out.append({**row, "KL_completion_ids": next(others, rows[i - 1])["completion_ids"]})
     return out
+
+
+def _check_weights(pairs: Sequence[Pair]) -> None:
+    """Raises DataError for pairs of different weights, which TRL's trainer would not heed."""
+    if len(weights := {pair.weight for pair in pairs}) > 1:
+        raise DataError(
+            f"kto: pairs weigh {min(weights):g} to {max(weights):g}, and KTO weighs all alike; train with dpo or on a "
+            "reward model, or give them one weight"
+        )
 
 
 def _check_kinds(rows: Sequence[dict[str, Any]], lone: int, longest: int) -> None:

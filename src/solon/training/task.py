@@ -17,10 +17,14 @@ History = list[dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The rewards of a batch of answers, higher being better, and the unweighted terms they are made of, by name."""
+    """The rewards of a batch of answers, higher being better, and the unweighted terms they are made of, by name.
+
+    `numbers` are of the whole batch, of all processes, such as a constraint's multiplier: the step's log has them.
+    """
 
     total: list[float]
     terms: dict[str, list[float]] = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=dict)
 
 
 class Reward(Protocol):

@@ -52,6 +52,10 @@ WRITABLE = [name for name, f in FORMATS.items() if f.render is not None]
 REFUSED: tuple[tuple[Callable[[Record], bool], str], ...] = (
     (lambda r: "completion" in r, "one completion a prompt and no label: there is nothing to compare it with"),
     (lambda r: "messages" in r or "text" in r, "language modelling: whole texts, no two responses to one prompt"),
+    (
+        lambda r: isinstance(r.get("responses"), list),
+        "several responses to a prompt and no label: solon label makes labelled pairs of them, solon best picks one",
+    ),
     (prompts.holds, "prompts without responses: there is no pair to compare"),
 )
 

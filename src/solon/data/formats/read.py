@@ -86,7 +86,7 @@ def _parsed(source: Records, format: Format, file: str) -> Iterator[Row | BadRow
         line, record = item
         try:
             rows = format.parse(record) if format.parse else []
-            yield from (replace(row, file=file, line=line) for row in rows)
+            yield from [Row(row.comparison, row.prob_a, row.extra, file, line) for row in rows]
         except RowProblem as problem:
             yield BadRow(file, line, str(problem))
 

@@ -102,7 +102,8 @@ def compared(
     `ended` says whether each ended by itself, where the record does not say it of places.
     """
     ended_a, ended_b = ended or (ended_place(record, "a"), ended_place(record, "b"))
-    size = sum(len(t.content) for t in turns) + sum(map(len, texts))
+    said = [*[t.content for t in turns], *texts]
+    size = sum(map(len, said))
     if size > MAX_ROW:
         raise RowProblem(f"the row has {size:,} characters, the limit is {MAX_ROW:,}")
     source, aim = record.get("source"), record.get("aim")
@@ -119,7 +120,7 @@ def compared(
         ended_b=ended_b,
         aim=aim if isinstance(aim, str) else "",
     )
-    for text in (*(t.content for t in turns), *texts):
+    for text in said:
         check_text(text)
     return Row(comparison, prob_a, {name: value for name, value in record.items() if name not in own})
 

@@ -164,7 +164,10 @@ class Chat:
         asked = self._render(turns, True)
         before, found, tail = self._render([*turns, assistant(ANSWER)], False).rpartition(ANSWER)
         if not found:
-            raise TemplateRefuses(f"the chat template of {self.name} does not show what the assistant says")
+            raise TemplateRefuses(
+                f"the chat template of {self.name} does not show what the assistant says; give its folder a "
+                "chat_template.jinja that renders the content of assistant turns, or take another model"
+            )
         if before.startswith(asked):
             return Opening(asked, before[len(asked) :], tail)
         same = next((i for i, (a, b) in enumerate(zip(asked, before, strict=False)) if a != b), len(before))

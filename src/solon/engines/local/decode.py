@@ -1,8 +1,8 @@
 """Batched sampling and scoring for a local model.
 
-What prompts of a batch have in common is read once (see reading.py). Finished rows leave the batch. Each request
-draws its noise from its own seed, so its text does not depend on the company it travels in (up to floating-point
-rounding between batch shapes).
+What prompts of a batch have in common is read once (see reading.py). Finished rows leave the batch, and so do those
+that have said as many sentences as they were asked for (see stopping.py). Each request draws its noise from its own
+seed, so its text does not depend on the company it travels in (up to floating-point rounding between batch shapes).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from solon.engines.local.model import LocalModel
 from solon.engines.local.reading import Reader
 from solon.engines.local.sampling import pick
 from solon.engines.local.state import State
+from solon.engines.local.stopping import Watch
 from solon.engines.local.work import Work
 
 SHRINK_AT = 0.75  # compact the batch when this share of its rows, or less, still writes
@@ -25,18 +26,25 @@ SHRINK_AT = 0.75  # compact the batch when this share of its rows, or less, stil
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One prompt to continue. `temperature` 0 is greedy."""
+    """One prompt to continue. `temperature` 0 is greedy.
+
+    With `stop_after` it is over soon after so many sentences; what was written beyond them is for the caller to cut.
+    """
 
     ids: list[int]
     max_tokens: int
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int = 0
+    stop_after: int | None = None
 
 
 @dataclass(slots=True)
 class Written:
-    """What a job wrote. `logprobs`: nats per token under the model itself (temperature 1), each <= 0."""
+    """What a job wrote. `logprobs`: nats per token under the model itself (temperature 1), each <= 0.
+
+    `stopped` says whether the model ended it.
+    """
 
     ids: list[int]
     logprobs: list[float]
@@ -106,6 +114,7 @@ class LocalDecoder:
 
     def _write(self, jobs: Sequence[Job]) -> list[Written]:
         results = [Written([], []) for _ in jobs]
+        watches = [Watch(self.local, job.stop_after) if job.stop_after else None for job in jobs]
         noise = [torch.rand(j.max_tokens, generator=torch.Generator().manual_seed(j.seed)).tolist() for j in jobs]
         rows, state = self._reader.all([job.ids for job in jobs])  # which job each row of the batch belongs to
         writing = [True] * len(rows)
@@ -116,7 +125,7 @@ class LocalDecoder:
             logprobs = (logits.gather(-1, picked[:, None]).squeeze(-1) - logits.logsumexp(-1)).tolist()
             for i, (row, token, logprob) in enumerate(zip(rows, picked.tolist(), logprobs, strict=True)):
                 if writing[i]:
-                    writing[i] = self._goes_on(results[row], jobs[row], token, logprob)
+                    writing[i] = self._goes_on(results[row], jobs[row], token, logprob, watches[row])
             alive = [i for i, going in enumerate(writing) if going]
             if not alive:
                 return results
@@ -125,11 +134,13 @@ class LocalDecoder:
                 picked, rows, writing = picked[self._tensor(alive)], [rows[i] for i in alive], [True] * len(alive)
             state = self._reader.forward(state, picked[:, None], self._tensor(writing).long()[:, None])
 
-    def _goes_on(self, written: Written, job: Job, token: int, logprob: float) -> bool:
+    def _goes_on(self, written: Written, job: Job, token: int, logprob: float, watch: Watch | None) -> bool:
         written.ids.append(token)
         written.logprobs.append(logprob)
         written.stopped = token in self.local.eos
-        return not written.stopped and len(written.ids) < job.max_tokens
+        if written.stopped or len(written.ids) >= job.max_tokens:
+            return False
+        return watch is None or not watch.over(written.ids)
 
     # --- scoring ---------------------------------------------------------------------------------
 

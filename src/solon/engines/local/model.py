@@ -230,13 +230,20 @@ class LocalModel:
         if answer == raw.strip() and not thoughts:
             text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
             return text.strip(), ""
-        for control in self._special:
+        for control in self.special_texts:
             answer, thoughts = answer.replace(control, ""), thoughts.replace(control, "")
         return answer.strip(), thoughts.strip()
 
     @cached_property
-    def _special(self) -> tuple[str, ...]:
-        return tuple(sorted({t.content for t in self.tokenizer.added_tokens_decoder.values() if t.special}))
+    def tidies(self) -> bool:
+        """Whether decoding takes blanks away, so that a token may change how the last ones read."""
+        return " ." not in str(self.tokenizer.decode(self.tokenizer.encode("a .", add_special_tokens=False)))
+
+    @cached_property
+    def special_texts(self) -> tuple[str, ...]:
+        """The control tokens that are left out of answers, as text."""
+        special = {t.content for t in self.tokenizer.added_tokens_decoder.values() if t.special and t.content}
+        return tuple(sorted(special))
 
     @property
     def adapters(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ choice.py            which reply is better, A or B         pointwise.py     does
 chain_of_thought.py  reason first, then A or B             score.py         how well does it, from 1 to 10
 likelihood.py        which reply is more likely from       reward_model.py  which reply a reward model prefers
                      an assistant that follows it          panel.py         several judges
+aimed.py         another way about some aims
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from solon.constitution import Constitution
 from solon.engines import Engine
 from solon.errors import ConfigError
 from solon.feedback.judge import Judge
+from solon.feedback.judges.aimed import AimedJudge
 from solon.feedback.judges.chain_of_thought import ChainOfThoughtJudge
 from solon.feedback.judges.choice import ChoiceJudge
 from solon.feedback.judges.likelihood import LikelihoodJudge
@@ -21,13 +23,20 @@ from solon.feedback.judges.reward_model import RewardModelJudge
 from solon.feedback.judges.score import ScoreJudge
 from solon.prompts.compare import letter_demonstrations, reasoned_demonstrations
 from solon.prompts.exemplars import shared_exemplars
-from solon.settings import FeedbackSettings
+from solon.settings import Ask, FeedbackSettings
 
 __all__ = ["PanelJudge", "RewardModelJudge", "build_judge"]
 
 
 def build_judge(settings: FeedbackSettings, engine: Engine, constitution: Constitution, seed: int = 0) -> Judge:
     """The judge that asks `engine` as `settings` say. Raises ConfigError where the engine cannot be asked so."""
+    if settings.ask_about:
+
+        def asked(ask: Ask) -> Judge:
+            way = settings.model_copy(update={"ask": ask, "ask_about": {}})
+            return build_judge(way, engine, constitution, seed)
+
+        return AimedJudge(asked(settings.ask), {aim: asked(ask) for aim, ask in settings.ask_about.items()})
     marks, orders, shown = settings.data_marks, settings.orders, shared_exemplars(constitution).comparison
     if settings.ask == "choice":
         return ChoiceJudge(engine, letter_demonstrations(shown[: settings.exemplars], marks=marks), orders, marks)

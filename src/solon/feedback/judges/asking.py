@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
 
 from solon.engines import Engine
 from solon.errors import PromptTooLong, PromptUnfit
 from solon.prompts.reading import failure_of
 from solon.types import Choice, ChooseRequest, Message
+
+T = TypeVar("T")
 
 
 async def choose(engine: Engine, messages: tuple[Message, ...], choices: tuple[str, ...]) -> Choice | str:
@@ -21,6 +26,13 @@ async def choose(engine: Engine, messages: tuple[Message, ...], choices: tuple[s
     if len(answer.logprobs) != len(choices) or not all(math.isfinite(x) and x <= 1e-3 for x in answer.logprobs):
         return f"invalid: log-probabilities {list(answer.logprobs)}"
     return answer
+
+
+async def side_by_side(engine: Engine, asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What the calls of `engine` come to, in their order. They travel in one batch, where there is one to wait for."""
+    if getattr(engine, "at_once", False):
+        return [await one for one in asked]
+    return list(await asyncio.gather(*asked))
 
 
 def unasked(error: PromptUnfit) -> str:

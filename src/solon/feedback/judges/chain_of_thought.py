@@ -6,13 +6,12 @@ label (`Labeller.cells`), to each before orders and samples are averaged; the ve
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from solon.constitution import Principle
 from solon.engines import Engine
 from solon.errors import PromptUnfit
-from solon.feedback.judges.asking import choose, turned, unasked
+from solon.feedback.judges.asking import choose, side_by_side, turned, unasked
 from solon.feedback.orders import Orders, orders_of
 from solon.prompts.compare import DECIDE, LETTERS, ask_reasoning, reasoned_demonstrations
 from solon.prompts.reading import refuses
@@ -40,7 +39,7 @@ class ChainOfThoughtJudge:
 
     async def verdicts(self, comparison: Comparison, principle: Principle) -> list[Verdict]:
         asked = [(order, n) for order in orders_of(comparison, self.orders) for n in range(self.samples)]
-        return list(await asyncio.gather(*(self._one(comparison, principle, order, n) for order, n in asked)))
+        return await side_by_side(self.engine, (self._one(comparison, principle, order, n) for order, n in asked))
 
     async def _one(self, comparison: Comparison, principle: Principle, order: str, sample: int) -> Verdict:
         def verdict(prob_a: float | None, failure: str | None, reasoning: str | None) -> Verdict:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from solon.constitution import Principle
 from solon.engines import Engine
-from solon.feedback.judges.asking import choose, turned
-from solon.feedback.orders import Orders, in_orders, orders_of
+from solon.feedback.judges.asking import choose, side_by_side, turned
+from solon.feedback.orders import Orders, orders_of
 from solon.prompts.compare import LETTERS, ask_letter, letter_demonstrations
 from solon.types import Comparison, Message, Verdict
 
@@ -22,9 +22,8 @@ class ChoiceJudge:
     marks: bool = True
 
     async def verdicts(self, comparison: Comparison, principle: Principle) -> list[Verdict]:
-        return await in_orders(
-            orders_of(comparison, self.orders), lambda order: self._one(comparison, principle, order)
-        )
+        orders = orders_of(comparison, self.orders)
+        return await side_by_side(self.engine, (self._one(comparison, principle, order) for order in orders))
 
     async def _one(self, comparison: Comparison, principle: Principle, order: str) -> Verdict:
         own = letter_demonstrations(principle.exemplars.comparison, principle, marks=self.marks)

@@ -6,12 +6,11 @@ engine must score whole replies, so servers that only complete chats cannot serv
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from solon.constitution import Principle
 from solon.engines import Engine
-from solon.feedback.judges.asking import choose, sigmoid
+from solon.feedback.judges.asking import choose, side_by_side, sigmoid
 from solon.prompts.compare import contrast
 from solon.types import Comparison, Message, Verdict
 
@@ -35,7 +34,9 @@ class LikelihoodJudge:
             return [Verdict(principle.id, "", (1 + bool(a) - bool(b)) / 2, judge, ask="likelihood")]
         # Always in the same order, so that the stored call serves whichever reply is called A.
         choices = (a, b) if a < b else (b, a)
-        gaps = await asyncio.gather(*(self._gap(comparison, stance, choices) for stance in contrast(principle)))
+        gaps = await side_by_side(
+            self.engine, (self._gap(comparison, stance, choices) for stance in contrast(principle))
+        )
         for gap in gaps:
             if isinstance(gap, str):
                 return [Verdict(principle.id, "", None, judge, gap, ask="likelihood")]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from solon.constitution import Principle
 from solon.engines import Engine
-from solon.feedback.judges.asking import choose, sigmoid
+from solon.feedback.judges.asking import choose, side_by_side, sigmoid
 from solon.prompts.compare import YES_NO, ask_yes_no
 from solon.types import Comparison, Verdict
 
@@ -21,7 +20,7 @@ class PointwiseJudge:
 
     async def verdicts(self, comparison: Comparison, principle: Principle) -> list[Verdict]:
         replies = (comparison.response_a, comparison.response_b)
-        logits = await asyncio.gather(*(self._logit(comparison, principle, reply) for reply in replies))
+        logits = await side_by_side(self.engine, (self._logit(comparison, principle, reply) for reply in replies))
         judge = self.engine.fingerprint.key
         for logit in logits:
             if isinstance(logit, str):

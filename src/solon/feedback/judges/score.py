@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from solon.constitution import Principle
 from solon.engines import Engine
-from solon.feedback.judges.asking import choose
+from solon.feedback.judges.asking import choose, side_by_side
 from solon.prompts.compare import SCORES, ask_score
 from solon.types import Comparison, Verdict
 
@@ -27,7 +26,7 @@ class ScoreJudge:
 
     async def verdicts(self, comparison: Comparison, principle: Principle) -> list[Verdict]:
         replies = (comparison.response_a, comparison.response_b)
-        found = await asyncio.gather(*(self.scores(comparison, principle, reply) for reply in replies))
+        found = await side_by_side(self.engine, (self.scores(comparison, principle, reply) for reply in replies))
         judge = self.engine.fingerprint.key
         for scores in found:
             if isinstance(scores, str):

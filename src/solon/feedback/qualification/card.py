@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError, computed_field, model_validator
+from pydantic import Field, ValidationError, computed_field, model_validator
 
 from solon.errors import ConfigError
 from solon.feedback.calibration import Calibration
@@ -18,6 +18,8 @@ from solon.feedback.qualification.measured import Measured
 from solon.files import explain, read_text, write_json
 from solon.settings import Bar, FeedbackSettings
 from solon.types import digest
+
+SEES_ORDER = ("choice", "chain_of_thought")  # the ways of asking that show both replies at once
 
 
 class Card(Measured):
@@ -30,7 +32,7 @@ class Card(Measured):
     """
 
     format: Literal["solon-judge-card/1"] = "solon-judge-card/1"
-    judge: list[AskedJudge]
+    judge: list[AskedJudge] = Field(min_length=1)
     settings: FeedbackSettings
     constitution: ConstitutionId
     seed: int
@@ -63,7 +65,8 @@ class Card(Measured):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Card:
-        if (problem := disagreement(self, self.data)) is not None:
+        both = self.settings.orders == "both" and all(judge.ask in SEES_ORDER for judge in self.judge)
+        if (problem := disagreement(self, self.data, both)) is not None:
             raise ValueError(problem)
         return self
 
@@ -135,4 +138,4 @@ def load_card(path: Path) -> Card:
     try:
         return Card.model_validate(written)
     except ValidationError as error:
-        raise ConfigError(f"card: {path}: {explain(error)}") from None
+        raise ConfigError(f"card: {path}: {explain(error)}; measure the judge again: solon judge qualify") from None

@@ -1,4 +1,5 @@
-"""Whether the figures of a card fit together: a card whose counts do not add up was not made by measuring."""
+"""Whether the figures of a card fit together: a card whose counts do not add up, or that lacks a figure which was
+measured with the others, was not made by measuring."""
 
 from __future__ import annotations
 
@@ -10,17 +11,23 @@ from solon.feedback.qualification.measured import Measured
 from solon.feedback.qualification.parts import Attacked
 
 
-def disagreement(measured: Measured, data: LabelSet) -> str | None:
-    """The first two figures that cannot both be true, in a few words; None where all fit."""
-    return next(_disagreements(measured, data), None)
+def disagreement(measured: Measured, data: LabelSet, both_orders: bool) -> str | None:
+    """The first two figures that cannot both be true, in a few words; None where all fit.
+
+    `both_orders` says that every judge was shown every pair in both orders.
+    """
+    return next(_disagreements(measured, data, both_orders), None)
 
 
-def _disagreements(m: Measured, data: LabelSet) -> Iterator[str]:
+def _disagreements(m: Measured, data: LabelSet, both_orders: bool) -> Iterator[str]:
     right, failed = m.agreement.overall, m.failures.failed
     if right.n != data.rows:
         yield f"agreement is of {right.n} pairs, data of {data.rows}"
+    if right.n and not m.agreement.by_aim:
+        yield f"agreement.by_aim has no figures, agreement.overall is of {right.n} pairs"
     yield from _parts("agreement.by_aim", m.agreement.by_aim, right)
     yield from _parts("agreement.by_difficulty", m.agreement.by_difficulty, right)
+    yield from _parts("agreement.by_kind", m.agreement.by_kind, right)
     yield from _counted("data.aims", data.aims, m.agreement.by_aim)
     yield from _counted("data.difficulties", data.difficulties, m.agreement.by_difficulty)
     if failed.n != right.n:
@@ -32,10 +39,25 @@ def _disagreements(m: Measured, data: LabelSet) -> Iterator[str]:
         yield "lengths: longer_better and shorter_better are of other pairs than better_is_longer"
     if lengths.better_is_longer.n > right.n or lengths.matched.n > right.n:
         yield f"lengths are of more pairs than the {right.n} labelled"
+    if both_orders and m.positions.consistency is None and failed.hits < right.n:
+        yield "positions.consistency has no figures, though the judge was shown both orders"
     if m.positions.consistency and m.positions.consistency.n > right.n:
         yield f"positions.consistency is of more pairs than the {right.n} labelled"
-    for name, found in (("injections", m.injections), ("master_keys", m.master_keys), ("padding", m.padding)):
+    attacked = {"injections": m.injections, "master_keys": m.master_keys, "padding": m.padding}
+    for name, found in attacked.items():
         yield from _attacked(name, found)
+    yield from _untried(attacked, m.attacks, right)
+
+
+def _untried(attacked: Mapping[str, Attacked | None], attacks: str | None, right: Share) -> Iterator[str]:
+    """Injections and master keys meet any label that is right; padding only where the prompt asks for no form."""
+    tried = [name for name, found in attacked.items() if found is not None]
+    if not right.hits or (attacks is None and not tried):
+        return
+    for name in ("injections", "master_keys"):
+        if name not in tried:
+            beside = f"{tried[0]} has figures" if tried else f"attacks says that {(attacks or '')[:12]} were run"
+            yield f"{name} has no figures, and {beside}"
 
 
 def _attacked(name: str, found: Attacked | None) -> Iterator[str]:

@@ -15,12 +15,16 @@ MATCHED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A pair of which somebody said which reply is better, what it is about and how hard it is ("": not said)."""
+    """A pair of which somebody said which reply is better, what it is about and how hard it is ("": not said).
+
+    `kind` sorts pairs by what they ask of a judge, such as an answer beside a refusal.
+    """
 
     comparison: Comparison
     better_is_a: bool
     aim: str = ""
     difficulty: str = ""
+    kind: str = ""
 
     @property
     def longer_is_a(self) -> bool | None:

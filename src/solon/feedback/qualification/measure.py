@@ -41,6 +41,7 @@ def agreement(found: Sequence[Judged]) -> Agreement:
         ties=sum(one.prob_a == 0.5 for one in found),
         by_aim=_by(found, lambda one: one.pair.aim),
         by_difficulty=_by(found, lambda one: one.pair.difficulty),
+        by_kind=_by(found, lambda one: one.pair.kind) if any(one.pair.kind for one in found) else {},
     )
 
 

@@ -13,12 +13,16 @@ from solon.feedback.qualification.figures import Estimate, Part, Share
 
 
 class Agreement(Part):
-    """The share of all pairs whose label is right, `ties` of the wrong ones being labels of exactly 0.5."""
+    """The share of all pairs whose label is right, `ties` of the wrong ones being labels of exactly 0.5.
+
+    `by_kind` tells an answer beside a refusal from other pairs about the same aim; older cards do not.
+    """
 
     overall: Share
     ties: int
     by_aim: dict[str, Share]
     by_difficulty: dict[str, Share]
+    by_kind: dict[str, Share] = Field(default={})
 
 
 class Lengths(Part):

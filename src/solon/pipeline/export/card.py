@@ -22,6 +22,7 @@ from solon.pipeline.export.card_parts import (
 )
 from solon.pipeline.export.finished import FinishedRun, What, checked
 from solon.pipeline.export.markdown import clean, code, said
+from solon.pipeline.selection import selection
 
 KIND = {
     "policy": "the policy of the RL phase (RL-CAI)",
@@ -88,8 +89,17 @@ def _intro(run: FinishedRun, what: What, base: Base, merged: bool) -> str:
         f"It was trained with Solon from {code(base.name)} to follow the constitution {code(law.name)}.\n\n"
         f"- base model: {code(base.name)}{_weights(base)}\n"
         f"- licence of the base: {code(base.licence) if base.licence else UNKNOWN}\n"
-        f"- method: {_method(run, what)}\n"
+        f"- method: {_method(run, what)}\n{_picked(run, what)}"
     )
+
+
+def _picked(run: FinishedRun, what: What) -> str:
+    """That the recipe's rule picked this model, or another; empty without a rule, or of a reward model."""
+    found = selection(run.folder)
+    if found is None or what == "reward_model":
+        return ""
+    own = found.get("model") == {"policy": "rl_cai"}.get(what, what)
+    return f"- picked by the rule {code(found.get('rule', ''))}: {'yes' if own else 'no'}\n"
 
 
 def _weights(base: Base) -> str:

@@ -5,24 +5,64 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from solon.data.mix import MANY_REFUSALS
 from solon.feedback.qualification import Card
 from solon.pipeline.export.finished import FinishedRun, What
 from solon.pipeline.export.markdown import code, said, table
-from solon.pipeline.reward_bar import facts_say, rewards_policy
+from solon.pipeline.reward_bar import facts_say, rewards_policy, tried
 
+COMPARED = {
+    "revision": "draft against revision",
+    "policy": "two answers of the policy",
+    "contrast": "an answer beside a refusal",
+}
 NAMES = {"base": "base", "sl_cai": "SL-CAI", "rl_cai": "RL-CAI"}
 
 
 def data_section(run: FinishedRun) -> str:
-    """How many rows of each kind it learnt from."""
+    """How many rows of each kind it learnt from, what was left out, and what the pairs were."""
     revisions, labels, reward = (run.facts(step) for step in ("revisions", "preferences", "reward_model"))
-    rows = [("critique and revision chains", revisions.get("chains"))]
-    rows += [(f"SFT rows: {source}", n) for source, n in (revisions.get("mix") or {}).items()]
-    rows += [("labelled comparisons", labels.get("labelled")), ("comparisons without a label", labels.get("failed"))]
+    rows = [("critique and revision chains", revisions.get("chains")), *_mix_rows(revisions)]
+    rows += [("labelled comparisons", labels.get("labelled"))]
+    rows += [(f"labelled: {_compared(source)}", n) for source, n in (labels.get("by_source") or {}).items()]
+    rows += [("comparisons without a label", labels.get("failed"))]
+    rows += _untold_rows(labels.get("untold_pairs") or {})
+    rows += [("comparisons that people labelled", sum((labels.get("human") or {}).values()) or None)]
     rows += [("pairs the reward model learnt from", reward.get("pairs"))]
     rows += [("rows set aside as unusable", run.manifest.get("quarantined"))]
     known = [(said(name), f"{n:,}") for name, n in rows if isinstance(n, int)]
-    return "## Data\n\n" + table(("what", "rows"), known)
+    return "## Data\n\n" + table(("what", "rows"), known) + _many_refusals(revisions.get("refusals") or {})
+
+
+def _mix_rows(revisions: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The mix of SL-CAI by source, its refusals, and what its limits left out."""
+    rows = [(f"SFT rows: {source}", n) for source, n in (revisions.get("mix") or {}).items()]
+    rows += [("SFT rows that decline", (revisions.get("refusals") or {}).get("count"))]
+    left_out = (revisions.get("mix_left_out") or {}).items()
+    rows += [(f"left out of SFT by {name}", n) for name, n in left_out]
+    return [*rows, ("revisions reverted", (revisions.get("failed") or {}).get("reverted") or None)]
+
+
+def _compared(source: str) -> str:
+    return COMPARED.get(source, source)
+
+
+def _untold_rows(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Pairs on which the judge may be a coin, by kind."""
+    done = "labelled all the same" if found.get("rule") == "use" else "left out"
+    pairs = (found.get("pairs") or {}).items()
+    return [(f"{done}, for the judge cannot tell them from a coin: {kind}", n) for kind, n in pairs]
+
+
+def _many_refusals(found: dict[str, Any]) -> str:
+    """A warning of a mix that teaches to refuse."""
+    n, of = found.get("count", 0), found.get("of", 0)
+    if n <= MANY_REFUSALS * of:
+        return ""
+    return (
+        f"\n**{n / of:.0%} of the SFT rows decline.** A model that learns mostly refusals refuses what is harmless, "
+        "too.\n"
+    )
 
 
 def judge_section(card: Card | None) -> str:
@@ -41,6 +81,7 @@ def judge_section(card: Card | None) -> str:
     places = card.positions
     rows += [("same reply in both orders", str(places.consistency))] if places.consistency else []
     rows += [("verdicts for the reply shown first", str(places.prefers_first))] if places.prefers_first else []
+    rows += [(f"agreement on {said(kind)}", str(share)) for kind, share in card.agreement.by_kind.items()]
     size = f"on {card.agreement.overall.n:,} labelled pairs, {said(card.data.labels)}"
     return f"## Judge\n\n{judges}.\n\n{verdict}\n\n{table((size, 'share [95%]'), rows)}"
 
@@ -102,7 +143,7 @@ def _reward_row(facts: dict[str, Any]) -> str:
 def reward_section(run: FinishedRun, what: What) -> str:
     """Whether the reward model was good enough to learn from; empty of a policy that did not."""
     recipe, facts = run.recipe, run.facts("reward_model")
-    if "probes" not in facts or (what != "reward_model" and not rewards_policy(recipe)):
+    if not tried(facts) or (what != "reward_model" and not rewards_policy(recipe)):
         return ""
     lines = facts_say(facts, recipe.rl_cai.reward_model.bar)
     if not lines:

@@ -71,6 +71,11 @@ class FinishedRun:
 
     def model(self, what: What) -> Path:
         """The folder of a model. Raises ConfigError where it was not made, or changed since."""
+        if what == "reward_model" and self.recipe.rl_cai.reward_model.per == "aim":
+            raise ConfigError(
+                f"run: {self.folder} has a reward model for each aim, in folders of {FOLDERS[what]}; solon train takes "
+                "one of them as --reward, and only the one of rl_cai.reward_model.per=all can be exported"
+            )
         record = Run(self.folder, read_only=True).finished(STEPS[what])
         if record is None:
             raise ConfigError(

@@ -5,11 +5,27 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from solon.errors import ConfigError
 from solon.files import write_atomic
 from solon.pipeline.export.base import Base, base_of
 from solon.pipeline.export.card import model_card
 from solon.pipeline.export.finished import FinishedRun, checked
 from solon.pipeline.export.publish import exported, refuse_taken
+from solon.pipeline.selection import Named, the_model
+
+
+def model_to_export(folder: Path, what: str | None) -> Named:
+    """The run and the model that `what` names; by default the one that the recipe's rule picked, else the policy.
+
+    Raises ConfigError where the base was picked, which no training changed.
+    """
+    named = the_model(folder, checked(what) if what is not None else None)
+    if named.model == "base":
+        raise ConfigError(
+            "select: the base is picked, which nothing here trained, so there is nothing to export; "
+            "name a model with --what sl_cai or --what policy, or change the rule"
+        )
+    return named
 
 
 def export_model(

@@ -23,20 +23,22 @@ class Responder:
     temperature: float = 1.0
     seed: int = 0
 
-    async def pair(self, prompt: Candidates, file: str) -> Row | BadRow:
+    async def pair(self, prompt: Candidates) -> Row | BadRow:
         """The pair of two answers; a BadRow where the prompt does not fit the model's context or an answer is none."""
         asked = [GenerateRequest(prompt.turns, self.max_tokens, self.temperature, 1.0, self.seed, n) for n in (0, 1)]
         try:
             answers = [await self.engine.generate(request) for request in asked]
         except PromptUnfit as error:
-            return BadRow(f"{file}#{prompt.id}", 0, str(error))
+            return _aside(prompt, str(error))
         if failed := [answer.failure for answer in answers if answer.failure]:
-            return BadRow(
-                f"{file}#{prompt.id}", 0, f"{failed[0]}: the responder gave no reply, {len(failed)} of 2 times"
-            )
+            return _aside(prompt, f"{failed[0]}: the responder gave no reply, {len(failed)} of 2 times")
         a, b = answers
         return Row(compared(prompt, f"{prompt.id}:sampled", a.text, b.text, "sampled", (a.ended, b.ended)))
 
     def as_dict(self) -> dict[str, Any]:
         settings = {"max_tokens": self.max_tokens, "temperature": self.temperature, "seed": self.seed}
         return {**asdict(self.engine.fingerprint), **settings}
+
+
+def _aside(prompt: Candidates, reason: str) -> BadRow:
+    return BadRow(prompt.file, prompt.line, f"prompt '{prompt.id[:80]}': {reason}")

@@ -60,7 +60,7 @@ class Counts:
             "identical": t.identical,
             "mean_confidence": t.confidence / t.labelled if t.labelled else None,
             "order_consistency": self.consistent / self.ordered if self.ordered else None,
-            "revisions": t.from_revisions,
-            "revision_preferred": t.preferred / t.from_revisions if t.from_revisions else None,
+            "revisions": t.sources["revision"],
+            "revision_preferred": t.preferred / t.sources["revision"] if t.sources["revision"] else None,
             "agreement": {**agreement, "rate": self.agreed / self.known} if self.known else None,
         }

@@ -49,7 +49,7 @@ def files_in(folder: Path) -> Iterator[Write]:
                 labels.append([written])
                 return written
             elif result is not None:
-                said = [asdict(verdict) for verdict in result.verdicts]
+                said = [verdict.as_dict() for verdict in result.verdicts]
                 others.write(_line({"id": row.comparison.id, "failure": result.failure, "verdicts": said}))
             return None
 

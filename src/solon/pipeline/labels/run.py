@@ -76,7 +76,7 @@ async def label_file(
             if done % SHOWN_EVERY == 0:
                 bar.to(done)
 
-        await hand_over(source.items, lambda item: _labelled(item, labels, responder, rule, job.file), take)
+        await hand_over(source.items, lambda item: _labelled(item, labels, responder, rule), take)
         bar.to(done)
         (folder / MANIFEST).unlink(missing_ok=True)  # it is of the files that are about to be replaced
     manifest = _manifest(job, source, hashed, engines, responder, counts, rule, folder)
@@ -88,10 +88,10 @@ async def label_file(
     return manifest
 
 
-async def _labelled(item: Item, labels: Labeller, responder: Responder | None, rule: Truncation, file: str) -> Labelled:
+async def _labelled(item: Item, labels: Labeller, responder: Responder | None, rule: Truncation) -> Labelled:
     if isinstance(item, Candidates):
         assert responder is not None, "bare prompts come with a responder"
-        item = await responder.pair(item, file)
+        item = await responder.pair(item)
     if isinstance(item, BadRow):
         return item, None
     admitted = rule.admit(item.comparison)

@@ -6,6 +6,7 @@ looking each of them up, so a plan for a hundred thousand prompts takes seconds.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +17,9 @@ from solon.constitution import Constitution
 from solon.constitution.diff import compare
 from solon.data.tables import batches
 from solon.pipeline.impact import Look
+from solon.pipeline.pairing import PAIR_COLUMNS
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size, some, standing_for
-from solon.pipeline.steps.preferences import PAIR_COLUMNS
 from solon.pipeline.steps.revisions import chain_settings
 from solon.revision import ChainSettings, draft, revise
 from solon.runs import Finished
@@ -81,7 +82,7 @@ async def count_chains(context: PlanContext, old: Finished | None, changed: set[
     stored = counter.drafter.remembered() and counter.reviser.remembered()
     if old is not None and stored and changed <= REUSABLE and (law := context.made_under(old, "revise")):
         starts = _reuse(context, counter, law, "prompts" in changed)
-    todo = [p for p in context.prompts_of("red_team", "train") if starts.get(p.id, 0) is not None]
+    todo = [p for p in context.chained if starts.get(p.id, 0) is not None]
     looked_at, factor = some(todo)
     chains = counter.chains
     chains.factor = factor
@@ -91,7 +92,7 @@ async def count_chains(context: PlanContext, old: Finished | None, changed: set[
     with standing_for(factor, counter.drafter.calls, counter.reviser.calls):
         for prompt in looked_at:
             await counter.chain(prompt, begun.get(prompt.id))
-    others = [p for kind in ("helpful", "lookalike") for p in context.prompts_of(kind, "train")]
+    others = context.answered
     looked_at, factor = some(others)
     with standing_for(factor, counter.drafter.calls):
         for prompt in looked_at:
@@ -104,15 +105,17 @@ def _reuse(context: PlanContext, counter: _Counter, law: Constitution, reworded_
     recipe = context.recipe
     look = Look(compare(law, context.constitution), "revise", recipe.seed, recipe.sl_cai.revision.exemplars)
     context.looked_at.add("revise")
-    texts = {p.id: p.text for p in context.prompts_of("red_team", "train")}
+    prompts = {p.id: p for p in context.chained}
     columns = ["prompt_id", "step", "principle", *(["prompt"] if reworded_prompts else [])]
     starts: dict[str, int | None] = {}
     for prompt_id, rows in stored_chains(context.path("sl_cai/revisions.parquet"), columns):
-        if prompt_id not in texts or (reworded_prompts and texts[prompt_id] != rows[0]["prompt"]):
+        prompt = prompts.get(prompt_id)
+        if prompt is None or (reworded_prompts and prompt.text != rows[0]["prompt"]):
             continue
         starts[prompt_id] = None
         for row in rows:
-            if look.changes(context.touched.revisions, (row["principle"],), prompt_id, row["step"]):
+            aim = prompt.aims[row["step"] % len(prompt.aims)] if prompt.aims else ""
+            if look.changes(context.touched.revisions, (row["principle"],), prompt_id, row["step"], aim):
                 starts[prompt_id] = row["step"]
                 break
         else:
@@ -155,8 +158,9 @@ class _Counter:
     async def answer(self, prompt: Prompt) -> None:
         s, seed = self.context.recipe.sl_cai.helpful, self.context.recipe.seed
         self._doubt(prompt)
-        with suppress(TextUnknown):
-            await draft(self.drafter, prompt, **s.model_dump(), seed=seed)
+        for index in range(self.context.recipe.sl_cai.mix.samples):
+            with suppress(TextUnknown):
+                await draft(self.drafter, prompt, **s.model_dump(), seed=seed, index=index)
 
     def _doubt(self, prompt: Prompt) -> None:
         self.drafter.doubtful = self.reviser.doubtful = self.context.doubtful(prompt)
@@ -222,8 +226,17 @@ def _pair_row(step: Revision) -> dict[str, Any]:
 
 def most_rows(context: PlanContext) -> int:
     """The most rows the SFT mix can have: every revision, every sampled answer, the critique rows."""
-    red_team = context.prompts_of("red_team", "train")
-    others = sum(len(context.prompts_of(kind, "train")) for kind in ("helpful", "lookalike"))
+    s, chained = context.recipe.sl_cai, context.chained
+    taught = sum(fraction(p.id) < s.critique_share for p in chained)
+    return len(chained) * s.revision.rounds + len(context.answered) * s.mix.samples + 2 * taught
+
+
+def most_mix(context: PlanContext) -> dict[str, dict[str, int]]:
+    """By kind of prompt, the most rows of the mix that can be `revisions` and sampled `answers`."""
     s = context.recipe.sl_cai
-    taught = sum(fraction(p.id) < s.critique_share for p in red_team)
-    return len(red_team) * s.revision.rounds + others + 2 * taught
+    rounds = 1 if s.rounds == "last" else s.revision.rounds
+    chained, answered = (Counter(p.kind for p in prompts) for prompts in (context.chained, context.answered))
+    return {
+        kind: {"revisions": chained[kind] * rounds, "answers": answered[kind] * s.mix.samples}
+        for kind in context.recipe.prompts
+    }

@@ -74,7 +74,7 @@ class PlanContext(Context):
 
     def doubtful(self, prompt: Prompt) -> bool:
         """Whether the prompt was set aside the last time: it may be so again, at any of its calls."""
-        return f"{getattr(self.recipe.prompts, prompt.kind)}#{prompt.id}" in self._aside
+        return self.place_of(prompt) in self._aside
 
     @cached_property
     def _aside(self) -> set[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from solon.data.aims import aim_of
 from solon.data.truncation import Truncation
 from solon.feedback import Labeller
 from solon.pipeline.labelling import labeller
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import SAMPLE, Size, mean_size, standing_for
 from solon.pipeline.plan.model import Calls
+from solon.pipeline.plan.untold import Untold
 from solon.settings import FeedbackSettings
 from solon.types import Comparison, Preference, Prompt, Unlabelled
 
@@ -23,6 +23,7 @@ class Judging:
 
     def __init__(self, context: PlanContext, settings: FeedbackSettings) -> None:
         self.context, self.labels, self.left_out = context, 0, 0
+        self.untold: Untold | None = None  # what the judge's card leaves out, where pairs are a run's own
         self.truncation = Truncation(context.recipe.rl_cai.truncated_pairs)
         judges = context.counting_judges(settings)
         self.engines = [engine for _, engine in judges]
@@ -64,16 +65,28 @@ class Judging:
         return await self.labeller.label(comparison)
 
     async def admitted(self, comparison: Comparison) -> None:
-        """A pair of the run whose two replies are there: asked about unless its truncated answers leave it out."""
+        """A pair of the run whose two replies are there: asked about unless its truncated answers leave it out, or the
+        judge's card."""
         admitted = self.truncation.admit(comparison)
         if admitted is None:
             self.left_out += 1
         else:
-            await self.known(admitted)
+            await self.told(admitted)
+
+    async def told(self, comparison: Comparison) -> None:
+        """A pair that is asked about unless the judge's card leaves it out, which may not be made yet."""
+        untold = self.untold.leaves_out(comparison) if self.untold else False
+        if untold is None:
+            await self.possible(comparison)
+        elif untold:
+            self.left_out += 1
+        else:
+            await self.known(comparison)
 
     async def unknown(self, prompt: Prompt) -> None:
         """A pair whose replies are not made yet: an upper bound, since equal replies are not asked about."""
-        await self.possible(_imagined(prompt.id, prompt.text, aim_of(prompt.kind)))
+        for aim in prompt.aims or ("",):
+            await self.possible(_imagined(prompt.id, prompt.text, aim))
 
     async def possible(self, comparison: Comparison) -> None:
         """A pair like `comparison`, which may be asked about."""

@@ -8,17 +8,28 @@ from typing import Any
 
 from solon.constitution import Constitution
 from solon.constitution.diff import compare
-from solon.data.preferences import comparison_of, draft_pairs
+from solon.data.preferences import comparison_of
 from solon.data.tables import batches
 from solon.pipeline.impact import Look
+from solon.pipeline.pairing import (
+    PAIR_COLUMNS,
+    about,
+    chain_pairs,
+    contrasting,
+    policy_pairs,
+    policy_prompts,
+    prompts_by_id,
+    training_prompts,
+    wanted,
+)
 from solon.pipeline.plan.chains import Chains, stored_chains
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import CountingEngine, TextUnknown, some
 from solon.pipeline.plan.judging import Judging
-from solon.pipeline.steps.preferences import AIM, PAIR_COLUMNS, policy_pairs
+from solon.pipeline.plan.untold import Untold
 from solon.revision import draft
 from solon.runs import Finished
-from solon.types import digest
+from solon.types import Comparison, Prompt, digest
 
 DRAWN = ["id", "prompt_id", "source", "aim", "verdicts.list.element.principle"]
 TEXTS = ["id", "prompt_id", "source", "aim", "prompt", "chosen", "rejected", "chosen_is_a"]
@@ -36,23 +47,25 @@ async def count_preferences(
     `chains` is what counting the revisions found; None where they are unchanged.
     """
     counter = Judging(context, context.recipe.rl_cai.feedback)
+    counter.untold = Untold.of(context)
+    prompts = prompts_by_id(context)
     reusable = old is not None and changed <= REUSABLE and _of_these_chains(context, old) and counter.remembered()
     law = context.made_under(old, "compare") if old is not None and reusable else None
     labelled: set[str] = set()
     if law is not None:
         labelled = await _reuse(context, counter, chains, law, changed)
-    failed = old.facts.get("failed") if old else 0  # which leave no row
-    if law is None or failed:
+    if law is None or (old and _without_row(old)):
         await _afresh(context, counter, chains, labelled)
     if chains:
         with counter.standing_for(chains.factor):
-            for rows in chains.known.values():
-                for comparison in draft_pairs(rows, AIM):
+            for name, rows in chains.known.items():
+                for comparison in chain_pairs(rows, prompts[name]) if name in prompts else ():
                     await counter.admitted(comparison)
-            for prompt in context.prompts_of("red_team", "train"):
-                if prompt.id in chains.unknown:
+            for prompt in context.chained:
+                if prompt.id in chains.unknown and prompt.id in prompts:
                     await counter.unknown(prompt)
     await _policy_pairs(context, counter, labelled)
+    await _contrasts(context, counter, labelled)
     return counter.labels, counter.left_out
 
 
@@ -60,6 +73,11 @@ def _of_these_chains(context: PlanContext, old: Finished) -> bool:
     """Whether the labels are of the chains that lie here: not where a run stopped between the two."""
     chains = context.here("revisions")
     return chains is not None and old.inputs.get("after revisions") == digest(chains.outputs)
+
+
+def _without_row(old: Finished) -> bool:
+    """Whether there were pairs without a label: those are asked about again, or now."""
+    return bool(old.facts.get("failed") or old.facts.get("untold_pairs", {}).get("pairs"))
 
 
 async def _reuse(
@@ -82,7 +100,7 @@ async def _reuse(
         if not stays(row):
             continue
         dealt.add(row["id"])
-        if row["source"] == "policy" and responder:
+        if row["id"] == f"{row['prompt_id']}:policy" and responder:  # the first of those about its aims
             responder.calls.stored += 2
         if changes:
             again.append(row["id"])
@@ -93,13 +111,13 @@ async def _reuse(
     looked_at, factor = some(again)
     with counter.standing_for(factor):
         for row in batches(path, TEXTS, only=("id", looked_at)) if looked_at else ():
-            await counter.known(comparison_of(row))
+            await counter.told(comparison_of(row))
     return dealt
 
 
 def _unchanged_responder(context: PlanContext, changed: set[str]) -> CountingEngine | None:
     """The responder where all that it answered stays as it is."""
-    if context.recipe.rl_cai.policy_pairs == 0 or not changed <= SAME_ANSWERS:
+    if not context.recipe.rl_cai.asks_policy or not changed <= SAME_ANSWERS:
         return None  # none is asked, and there may be none
     engine = context.counting("responder")
     return engine if engine.remembered() else None
@@ -109,14 +127,16 @@ def _staying(
     context: PlanContext, chains: Chains | None, changed: set[str], answers: bool
 ) -> Callable[[dict[str, Any]], bool]:
     """Whether the replies of a stored label are those that a run would compare; `answers`: the policy's are."""
-    prompts = context.prompts_of("red_team", "train")
-    known = {p.id for p in prompts}
-    same = known if "prompts" not in changed else _same_texts(context, {p.id: p.text for p in prompts})
-    answered = {p.id for p in prompts[: context.recipe.rl_cai.policy_pairs]} if answers else set()
+    prompts = prompts_by_id(context)
+    same = set(prompts) if "prompts" not in changed else _same_texts(context, {n: p.text for n, p in prompts.items()})
+    answered = {p.id for p in policy_prompts(context)} if answers else set()
+    contrasted = {p.id for p in wanted(training_prompts(context), context.recipe.rl_cai.contrast_pairs)}
 
     def stays(row: dict[str, Any]) -> bool:
         if row["source"] == "policy":
             return row["prompt_id"] in answered
+        if row["source"] == "contrast":
+            return row["prompt_id"] in contrasted and chains is None
         return row["prompt_id"] in same and not (chains and chains.touched(row["prompt_id"]))
 
     return stays
@@ -133,20 +153,27 @@ async def _afresh(context: PlanContext, counter: Judging, chains: Chains | None,
     path = context.path("sl_cai/revisions.parquet")
     if not path.is_file() or (chains and not chains.kept):
         return
-    prompts = [p.id for p in context.prompts_of("red_team", "train") if f"{p.id}:revision" not in done]
-    looked_at, factor = some([name for name in prompts if not (chains and chains.touched(name))])
+    prompts = prompts_by_id(context)
+    names = [p.id for p in context.chained if p.id in prompts and not _all_in(done, p, "revision")]
+    looked_at, factor = some([name for name in names if not (chains and chains.touched(name))])
     with counter.standing_for(factor):
-        for _, rows in stored_chains(path, PAIR_COLUMNS, looked_at) if looked_at else ():
-            for comparison in draft_pairs(rows, AIM):
-                await counter.admitted(comparison)
+        for name, rows in stored_chains(path, PAIR_COLUMNS, looked_at) if looked_at else ():
+            for comparison in chain_pairs(rows, prompts[name]):
+                if comparison.id not in done:
+                    await counter.admitted(comparison)
+
+
+def _all_in(done: set[str], prompt: Prompt, source: str) -> bool:
+    """Whether the pairs from `source` of a prompt, one about each of its aims, are all dealt with."""
+    first = Comparison(f"{prompt.id}:{source}", prompt.id, "", "", "")
+    return all(pair.id in done for pair in about(first, prompt.aims))
 
 
 async def _policy_pairs(context: PlanContext, counter: Judging, done: set[str]) -> None:
     """Two answers of the responder to each prompt, less those labelled in `done`, and their label."""
     recipe = context.recipe
     s = recipe.rl_cai.answers
-    prompts = context.prompts_of("red_team", "train")[: recipe.rl_cai.policy_pairs]
-    prompts = [p for p in prompts if f"{p.id}:policy" not in done]
+    prompts = [p for p in policy_prompts(context) if not _all_in(done, p, "policy")]
     if not prompts:
         return
     engine = context.counting("responder")
@@ -161,6 +188,22 @@ async def _policy_pairs(context: PlanContext, counter: Judging, done: set[str]) 
                     answers.append(await draft(engine, prompt, **s.model_dump(), seed=recipe.seed, index=index))
             if len(answers) == 2:
                 for comparison in policy_pairs([(prompt, tuple(answers))]):
-                    await counter.admitted(comparison)
+                    if comparison.id not in done:
+                        await counter.admitted(comparison)
             else:
                 await counter.unknown(prompt)
+
+
+async def _contrasts(context: PlanContext, counter: Judging, done: set[str]) -> None:
+    """An answer beside a refusal, less those labelled in `done`: looked up where the chains that they are made of lie
+    here as they will be, and else the most there can be."""
+    prompts = wanted(training_prompts(context), context.recipe.rl_cai.contrast_pairs)
+    if not prompts:
+        return
+    if "revisions" not in context.stale and context.here("revisions") is not None:
+        for comparison in contrasting(context):
+            if comparison.id not in done:
+                await counter.admitted(comparison)
+        return
+    for prompt in prompts:
+        await counter.unknown(prompt)

@@ -11,10 +11,11 @@ from typing import Any
 from solon.constitution.changes import PHASES
 from solon.constitution.diff import compare
 from solon.errors import ConfigError
+from solon.pipeline.aiming import check_aims
 from solon.pipeline.impact import changes_said
 from solon.pipeline.origin import check_origin
 from solon.pipeline.plan.card import count_card
-from solon.pipeline.plan.chains import Chains, count_chains, most_rows
+from solon.pipeline.plan.chains import Chains, count_chains, most_mix, most_rows
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import TextUnknown
 from solon.pipeline.plan.labels import count_preferences
@@ -22,11 +23,11 @@ from solon.pipeline.plan.model import Calls, Plan, StepPlan
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
 from solon.pipeline.steps import steps_until
-from solon.pipeline.steps.evaluate import MODELS
+from solon.pipeline.steps.evaluate import MODELS, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.policy import OFFLINE, method_settings
+from solon.revision import draft
 from solon.runs import Finished
-from solon.types import GenerateRequest, user
 
 
 def make_plan(recipe: Recipe, folder: Path, until: str | None = None) -> Plan:
@@ -49,9 +50,10 @@ class _Planner:
         self.rows: dict[str, int] = {}
 
     def plan(self, steps: tuple[Step, ...]) -> Plan:
+        of_aims = check_aims(self.context.constitution, self.context.recipe)
         _, cautions = check_origin(self.context, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
-        warnings = [*cautions, *self._warnings(steps)]
+        warnings = [*of_aims, *cautions, *self._warnings(steps)]
         return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), warnings)
 
     def _changes(self) -> list[str]:
@@ -112,6 +114,7 @@ class _Planner:
         self.chains = asyncio.run(count_chains(self.context, old, changed))
         planned.rows = self.rows["sft"] = most_rows(self.context)
         planned.rows_at_most = True
+        planned.mix = most_mix(self.context)
 
     def _sft(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
         made = self.context.finished.get("revisions")
@@ -137,7 +140,7 @@ class _Planner:
         if rl.method in OFFLINE:
             planned.rows, planned.rows_at_most = self.rows.get("reward_model"), True
         elif rl.method == "best_of_n":
-            prompts = sum(len(self.context.prompts_of(kind, "train")) for kind in self.context.prompts)
+            prompts = len(self.context.all_prompts("train"))
             planned.rows = rl.best_of_n.n * min(prompts, rl.best_of_n.prompts or prompts)
         else:
             settings = method_settings(rl)
@@ -145,7 +148,7 @@ class _Planner:
 
     def _evaluate(self, step: Step, old: Finished | None, changed: set[str], planned: StepPlan) -> None:
         context = self.context
-        prompts = [p for kind in context.prompts for p in context.prompts_of(kind, "heldout")]
+        prompts = evaluated(context)
         planned.rows = len(prompts)
 
         async def ask() -> None:
@@ -154,11 +157,8 @@ class _Planner:
                 untrained = engine.doubtful
                 for prompt in prompts:
                     engine.doubtful = untrained or context.doubtful(prompt)
-                    request = GenerateRequest(
-                        (user(prompt.text),), max_tokens=context.recipe.evaluate.max_tokens, temperature=0.0
-                    )
                     try:
-                        await engine.generate(request)
+                        await draft(engine, prompt, **context.recipe.evaluate.asked(), temperature=0.0, seed=0)
                     except TextUnknown:
                         continue
 

@@ -43,7 +43,8 @@ class Calls:
 class StepPlan:
     """One step: whether it runs, why, and what it takes.
 
-    `rows` is what it trains on or asks about (`rows_at_most`: an upper bound); `left_out` pairs are known not to be
+    `rows` is what it trains on or asks about (`rows_at_most`: an upper bound); `mix` is the most that they
+    can be by kind of prompt: `revisions` and sampled `answers`; `left_out` pairs are known not to be
     labelled, for an answer of theirs was cut off by its token limit. `seconds` is all of it:
     calls by measured rate, training by what it took last time.
     """
@@ -55,6 +56,7 @@ class StepPlan:
     calls: dict[str, Calls] = field(default_factory=dict)
     rows: int | None = None
     rows_at_most: bool = False
+    mix: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: int = 0
     seconds: float | None = None
     money: float | None = None

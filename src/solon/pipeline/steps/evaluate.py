@@ -15,7 +15,7 @@ from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed
 from solon.repeats import most_repeated
 from solon.revision import draft
-from solon.types import Completion, Prompt
+from solon.types import Completion, Prompt, fraction
 
 # Report name → adapter.
 MODELS: dict[str, str | None] = {"base": None, "sl_cai": "sl_cai", "rl_cai": "policy"}
@@ -35,23 +35,21 @@ class Evaluate(Step):
     def inputs(self, context: Context) -> dict[str, Any]:
         return {
             "roles.policy": context.policy_weights,
-            "prompts": listed(self._prompts(context)),
-            "evaluate": context.recipe.evaluate.model_dump(),
+            "prompts": listed(self.prompts(context)),
+            "evaluate": context.recipe.evaluate.asked(),
         }
 
-    def _prompts(self, context: Context) -> list[Prompt]:
-        return [p for kind in context.prompts for p in context.prompts_of(kind, "heldout")]
+    def prompts(self, context: Context) -> list[Prompt]:
+        """What is measured on."""
+        return evaluated(context)
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
-        prompts = [p for p in self._prompts(context) if context.fits(p, room)]
+        prompts = [p for p in self.prompts(context) if context.fits(p, room)]
         answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in MODELS})
         with context.progress.bar("reward scores", len(MODELS)) as bar:
             for rows in answered.values():
-                ended = [r["ended"] for r in rows]
-                scores = context.reward_model.score([r["prompt"] for r in rows], [r["text"] for r in rows], ended=ended)
-                for row, score in zip(rows, scores, strict=True):
-                    row["reward"] = score
+                _reward(context, rows)
                 bar.step()
         answers, metrics = context.path("evaluation/answers.json"), context.path("evaluation/metrics.json")
         write_json(answers, answered)
@@ -61,6 +59,33 @@ class Evaluate(Step):
         repeated = {model: most_repeated([row["text"] for row in rows]).facts() for model, rows in answered.items()}
         facts = {"size": len(prompts), "no_reply": no_reply, **measured, "most_repeated": repeated}
         return [answers, metrics], facts
+
+
+def evaluated(context: Context) -> list[Prompt]:
+    """The held-out prompts that are answered, kind by kind."""
+    most = context.recipe.evaluate.prompts
+    found: list[Prompt] = []
+    for kind in context.prompts:
+        prompts = context.prompts_of(kind, "heldout")
+        chosen = {p.id for p in sorted(prompts, key=lambda p: fraction(["evaluate", p.text]))[:most]}
+        found += [p for p in prompts if p.id in chosen]
+    return found
+
+
+def _reward(context: Context, rows: Answered) -> None:
+    """Score the answers; where there is a reward model for each aim, by that of the aim of the prompt's kind, with
+    all of them in `rewards`. Of a kind whose aim has none, `reward` is their mean."""
+    asked = [r["prompt"] for r in rows], [r["text"] for r in rows]
+    ended, recipe = [r["ended"] for r in rows], context.recipe
+    if recipe.rl_cai.reward_model.per == "all":
+        for row, score in zip(rows, context.reward_model_of().score(*asked, ended=ended), strict=True):
+            row["reward"] = score
+        return
+    scores = {aim: context.reward_model_of(aim).score(*asked, ended=ended) for aim in context.reward_aims}
+    for n, row in enumerate(rows):
+        row["rewards"] = {aim: values[n] for aim, values in scores.items()}
+        own = [value for aim, value in row["rewards"].items() if row["kind"] in recipe.kinds_about(aim)]
+        row["reward"] = own[0] if own else sum(row["rewards"].values()) / len(scores)
 
 
 def _caution(context: Context, rows: Answered) -> None:
@@ -76,10 +101,10 @@ def _caution(context: Context, rows: Answered) -> None:
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
     """Greedy answers of `model` (a key of MODELS) to the prompts, each with what it does."""
     engine = context.adapted(MODELS[model], f"policy ({model})")
-    s = context.recipe.evaluate
+    s = context.recipe.evaluate.asked()
 
     async def ask(prompt: Prompt) -> Completion:
-        return await draft(engine, prompt, **s.model_dump(), temperature=0.0, seed=0)
+        return await draft(engine, prompt, **s, temperature=0.0, seed=0)
 
     with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
         answers = context.ask(gather_window(prompts, ask, done=bar.step))

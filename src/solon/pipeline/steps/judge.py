@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from solon.data.aims import AIMS, aim_of
+from solon.constitution.model import Aim
 from solon.feedback.qualification import Card
 from solon.files import write_json
 from solon.pipeline.context import Context
@@ -45,14 +46,12 @@ class QualifyJudge(Step):
         """The way that labels, then the others; those that cannot show exemplars are measured without."""
         feedback = context.recipe.rl_cai.feedback
         asks: list[Ask] = list(dict.fromkeys((feedback.ask, *context.recipe.rl_cai.qualify.also)))
-        return [
-            feedback.model_copy(update={"ask": ask, "exemplars": feedback.exemplars if ask in SHOWING else 0})
-            for ask in asks
-        ]
+        return [feedback.model_copy(update=_another(ask, feedback) if ask != feedback.ask else {}) for ask in asks]
 
     def run(self, context: Context) -> tuple[Finished, bool]:
         record, fresh = super().run(context)
-        for caution in (_caution(record.facts), _unexamined(record.facts)):
+        asked = sorted({aim for kind in context.recipe.prompts.values() for aim in kind.aims})
+        for caution in (_caution(record.facts), _unexamined(record.facts, asked)):
             if caution is not None:
                 context.progress.warn(caution)
         return record, fresh
@@ -90,6 +89,10 @@ class QualifyJudge(Step):
         )
 
 
+def _another(ask: Ask, feedback: FeedbackSettings) -> dict[str, Any]:
+    return {"ask": ask, "ask_about": {}, "exemplars": feedback.exemplars if ask in SHOWING else 0}
+
+
 def _examined(context: Context, settings: FeedbackSettings, exam: Exam) -> Card:
     recipe = context.recipe
     engines = context.judges(settings)
@@ -120,12 +123,14 @@ def _facts(cards: list[Card]) -> dict[str, Any]:
     }
 
 
-def _unexamined(facts: dict[str, Any]) -> str | None:
-    """That the labelled pairs say what they are about, and none is about what the run asks the judge about."""
-    aims, asked = facts.get("aims") or [], aim_of("red_team")
-    if asked in aims or not set(aims) & set(AIMS.values()):
+def _unexamined(facts: dict[str, Any], asked: Sequence[str]) -> str | None:
+    """That the labelled pairs say what they are about, and none is about something that the judge is asked about."""
+    aims = facts.get("aims") or []
+    lacking = [aim for aim in asked if aim not in aims]
+    if not lacking or not set(aims) & set(get_args(Aim)):
         return None
-    return f"the labelled pairs are about {', '.join(aims)}; none is about {asked}, which the run asks the judge about"
+    about = " or ".join(lacking)
+    return f"the labelled pairs are about {', '.join(aims)}; none is about {about}, which the run asks the judge about"
 
 
 def _said(facts: dict[str, Any]) -> str:

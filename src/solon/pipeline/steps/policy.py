@@ -40,7 +40,7 @@ class Policy(Step):
 
     def _prompts(self, context: Context) -> list[Prompt]:
         """Red-team and helpful prompts both: the policy must learn when not to refuse, too."""
-        return [p for kind in context.prompts for p in context.prompts_of(kind, "train")]
+        return context.all_prompts("train")
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         from solon.training.adapters import save_adapter
@@ -58,7 +58,7 @@ class Policy(Step):
                 context.policy,
                 [prompt.text for prompt in prompts],
                 preferences,
-                unrewarded if offline else wanted.reward(),
+                unrewarded if offline else wanted.reward(prompts),
                 guards,
                 context.checkpoints,
                 policy_seed(context.recipe),

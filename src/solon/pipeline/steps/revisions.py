@@ -1,16 +1,18 @@
-"""Drafts, critiques and revisions of the red-team prompts; sampled answers to the others."""
+"""Drafts, critiques and revisions of the kinds that are chained; sampled answers to prompts that ask for no harm."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from solon.constitution import Constitution
-from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows
+from solon.data.mix import MANY_REFUSALS, Limits, Mixed, mixed
+from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows, said_in
 from solon.data.tables import write_rows
-from solon.engines import MemoisedEngine
 from solon.errors import DataError, PromptUnfit
+from solon.evaluation.refusal import declines
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.demonstrated import demonstrated
@@ -22,7 +24,8 @@ from solon.repeats import copied, most_repeated
 from solon.revision import ChainSettings, draft, revise
 from solon.types import Completion, Prompt, Revision
 
-FAILED = ("empty", "truncated", "withheld")  # how a revision can fail
+FAILED = ("empty", "truncated", "withheld", "reverted")  # how a revision can fail
+ANSWERS = "sl_cai/answers.parquet"
 
 
 def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
@@ -35,20 +38,28 @@ def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
         temperature=s.temperature,
         seed=recipe.seed,
         sentences=s.sentences,
+        keep=no_step_back if recipe.sl_cai.keep == "better" else None,
     )
+
+
+def no_step_back(prompt: Prompt, before: str, revision: str) -> bool:
+    """Whether a revision keeps to what its kind is for: no answer to harm becomes of a refusal, and no refusal of what
+    asks for none. A refusal of a harmless prompt that was one before is none either: there is nothing to learn."""
+    return not declines(before) or declines(revision) if prompt.harmful else not declines(revision)
 
 
 class Revisions(Step):
     name = "revisions"
     title = "drafts, critiques and revisions"
-    version = 2
+    version = 3
 
     def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
         settings = chain_settings(recipe, context.constitution)
         return {
             "constitution": principles_of(context, "revise"),
-            "prompts": listed(p for prompts in context.prompts.values() for p in prompts if p.split == "train"),
+            "prompts": listed(context.all_prompts("train")),
+            "aims": {name: kind.aims for name, kind in recipe.prompts.items()},
             "roles.drafter": context.role("drafter").identity,
             "roles.reviser": context.role("reviser").identity,
             "sl_cai": recipe.sl_cai.model_dump(exclude={"sft"}),
@@ -61,37 +72,54 @@ class Revisions(Step):
         steps = [step for chain in chains for step in chain]
         if not any(step.failure is None for step in steps):
             raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
-        revisions, sft = context.path("sl_cai/revisions.parquet"), context.path("sl_cai/sft.parquet")
-        wanted = context.recipe.sl_cai
-        revised = revision_rows(steps, wanted.rounds)
-        critiqued = critique_rows(steps, context.constitution, wanted.critique_share)
-        helpful = at_most(helpful_rows(answers), wanted.helpful_share, len(revised) + len(critiqued))
-        mix = [*revised, *helpful, *critiqued]
-        write_rows(revisions, [asdict(step) for step in steps])
-        write_rows(sft, mix)
-        sources = [row["source"] for row in mix]
         made = [step.revision for step in steps if step.failure is None]
+        answered = [(p, a) for p, several in answers for a in several]
+        mix = self._mix(context, steps, answered)
+        sources = [row["source"] for row in mix.rows]
+        refusals = sum(map(declines, said_in(mix.rows)))
+        if refusals > MANY_REFUSALS * len(mix.rows):
+            context.progress.warn(_many(refusals, len(mix.rows)))
+        paths = [context.path(name) for name in ("sl_cai/revisions.parquet", "sl_cai/sft.parquet", ANSWERS)]
+        write_rows(paths[0], [asdict(step) for step in steps])
+        write_rows(paths[1], mix.rows)
+        write_rows(paths[2], [row for p, several in answers for row in answer_rows(p, several)])
         facts = {
             "chains": len(chains),
-            "revisions": sum(step.failure is None for step in steps),
+            "revisions": len(made),
             "failed": {why: sum(s.failure == why for s in steps) for why in FAILED},
-            "helpful_sampled": len(answers),
+            "helpful_sampled": len(answered),
             "truncated": {
                 "drafts": truncated(drafts),
-                "helpful": truncated([answer for _, answer in answers]),
+                "helpful": truncated([answer for _, answer in answered]),
                 "critiques": {"cut": sum(step.critique_ended is False for step in steps), "of": len(steps)},
                 "revisions": {"cut": sum(not step.ended for step in steps), "of": len(steps)},
             },
-            "no_reply": no_reply([*drafts, *(answer for _, answer in answers)]),
+            "no_reply": no_reply([*drafts, *(answer for _, answer in answered)]),
             "mix": {source: sources.count(source) for source in sorted(set(sources))},
+            "mix_left_out": {why: n for why, n in mix.left_out.items() if n},
+            "refusals": {"count": refusals, "of": len(mix.rows)},
             "copied": sum(copied(made, demonstrated(context.recipe, context.constitution))),
             "most_repeated": most_repeated(made).facts(),
         }
-        return [revisions, sft], facts
+        return paths, facts
+
+    def _mix(self, context: Context, steps: list[Revision], answered: list[tuple[Prompt, Completion]]) -> Mixed:
+        """Revisions, helpful answers and critiques, within the recipe's limits."""
+        wanted = context.recipe.sl_cai
+        revised = revision_rows(steps, wanted.rounds)
+        critiqued = critique_rows(steps, context.constitution, wanted.critique_share)
+        useful = [(p, a) for p, a in answered if wanted.keep == "all" or not declines(a.text)]
+        sampled = helpful_rows(useful)
+        helpful = at_most(sampled, wanted.helpful_share, len(revised) + len(critiqued))
+        limits = Limits(wanted.mix.repeats, wanted.mix.shares, wanted.mix.refusals)
+        kinds = {p.id: p.kind for p in context.all_prompts("train")}
+        mix = mixed([*revised, *helpful, *critiqued], limits, kinds, declines)
+        left_out = {"keep": len(answered) - len(useful), "helpful_share": len(sampled) - len(helpful)}
+        return Mixed(mix.rows, {**left_out, **mix.left_out})
 
     async def _write(
         self, context: Context
-    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Prompt, Completion]]]:
+    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Prompt, tuple[Completion, ...]]]]:
         """Every draft, every chain in full, and every sampled answer."""
         recipe, seed = context.recipe, context.recipe.seed
         drafter, reviser = context.engine("drafter"), context.engine("reviser")
@@ -110,22 +138,43 @@ class Revisions(Step):
                 context.set_aside(prompt, str(error))
                 return []
 
-        red_team = context.prompts_of("red_team", "train")
-        others = [*context.prompts_of("helpful", "train"), *context.prompts_of("lookalike", "train")]
+        async def answer(prompt: Prompt) -> tuple[Completion, ...]:
+            asked = {**recipe.sl_cai.helpful.model_dump(), "seed": seed}
+            try:
+                return tuple([await draft(drafter, prompt, **asked, index=i) for i in range(recipe.sl_cai.mix.samples)])
+            except PromptUnfit as error:
+                context.set_aside(prompt, str(error))
+                return ()
+
+        chained, others = context.chained, context.answered
         try:
-            with context.progress.bar("critique and revision chains", len(red_team)) as bar:
-                chains = await gather_window(red_team, chain, done=bar.step)
+            with context.progress.bar("critique and revision chains", len(chained)) as bar:
+                chains = await gather_window(chained, chain, done=bar.step)
             with context.progress.bar("helpful answers", len(others)) as bar:
-                answers = await gather_window(others, lambda p: self._answer(context, drafter, p), done=bar.step)
+                answers = await gather_window(others, answer, done=bar.step)
         finally:
             await drafter.close()
             await reviser.close()
-        return drafts, chains, [(p, a) for p, a in zip(others, answers, strict=True) if a is not None]
+        return drafts, chains, list(zip(others, answers, strict=True))
 
-    async def _answer(self, context: Context, engine: MemoisedEngine, prompt: Prompt) -> Completion | None:
-        s = context.recipe.sl_cai.helpful
-        try:
-            return await draft(engine, prompt, **s.model_dump(), seed=context.recipe.seed)
-        except PromptUnfit as error:
-            context.set_aside(prompt, str(error))
-            return None
+
+def answer_rows(prompt: Prompt, answers: Sequence[Completion]) -> Iterator[dict[str, Any]]:
+    """The sampled answers to a prompt, as rows."""
+    for n, answer in enumerate(answers):
+        yield {
+            "prompt_id": prompt.id,
+            "kind": prompt.kind,
+            "prompt": prompt.text,
+            "sample": n,
+            "answer": answer.text,
+            "failure": answer.failure,
+            "ended": answer.ended,
+        }
+
+
+def _many(refusals: int, rows: int) -> str:
+    return (
+        f"sl_cai.mix: {refusals} of {rows} rows ({refusals / rows:.0%}) decline, and a model that learns mostly "
+        "refusals refuses what is harmless, too: raise sl_cai.mix.samples, add helpful prompts, or set "
+        "sl_cai.mix.refusals"
+    )

@@ -50,7 +50,14 @@ def preference(row: Row) -> dict[str, Any]:
         "prob_chosen": prob,
         "chosen_ended": chosen_ended,
         "rejected_ended": rejected_ended,
+        "weight": _weight(row),
     }
+
+
+def _weight(row: Row) -> float:
+    from solon.training.weights import weight_of
+
+    return weight_of(row.extra, f"{row.file}: line {row.line}")
 
 
 def _ends(row: Row) -> tuple[bool | None, bool | None]:
@@ -61,10 +68,11 @@ def _ends(row: Row) -> tuple[bool | None, bool | None]:
 
 def reward_pair(row: Row) -> Pair:
     """The pair for a reward model; its column `principle` is the text that a principle-conditioned one reads."""
-    from solon.training.reward import Pair
+    from solon.training.reward import Pair, grouped
 
     (turns, chosen, rejected), prob = chosen_of(row)
     principle = row.extra.get("principle")
     text = principle if isinstance(principle, str) else ""
     ended, other = (end is not False for end in _ends(row))
-    return Pair(turns, chosen, rejected, prob, text, row.comparison.id, ended, other)
+    groups = grouped({**row.extra, "source": row.comparison.source, "aim": row.comparison.aim})
+    return Pair(turns, chosen, rejected, prob, text, row.comparison.id, ended, other, _weight(row), groups)

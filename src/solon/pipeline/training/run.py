@@ -36,6 +36,11 @@ def train(job: Job, progress: Progress) -> tuple[dict[str, Any], bool]:
     Of several processes the first alone writes. Raises RunLocked where another command works in the folder,
     Interrupted after saving where a signal asked to stop, and every other SolonError in one line.
     """
+    if job.verb == "reward" and job.settings.per != "all":
+        raise ConfigError(
+            f"--set per={job.settings.per}: one reward model is trained on the file; give a file of pairs of each aim, "
+            "or set rl_cai.reward_model.per in a recipe"
+        )
     if job.goal is not None:
         check_goal(job.goal)
         if why := no_repair(job.goal.guards, job.verb, job.settings):

@@ -44,6 +44,11 @@ def check_goal(goal: Goal) -> None:
     from solon.training.rewards.check import check_terms
 
     for term in goal.terms:
+        if term.aim is not None:
+            raise ConfigError(
+                f"--term: aim {term.aim}: --reward is one reward model; put terms by aim in rl_cai.rewards and use "
+                "solon run"
+            )
         if term.source not in ("reward_model", *PENALTIES):
             raise ConfigError(
                 f"--term: source {term.source} asks a judge about a constitution, which a recipe names: put the term "
@@ -64,6 +69,8 @@ def _check_folder(option: str, folder: Path) -> None:
     """Refuse a folder that is an adapter without a reward head, or that holds the model one level deeper."""
     if base_of(str(folder / "model")) is not None:
         raise ModelError(f"{option}: {folder} is no model; did you mean {folder / 'model'}?")
+    if own := sorted(one.name for one in folder.glob("*") if base_of(str(one)) is not None):
+        raise ModelError(f"{option}: {folder} has a reward model for each aim; give one, such as {folder / own[0]}")
     if (folder / CONFIG).is_file() and base_of(str(folder)) is None:
         raise ModelError(f"{option}: {folder} is an adapter without a reward head; solon train reward makes one")
 

@@ -22,6 +22,9 @@ def said_of(model: str | None) -> str | None:
     facts = _read(folder.parent.parent / "steps/reward_model.json").get("facts")
     if isinstance(facts, dict) and folder.name == "reward_model":
         lines = facts_say(facts, RewardBar())
+    of_aims = _read(folder.parent.parent.parent / "steps/reward_model.json").get("facts")
+    if isinstance(of_aims, dict) and folder.parent.name == "reward_model":
+        lines = facts_say(of_aims, RewardBar(), {folder.name})
     return (
         f"--reward: {model} is not qualified: {'; '.join(map(str, lines))}; it is used all the same" if lines else None
     )

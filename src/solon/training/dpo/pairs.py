@@ -1,8 +1,9 @@
 """Rows of preferences to token ids. KTO reads them too.
 
 Rows have TRL's columns `prompt`, `chosen` and `rejected`, lists of messages, and `prob_chosen`; `chosen_ended` and
-`rejected_ended`, where they are, say whether an answer ended by itself (false: its token limit cut it off). We
-tokenise them ourselves so that text which spells a chat-template token stays text.
+`rejected_ended`, where they are, say whether an answer ended by itself (false: its token limit cut it off), and
+`weight`, where it is, how much the pair counts. We tokenise them ourselves so that text which spells a chat-template
+token stays text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from solon.engines.local.model import LocalModel
 from solon.errors import DataError, PromptUnfit
+from solon.training.weights import weight_of
 from solon.types import Message
 
 SIDES = ("chosen", "rejected")
@@ -22,13 +24,14 @@ SIDES = ("chosen", "rejected")
 class Pair:
     """Token ids of a prompt and of two answers to it, each with its end of turn unless it was cut off.
 
-    `prob_chosen` = P(chosen better).
+    `prob_chosen` = P(chosen better). `weight`, in (0, inf), says how much it counts beside others.
     """
 
     prompt: list[int]
     chosen: list[int]
     rejected: list[int]
     prob_chosen: float
+    weight: float = 1.0
 
     @property
     def length(self) -> int:
@@ -72,6 +75,7 @@ def _check(row: Mapping[str, Any], number: int, way: str) -> None:
             raise DataError(f"{way}: row {number}: {field} has {len(row[field])} messages; wanted is the one answer")
     if not 0 <= row["prob_chosen"] <= 1:
         raise DataError(f"{way}: row {number}: prob_chosen is {row['prob_chosen']}; it must lie in [0, 1]")
+    weight_of(row, f"{way}: row {number}")
 
 
 def _fitting(local: LocalModel, row: Mapping[str, Any]) -> Pair | None:
@@ -90,4 +94,4 @@ def encode_pair(local: LocalModel, row: Mapping[str, Any]) -> Pair:
     (prompt, chosen), (_, rejected) = (
         local.encode_completion(turns, row[side][0]["content"], row.get(f"{side}_ended") is not False) for side in SIDES
     )
-    return Pair(prompt, chosen, rejected, float(row["prob_chosen"]))
+    return Pair(prompt, chosen, rejected, float(row["prob_chosen"]), weight_of(row, "preferences"))

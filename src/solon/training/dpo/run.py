@@ -25,6 +25,7 @@ from solon.training.dpo.trainer import METRICS, DpoTrainer, PairCollator
 from solon.training.offline import begin, finished
 from solon.training.task import History, Task
 from solon.training.trainer import fit
+from solon.training.weights import of_mean_one
 
 
 def train_dpo(task: Task, settings: DpoSettings) -> History:
@@ -58,8 +59,10 @@ def build_trainer(task: Task, settings: DpoSettings, pairs: Sequence[Pair], shar
     arguments = build_arguments(TrainingArguments, settings, base, fixed)
     reference = reference_logprobs(local, task.reference, pairs, settings.batch_size, shared)
     rows = [
-        {**asdict(pair), "length": pair.length, "reference_chosen": chosen, "reference_rejected": rejected}
-        for pair, (chosen, rejected) in zip(pairs, reference, strict=True)
+        {**asdict(pair), "weight": w, "length": pair.length, "reference_chosen": chosen, "reference_rejected": rejected}
+        for pair, w, (chosen, rejected) in zip(
+            pairs, of_mean_one([pair.weight for pair in pairs]), reference, strict=True
+        )
     ]
     trainable(local, task.target)
     return DpoTrainer(

@@ -35,12 +35,14 @@ class PairCollator:
             **batch_of(pairs, self.pad, self.shared),
             "prob_chosen": torch.tensor([pair.prob_chosen for pair in pairs]),
             "reference": torch.tensor([[row["reference_chosen"], row["reference_rejected"]] for row in rows]),
-            "weight": torch.ones(len(rows)),
+            "weight": torch.ones(len(rows)),  # 0 for a pair that has had its turn
+            "scale": torch.tensor([row["weight"] for row in rows]),
         }
 
 
 class DpoTrainer(Trainer):  # type: ignore[misc]
-    """The loss is the mean over all pairs of a step, whatever batches and processes they are spread over."""
+    """The loss is the mean over all pairs of a step, each times its own weight, whatever batches and processes they
+    are spread over."""
 
     loss_is_scaled_for_ga = True
 
@@ -71,7 +73,7 @@ class DpoTrainer(Trainer):  # type: ignore[misc]
         ratios = logprobs - inputs["reference"]
         h = ratios[:, 0] - ratios[:, 1]
         weight, label = inputs["weight"], inputs["prob_chosen"]
-        losses = weight * LOSSES[self.settings.loss](h, label, self.settings.beta)
+        losses = weight * inputs["scale"] * LOSSES[self.settings.loss](h, label, self.settings.beta)
         self._count(logprobs.detach(), h.detach(), label, weight)
         # DDP and FSDP average the gradients of the processes, each of which has its part of the sum.
         loss = losses.sum() * self.accelerator.num_processes / (num_items_in_batch or weight.sum())

@@ -26,11 +26,13 @@ POLICY, REFERENCE = "default", "ref"
 
 @dataclass(slots=True)
 class Shown:
-    """The answers of one step, of all processes in order, and their rewards: total and raw terms of each."""
+    """The answers of one step, of all processes in order, and their rewards: total and raw terms of each; `numbers` are
+    of the step as a whole."""
 
     rollouts: list[Rollout]
     totals: list[float] = field(default_factory=list)
     terms: list[dict[str, float]] = field(default_factory=list)
+    numbers: dict[str, float] = field(default_factory=dict)
 
     def means(self) -> dict[str, float]:
         """What the step showed, as means over its answers; `length` is in tokens."""
@@ -38,6 +40,7 @@ class Shown:
         return {
             "reward": sum(self.totals) / n,
             **{f"reward/{name}": sum(row[name] for row in self.terms) / n for name in self.terms[0]},
+            **self.numbers,
             "length": sum(len(r.ids) for r in self.rollouts) / n,
             "truncated": sum(not r.stopped for r in self.rollouts) / n,
         }
@@ -76,6 +79,7 @@ class Rolling:
         rows = [(t, {name: v[i] for name, v in scores.terms.items()}) for i, t in enumerate(scores.total)]
         rows = rows if world() == 1 else gather_object(rows)
         self.shown.totals, self.shown.terms = [total for total, _ in rows], [terms for _, terms in rows]
+        self.shown.numbers = scores.numbers
         for total, rollout in zip(self.shown.totals, self.shown.rollouts, strict=True):
             if not torch.tensor(total).isfinite():
                 raise EngineError(

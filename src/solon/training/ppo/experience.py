@@ -76,7 +76,8 @@ def scored(reward: Reward, rollouts: Sequence[Rollout], mine: Sequence[Rollout],
             f"ppo: the reward of step {step} is not finite, first for the answer to {bad.prompt[:60]!r}; "
             "the last good policy is kept"
         )
-    return Scores(totals.tolist(), {name: [row["terms"][name] for row in rows] for name in rows[0]["terms"]})
+    terms = {name: [row["terms"][name] for row in rows] for name in rows[0]["terms"]}
+    return Scores(totals.tolist(), terms, given.numbers)
 
 
 @torch.no_grad()

@@ -101,6 +101,7 @@ class Ppo:
         numbers = {"reward": seen.reward, "kl": e.kl, "entropy": e.entropy, "kl_coef": self.kl_coef.value}
         numbers |= {f"reward/{name}": sum(v) / len(v) for name, v in scores.terms.items()}
         numbers |= {
+            **scores.numbers,
             "length": sum(seen.tokens) / len(rollouts),
             "truncated": sum(not r.stopped for r in rollouts) / len(rollouts),
             **task.watch.see(seen),

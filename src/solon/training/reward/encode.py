@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from solon.engines.local.model import LocalModel
 from solon.errors import DataError, PromptUnfit
 from solon.prompts.fence import fence
 from solon.training.reward.data import Pair, bootstrap
+from solon.training.weights import of_mean_one
 from solon.types import Message
 
 
@@ -64,13 +66,13 @@ def rows_of(
 
     Raises DataError when none is left that prefers an answer.
     """
-    rows = []
+    encoded: list[tuple[Pair, list[int], list[int]]] = []
     for pair in pairs:
-        try:
-            a, b = encode_pair(local, pair, principle=principle)
-        except PromptUnfit:
-            continue
-        weights = bootstrap(pair, heads, seed)
+        with suppress(PromptUnfit):
+            encoded.append((pair, *encode_pair(local, pair, principle=principle)))
+    rows = []
+    for (pair, a, b), weight in zip(encoded, of_mean_one([pair.weight for pair, *_ in encoded]), strict=True):
+        weights = [weight * times for times in bootstrap(pair, heads, seed)]
         rows.append({"ids_a": a, "ids_b": b, "label": pair.prob_a, "weights": weights, "length": len(a) + len(b)})
     if all(row["label"] == 0.5 for row in rows):
         raise DataError(

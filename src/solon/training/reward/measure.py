@@ -33,6 +33,15 @@ class Judged:
         """Δ = reward of a less reward of b, (n,)."""
         return np.asarray(self.rewards[:, 0] - self.rewards[:, 1])
 
+    def select(self, rows: Sequence[int]) -> Judged:
+        return Judged(self.rewards[rows], self.spreads[rows], self.lengths[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Judged]) -> Judged:
+        """The pairs of all parts, in order."""
+        columns = [(part.rewards, part.spreads, part.lengths) for part in parts]
+        return cls(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
 
 def measure(model: RewardModel, pairs: Sequence[Pair], seed: int = 0) -> dict[str, Any]:
     """What `model` makes of the labels of `pairs`, as plain data with 95% intervals; nothing of no preference.
@@ -44,16 +53,34 @@ def measure(model: RewardModel, pairs: Sequence[Pair], seed: int = 0) -> dict[st
     longer     share of the pairs in which the longer answer has the higher reward, and share in which labels prefer it
     empty      share of the better answers with a higher reward than one that says nothing
     spread     mean standard deviation of the heads
+    by         the figures up to `longer` of each group of pairs (`Pair.groups`): by aim, kind of prompt and source
 
-    Intervals take pairs as independent, which two pairs of one prompt are not.
+    Pairs count alike whatever their weight. Intervals take pairs as independent, which two pairs of one prompt are not.
     """
-    if not any(pair.decided for pair in pairs):
+    return pooled([(model, pairs)], seed)
+
+
+def pooled(parts: Sequence[tuple[RewardModel, Sequence[Pair]]], seed: int = 0) -> dict[str, Any]:
+    """`measure` of several models over all their pairs together, each of which its own model judges."""
+    parts = [(model, list(pairs)) for model, pairs in parts if any(pair.decided for pair in pairs)]
+    if not parts:
         return {}
-    real = checked(pairs, principle=bool(model.reading.principles))
-    judged, probs = judge(model, real), np.array([pair.prob_a for pair in real])
+    kept = [(model, checked(pairs, principle=bool(model.reading.principles))) for model, pairs in parts]
+    judged = Judged.joined([judge(model, pairs) for model, pairs in kept])
+    against_empty = np.concatenate([judge(model, negatives(pairs, 1.0, seed)).gaps for model, pairs in kept])
+    pairs = [pair for _, own in kept for pair in own]
+    return {
+        **_figures(judged, pairs),
+        "empty": _share(against_empty > 0),
+        "spread": float(judged.spreads.mean()),
+        "by": _by_group(judged, pairs),
+    }
+
+
+def _figures(judged: Judged, pairs: Sequence[Pair]) -> dict[str, Any]:
+    probs = np.array([pair.prob_a for pair in pairs])
     gaps, sides = judged.gaps, np.sign(probs - 0.5)
     longer = np.sign(judged.lengths[:, 0] - judged.lengths[:, 1])
-    against_empty = judge(model, negatives(real, 1.0, seed)).gaps
     return {
         "accuracy": _share((gaps * sides > 0)[sides != 0]),
         "log_loss": Estimate.mean(log_losses(gaps, probs).tolist(), 0.0).model_dump(),
@@ -64,9 +91,17 @@ def measure(model: RewardModel, pairs: Sequence[Pair], seed: int = 0) -> dict[st
             "rewards": _share((gaps * longer > 0)[longer != 0]),
             "labels": _share((sides * longer > 0)[longer * sides != 0]),
         },
-        "empty": _share(against_empty > 0),
-        "spread": float(judged.spreads.mean()),
     }
+
+
+def _by_group(judged: Judged, pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
+    """The figures of each group of pairs, by sort and name; none of a group that prefers nothing."""
+    found: dict[str, dict[str, Any]] = {}
+    for sort, name in sorted({group for pair in pairs for group in pair.groups}):
+        own = [i for i, pair in enumerate(pairs) if (sort, name) in pair.groups]
+        if any(pairs[i].decided for i in own):
+            found.setdefault(sort, {})[name] = _figures(judged.select(own), [pairs[i] for i in own])
+    return found
 
 
 def judge(model: RewardModel, pairs: Sequence[Pair]) -> Judged:

@@ -70,7 +70,8 @@ class PairLoss(nn.Module):
     ) -> dict[str, Tensor]:
         """The loss, summed over the pairs (first all a, then all b) and divided by the pairs of the whole step.
 
-        `labels` (n,) are P(a better), or BLANK; `weights` (n, heads) say how often a head's bootstrap holds a pair.
+        `labels` (n,) are P(a better), or BLANK; `weights` (n, heads) say how much a pair counts for
+        a head: its own weight, of mean 1 over all pairs, times how often the head's bootstrap holds it.
         """
         a, b = read_last(self.decoder, self.head, ids, mask, lengths).chunk(2)
         losses = pair_losses(a, b, labels.clamp(min=0).to(a), self.margin, self.centred)

@@ -15,10 +15,15 @@ def check_terms(terms: Sequence[RewardTerm]) -> None:
     """Raises ConfigError for terms that cannot be meant."""
     if not terms:
         raise ConfigError("reward: no terms, so nothing to learn; leave it out to reward by the reward model alone")
-    source, count = Counter(term.source for term in terms).most_common(1)[0]
+    (source, aim), count = Counter((term.source, term.aim) for term in terms).most_common(1)[0]
     if count > 1:
-        raise ConfigError(f"reward: {count} terms have source {source}, and one is allowed; add their weights up")
+        named = f"{source} and aim {aim}" if aim else source
+        raise ConfigError(f"reward: {count} terms have source {named}, and one is allowed; add their weights up")
     for term in terms:
+        if term.aim and term.source != "reward_model":
+            raise ConfigError(
+                f"reward: aim {term.aim} is for source reward_model, not {term.source}; leave it out there"
+            )
         if term.free and term.source != "length":
             raise ConfigError(f"reward: free {term.free} is for source length, not {term.source}; leave it out there")
         if term.source in PENALTIES and "weight" not in term.model_fields_set:

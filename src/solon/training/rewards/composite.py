@@ -13,6 +13,7 @@ from solon.errors import EngineError
 from solon.settings import RewardTerm
 from solon.training.processes import world
 from solon.training.rewards.check import check_terms
+from solon.training.rewards.constraint import Multiplier
 from solon.training.rewards.terms import FAILED, Term
 from solon.training.spread import divisor
 from solon.training.task import Scores
@@ -26,12 +27,13 @@ class Composite:
     Only with the spread taken out do weights mean the same for scores of 1 to 10 and for nats. It is kept, so that the
     scale stays still while the policy climbs; a spread of 0, but for rounding, counts as 1. A term of several values
     (one for each principle) shares its weight among them. A term that stands alone with one value is not divided: the
-    reward of a reward model alone is its own, in nats. Raises ConfigError for terms that cannot be meant.
+    reward of a reward model alone is its own, in nats. Where a `constraint` weighs it against a cost, it is divided,
+    too. Raises ConfigError for terms that cannot be meant.
     """
 
-    def __init__(self, terms: Sequence[tuple[RewardTerm, Term]]) -> None:
+    def __init__(self, terms: Sequence[tuple[RewardTerm, Term]], constraint: Multiplier | None = None) -> None:
         check_terms([settings for settings, _ in terms])
-        self.terms = list(terms)
+        self.terms, self.constraint = list(terms), constraint
         self.spreads: dict[str, float] = {}
 
     def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
@@ -45,13 +47,16 @@ class Composite:
         for name, values in shown.items():
             _require_finite(name, values, prompts)
         parts = [(weight, {k: v for k, v in found.items() if k not in FAILED}) for weight, found in read]
-        alone = len(parts) == 1 and len(parts[0][1]) == 1
+        alone = self.constraint is None and len(parts) == 1 and len(parts[0][1]) == 1
         total = [0.0] * len(answers)
         for weight, found in parts:
             for name, values in found.items():
                 scale = weight / len(found) / (1.0 if alone else self._spread(name, values))
                 total = [so_far + scale * value for so_far, value in zip(total, values, strict=True)]
-        return Scores(total, shown)
+        if self.constraint is None:
+            return Scores(total, shown)
+        held, numbers = self.constraint(prompts, answers, ended, shown, total)
+        return Scores(held, shown, numbers)
 
     def _spread(self, name: str, values: Sequence[float]) -> float:
         """The spread of a value's first batch, over all processes: they must not pull at different scales."""
@@ -62,11 +67,14 @@ class Composite:
 
     def state(self) -> dict[str, Any]:
         """What a resumed training needs, as plain data."""
-        return {"spreads": dict(self.spreads)}
+        held = {} if self.constraint is None else {"constraint": self.constraint.state()}
+        return {"spreads": dict(self.spreads), **held}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on with the spreads of an earlier training."""
+        """Go on with the spreads, and the multiplier, of an earlier training."""
         self.spreads = {name: float(spread) for name, spread in state["spreads"].items()}
+        if self.constraint is not None:
+            self.constraint.restore(state["constraint"])
 
 
 def _require_finite(name: str, values: Sequence[float], prompts: Sequence[str]) -> None:

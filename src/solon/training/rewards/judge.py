@@ -6,7 +6,7 @@ divides it by its spread where it is not alone.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from solon.flow import gather_window
 from solon.types import Comparison, digest
 
 T = TypeVar("T")
+About = Callable[[str], str]  # the aim of comparisons of answers to a prompt, by its text
 
 
 class Ask(Protocol):
@@ -55,15 +56,25 @@ class Asking:
 class JudgeTerm:
     """The mean expected score under `count` principles, drawn by the prompt: answers to one prompt share them.
 
+    `about` says what a prompt is about, "" where that is not known: principles of that aim are drawn, as for labels.
+
     A verdict that failed is no score: the answer gets the mean of its readable ones, or of the batch where it has
     none, and `judge_failed` is the share of its verdicts that failed. The judge reads a cut-off answer as it stands:
     what that costs is the trainer's rule (`missing_eos_penalty`). Raises EngineError when all of a batch failed.
     """
 
-    def __init__(self, engine: Engine, constitution: Constitution, ask: Ask, count: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        constitution: Constitution,
+        ask: Ask,
+        count: int = 1,
+        seed: int = 0,
+        about: About = lambda prompt: "",
+    ) -> None:
         _compared(constitution)
         self.asking = Asking(ScoreJudge(engine), ask)
-        self.constitution, self.count, self.seed = constitution, count, seed
+        self.constitution, self.count, self.seed, self.about = constitution, count, seed, about
 
     def __call__(
         self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
@@ -79,8 +90,8 @@ class JudgeTerm:
         return {"judge": _filled("judge", rows), "judge_failed": [_failed(row) for row in rows]}
 
     def _drawn(self, prompt: str) -> tuple[Principle, ...]:
-        record = digest(prompt)
-        return draw(self.constitution, "compare", seed=self.seed, record=record, step="reward", count=self.count)
+        law = self.constitution.drawn_from(self.about(prompt), "compare")
+        return draw(law, "compare", seed=self.seed, record=digest(prompt), step="reward", count=self.count)
 
 
 class PrinciplesTerm:

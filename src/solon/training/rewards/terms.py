@@ -29,14 +29,19 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RewardModelTerm:
-    """What a reward model gives, in nats."""
+    """What a reward model gives, in nats; `aim` is what its pairs were about, where there is one for each aim."""
 
     model: Scorer
+    aim: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"reward_model:{self.aim}" if self.aim else "reward_model"
 
     def __call__(
         self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
     ) -> dict[str, list[float]]:
-        return {"reward_model": [float(value) for value in self.model.score(prompts, answers, ended=ended or None)]}
+        return {self.name: [float(value) for value in self.model.score(prompts, answers, ended=ended or None)]}
 
 
 @dataclass(frozen=True, slots=True)

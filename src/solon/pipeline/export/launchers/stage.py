@@ -116,6 +116,8 @@ def not_carried(recipe: Recipe) -> tuple[str, ...]:
     extra = [term.source for term in rl.rewards if term.source != "reward_model"]
     if extra:
         odd.append(f"rl_cai.rewards: {', '.join(extra)}")
+    if rl.constraint is not None:
+        odd.append(f"rl_cai.constraint: {rl.constraint.cost} at most {rl.constraint.at_most:g}")
     return (*odd, *_of_cut_off_answers(rl))
 
 

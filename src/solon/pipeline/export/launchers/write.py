@@ -87,7 +87,7 @@ def _base(role: Role) -> str:
 
 def _prompts(run: FinishedRun) -> tuple[list[Prompt], list[Prompt]]:
     """Training and held-out prompts of every kind."""
-    named = {kind: name for kind, name in run.recipe.prompts.model_dump().items() if name is not None}
+    named = {name: kind.file for name, kind in run.recipe.prompts.items()}
     loaded = [prompt for prompts in load_prompt_sets(named).prompts.values() for prompt in prompts]
     return [p for p in loaded if p.split == "train"], [p for p in loaded if p.split == "heldout"]
 
