@@ -49,7 +49,6 @@ class Tally:
     identical: int = 0
     confidence: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
-    sources: Counter[str] = field(default_factory=Counter)
     first: str = ""
 
     def take(self, result: Preference | Unlabelled) -> None:
