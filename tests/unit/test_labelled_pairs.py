@@ -73,7 +73,7 @@ def test_an_answer_stands_beside_a_refusal_of_both_sides_alike() -> None:
     counts = Counter(row["aim"] for row in BESIDE)
     assert set(counts) == {"harmless", "helpful"}
     assert abs(counts["harmless"] - counts["helpful"]) <= 2
-    # The detector, which misses a third of refusals as varied as these, sorts a pair as one where just one of its replies declines.
+    # The detector misses a third of refusals as varied as these.
     told = [(row["aim"] == "harmless") == declines(_better(row)) == (not declines(_worse(row))) for row in BESIDE]
     assert sum(told) >= 0.6 * len(BESIDE)
 
