@@ -79,3 +79,9 @@ def own_rows(rows: int, batch_size: int) -> int:
     """
     left = rows % (batch_size * world())
     return min(max(0, left - rank() * batch_size), batch_size) if left else batch_size
+
+
+def together() -> None:
+    """Go on when every process has come here; at once where there is but one."""
+    if _several():
+        distributed.barrier()

@@ -15,7 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from solon.errors import ConfigError, EngineError
 from solon.training.arguments import trainer_arguments
 from solon.training.checkpoints import Checkpoints
-from solon.training.processes import world
+from solon.training.processes import together, world
 from solon.training.state import (
     Numbers,
     Tensors,
@@ -75,6 +75,7 @@ def fit(
 
 
 def _resumable(trainer: Trainer, progress: _Progress, checkpoints: Checkpoints, beside: Stateful | None) -> None:
+    together()  # one process may still be writing the checkpoint that the others look for
     found = checkpoints.newest()
     saver = _Saver(checkpoints, progress, beside)
     if found:
