@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import count
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+Tick = Callable[[str, int, int], None]  # a stage, how many of its items are done, how many there are
 
 WINDOW = 256
 AHEAD = 16  # windows of results that may wait for an earlier one
@@ -73,3 +76,11 @@ async def gather_window(
     results: list[R] = []
     await hand_over(items, work, lambda _, result: results.append(result), window=window, done=done)
     return results
+
+
+def counted(tick: Tick | None, stage: str, total: int) -> Callable[..., None] | None:
+    """A `done` that tells `tick` how many of a stage's items are; None where nobody is to be told."""
+    if tick is None:
+        return None
+    numbers = count(1)
+    return lambda *_: tick(stage, next(numbers), total)

@@ -259,6 +259,10 @@ class Prompt:
         """Whether it asks for harm, so that to decline it is right."""
         return self.aims[:1] == ("harmless",)
 
+    def aim_at(self, step: int) -> str:
+        """The aim whose principles a chain draws from at `step` (from 0): each in its turn; "" where it has none."""
+        return self.aims[step % len(self.aims)] if self.aims else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:

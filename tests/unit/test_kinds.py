@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,8 +224,8 @@ def test_kinds_of_pair_that_a_judge_cannot_tell_are_left_out_and_said() -> None:
     coin, good = Share.of(11, 20), Share.of(19, 20)
     beside, alike = "helpful: an answer beside a refusal", "helpful: two replies alike"
     pair = Comparison("x", "x", "q", "Castle early.", REFUSAL, aim="helpful")
-    assert kind_of_pair("helpful", pair.response_a, pair.response_b) == beside
-    assert kind_of_pair("helpful", REFUSAL, "I won't do that, sorry, but I can't.") == alike
+    assert kind_of_pair(pair) == beside
+    assert kind_of_pair(replace(pair, response_a="I won't do that, sorry, but I can't.")) == alike
     telling = Telling({beside: coin, alike: good})
     why = telling.cannot(pair)
     assert why is not None

@@ -25,15 +25,13 @@ from solon.authoring.words import holds_back, shared, slug, stems
 from solon.constitution.model import Aim, Principle
 from solon.engines import Engine
 from solon.errors import DataError, PromptUnfit
-from solon.flow import gather_window
+from solon.flow import Tick, counted, gather_window
 from solon.prompts.compare import YES_NO
 from solon.prompts.drafting import AIMS, CONTROL_HEADING, NO_RULES, RULES, Shown, ask_aim, ask_principle, ask_rule
 from solon.types import ChooseRequest, Completion, GenerateRequest
 
 SAME = 85  # rapidfuzz ratio, of 100
 MAX_TOKENS = 120
-
-Tick = Callable[[str, int, int], None]
 
 
 async def draft(
@@ -87,17 +85,9 @@ class _Asking:
     tick: Tick | None
 
     async def each(self, stage: str, items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
-        done = 0
         if self.tick and items:
             self.tick(stage, 0, len(items))
-
-        def one_more(*_: object) -> None:
-            nonlocal done
-            done += 1
-            if self.tick:
-                self.tick(stage, done, len(items))
-
-        return await gather_window(items, work, done=one_more)
+        return await gather_window(items, work, done=counted(self.tick, stage, len(items)))
 
     async def rule(self, passage: Passage) -> Settled:
         """Whether a passage is a rule; one that is counts as kept until the next question."""

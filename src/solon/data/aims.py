@@ -7,7 +7,7 @@ look-alike one by help. Other kinds say their aims in the recipe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from solon.constitution.model import Aim
@@ -19,8 +19,3 @@ AIMS: Mapping[str, Aim] = MappingProxyType({"red_team": "harmless", "helpful": "
 def aim_of(kind: str) -> str:
     """The aim of comparisons on prompts of `kind`, by its name alone; "" of one that says none."""
     return AIMS.get(kind, "")
-
-
-def harmful(aims: Sequence[str]) -> bool:
-    """Whether prompts of a kind with these aims ask for harm: the first says which way they pull."""
-    return tuple(aims[:1]) == ("harmless",)

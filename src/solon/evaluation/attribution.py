@@ -9,15 +9,14 @@ relabel.py   the labels they make       oddities.py   who stands out
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from solon.constitution import Constitution
+from solon.constitution import Constitution, Phase
 from solon.constitution.assign import shares
-from solon.data.tables import batches
 from solon.errors import DataError
 from solon.evaluation.comparing import Comparing, comparing
 from solon.evaluation.influence import Influence, influence, revision_preferred
@@ -105,7 +104,7 @@ def attribute(folder: Path, labeller: Labeller) -> Attribution:
         raise DataError(f"stats: {folder} has neither {REVISIONS} nor {PREFERENCES} yet; run the recipe first")
     every_step, revised = None, dict[str, Revising]()
     if revisions.is_file():
-        every_step, revised = revising(revisions, _expected_draws(constitution, revisions))
+        every_step, revised = revising(revisions, lambda drawn: _expected_draws(constitution, drawn))
     every_verdict, compared, felt, labels = None, dict[str, Comparing](), dict[str, Influence](), None
     if preferences.is_file():
         every_verdict, compared, felt, labels = _labels(preferences, labeller)
@@ -117,22 +116,20 @@ def attribute(folder: Path, labeller: Labeller) -> Attribution:
     return Attribution(stats, every_step, every_verdict, labels, tuple(_oddities(stats)))
 
 
-def _expected_draws(constitution: Constitution, path: Path) -> dict[str, float]:
+def _expected_draws(constitution: Constitution, drawn: Mapping[str, int]) -> dict[str, float]:
     """How likely a step draws each principle, by the aims drawn from: a chain draws from those of its kind."""
-    law = constitution.by_id
-    aims = Counter(law[row["principle"]].aim for row in batches(path, ["principle"]) if row["principle"] in law)
-    found = dict.fromkeys(shares(constitution, "revise"), 0.0) if aims else {}
-    for aim, count in aims.items():
-        for name, share in shares(constitution.drawn_from(aim, "revise"), "revise").items():
-            found[name] = found.get(name, 0.0) + share * count / aims.total()
-    return found or shares(constitution, "revise")
+    aims: Counter[str] = Counter()
+    for name, count in drawn.items():
+        if name in constitution.by_id:
+            aims[constitution.by_id[name].aim] += count
+    return {**dict.fromkeys(shares(constitution, "revise"), 0.0), **_expected(constitution, "revise", aims)}
 
 
 def _labels(path: Path, labeller: Labeller) -> tuple[Comparing, dict[str, Comparing], dict[str, Influence], Labels]:
     v = read_verdicts(path, labeller.constitution.by_id)
     c = cells(v, labeller)
     judged = ~np.isnan(c.whole)
-    total, own = comparing(v, c, _expected(labeller.constitution, v, judged))
+    total, own = comparing(v, c, _expected(labeller.constitution, "compare", _asked_about(v, judged)))
     asked = np.unique(c.label[c.read] * max(len(v.names), 1) + c.principle[c.read]) // max(len(v.names), 1)
     labels = Labels(
         total=v.labels,
@@ -145,15 +142,20 @@ def _labels(path: Path, labeller: Labeller) -> tuple[Comparing, dict[str, Compar
     return total, own, influence(v, c), labels
 
 
-def _expected(constitution: Constitution, v: Verdicts, judged: Bools) -> dict[str, float]:
-    """How likely a judged label draws each principle: a pair that is about an aim draws principles of that aim."""
+def _asked_about(v: Verdicts, judged: Bools) -> dict[str, int]:
+    """How many judged labels are about each aim: a pair that is about one draws principles of that aim."""
+    counts = np.bincount(v.aim[judged], minlength=len(v.aims)) if v.aims else np.zeros(0, int)
+    return dict(zip(v.aims, counts.tolist(), strict=True))
+
+
+def _expected(constitution: Constitution, phase: Phase, counts: Mapping[str, int]) -> dict[str, float]:
+    """How likely each principle is drawn in `phase` where `counts` records draw from those of each aim."""
     found: dict[str, float] = {}
-    counts = np.bincount(v.aim[judged], minlength=len(v.aims)) if v.aims else np.zeros(0)
-    for aim, count in zip(v.aims, counts.tolist(), strict=True):
-        for name, share in shares(constitution.drawn_from(aim, "compare"), "compare").items():
-            if count:
-                found[name] = found.get(name, 0.0) + share * count / counts.sum()
-    return found or shares(constitution, "compare")
+    total = sum(counts.values())
+    for aim, count in counts.items():
+        for name, share in shares(constitution.drawn_from(aim, phase), phase).items() if count else ():
+            found[name] = found.get(name, 0.0) + share * count / total
+    return found or shares(constitution, phase)
 
 
 def _oddities(stats: Iterable[PrincipleStats]) -> Iterator[Oddity]:

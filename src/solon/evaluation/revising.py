@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,15 +68,21 @@ class _Tally:
         )
 
 
-def revising(path: Path, expected: Mapping[str, float]) -> tuple[Revising, dict[str, Revising]]:
-    """All steps together, and those of each principle that was drawn or could have been. Raises DataError."""
-    tallies: defaultdict[str, _Tally] = defaultdict(_Tally, {name: _Tally() for name in expected})
+def revising(
+    path: Path, expect: Callable[[Mapping[str, int]], Mapping[str, float]]
+) -> tuple[Revising, dict[str, Revising]]:
+    """All steps together, and those of each principle that was drawn or could have been. Raises DataError.
+
+    `expect` says how likely each is drawn, given how often each was.
+    """
+    tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
     for batch in batches(path, COLUMNS):
         _count(tallies, *(batch.column(name).to_pylist() for name in COLUMNS))
+    expected = expect({name: tally.drawn for name, tally in tallies.items()})
     total = _Tally()
     for tally in tallies.values():
         total.add(tally)
-    own = {name: tally.result(total.drawn, expected.get(name)) for name, tally in tallies.items()}
+    own = {i: tallies[i].result(total.drawn, expected.get(i)) for i in dict.fromkeys([*expected, *tallies])}
     return total.result(total.drawn, None), own
 
 

@@ -39,7 +39,7 @@ def objective_inputs(context: Context) -> dict[str, Any]:
         named["rl_cai.constraint"] = {**rl.constraint.model_dump(), "kinds": kinds}
     if any(term.source in JUDGED for term in rl.rewards) or (gold is not None and gold.ask == "score"):
         named["constitution"] = principles_of(context, "compare")
-        named["aims"] = {name: kind.aims for name, kind in context.recipe.prompts.items()}
+        named["aims"] = context.recipe.aims
         named |= context.judge_identities() | {"rl_cai.feedback": rl.feedback.model_dump(include={"principles"})}
     return named
 

@@ -29,6 +29,13 @@ from solon.types import Comparison, Completion, Prompt, fraction
 
 PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure", "before_ended"]  # of revisions, that make pairs
 ANSWER_COLUMNS = ["prompt_id", "sample", "answer", "failure", "ended"]
+# What is compared, by the source of a pair; those that people compared come from files.
+COMPARED = {
+    "revision": "draft against revision",
+    "policy": "two answers of the policy",
+    "contrast": "an answer beside a refusal",
+    "human": "compared by people",
+}
 Answered = tuple[Prompt, tuple[Completion, ...]]
 
 
@@ -54,6 +61,11 @@ def prompts_by_id(context: Context) -> dict[str, Prompt]:
 def policy_prompts(context: Context) -> list[Prompt]:
     """The prompts that get two answers of the SL-CAI policy."""
     return wanted(training_prompts(context), context.recipe.rl_cai.policy_pairs)
+
+
+def contrast_prompts(context: Context) -> list[Prompt]:
+    """The prompts whose answer is compared with a refusal."""
+    return wanted(training_prompts(context), context.recipe.rl_cai.contrast_pairs)
 
 
 def about(pair: Comparison, aims: Sequence[str]) -> Iterator[Comparison]:
@@ -117,7 +129,7 @@ def contrast_pairs(prompts: Sequence[Prompt], answers: Mapping[str, Said], refus
 
 def contrasting(context: Context) -> list[Comparison]:
     """The contrast pairs of a run, from the texts that its revisions left."""
-    prompts = wanted(training_prompts(context), context.recipe.rl_cai.contrast_pairs)
+    prompts = contrast_prompts(context)
     if not prompts:
         return []
     chains = list(batches(context.path("sl_cai/revisions.parquet"), [*PAIR_COLUMNS, "step"]))

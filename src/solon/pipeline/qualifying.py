@@ -31,7 +31,6 @@ from solon.feedback.qualification.qualify import Done
 from solon.files import sha256_file
 from solon.pipeline.telling import kind_of_pair
 from solon.settings import Ask, Bar, FeedbackSettings, QualifySettings
-from solon.types import Comparison
 
 CARDS = "evaluation/judge.json"  # of a run: the card of the judge as it labels, then those of other ways of asking
 PAGE = "evaluation/judge.html"
@@ -72,15 +71,8 @@ def load_exam(wanted: QualifySettings) -> Exam:
         difficulties=dict(sorted(Counter(pair.difficulty for pair in found).items())),
         labelled_by=wanted.labelled_by or said_by(name, found),
     )
-    pairs = [
-        Labelled(c := pair.comparison, pair.better_is_a, pair.aim, pair.difficulty, _kind(c, pair.aim))
-        for pair in found
-    ]
+    pairs = [Labelled(p.comparison, p.better_is_a, p.aim, p.difficulty, kind_of_pair(p.comparison)) for p in found]
     return Exam(pairs, data, bad, load_attacks() if wanted.attacks else None, wanted.attacks)
-
-
-def _kind(pair: Comparison, aim: str) -> str:
-    return kind_of_pair(aim, pair.response_a, pair.response_b)
 
 
 def exam_key(wanted: QualifySettings) -> list[str]:

@@ -13,10 +13,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from solon.constitution.model import Aim
-from solon.data.aims import AIMS, harmful
+from solon.data.aims import AIMS
 from solon.errors import ConfigError
 from solon.files import explain
 from solon.settings import (
+    OFFLINE,
     Ask,
     BestOfNSettings,
     Constraint,
@@ -283,7 +284,7 @@ class RlCai(Omitting, Section):
     def _rewards_fit(self) -> RlCai:
         if why := no_constraint(self.constraint, self.method):
             raise ValueError(f"constraint: {why}")
-        if self.method not in ("dpo", "kto") and (why := unmet_terms(self.rewards, self.reward_model.per)):
+        if self.method not in OFFLINE and (why := unmet_terms(self.rewards, self.reward_model.per)):
             raise ValueError(why)
         return self
 
@@ -320,7 +321,12 @@ class Recipe(Section):
     @property
     def harm_kinds(self) -> tuple[str, ...]:
         """Kinds whose prompts ask for harm: to decline them is right."""
-        return tuple(name for name, kind in self.prompts.items() if harmful(kind.aims))
+        return self.kinds_about("harmless")
+
+    @property
+    def aims(self) -> dict[str, tuple[Aim, ...]]:
+        """The aims of every kind of prompts, in the recipe's order."""
+        return {name: kind.aims for name, kind in self.prompts.items()}
 
     def kinds_about(self, aim: str) -> tuple[str, ...]:
         """The kinds of prompts that are led by an aim."""
@@ -346,7 +352,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _harm_and_help(self) -> Recipe:
-        if not any(harmful(kind.aims) for kind in self.prompts.values()):
+        if not self.harm_kinds:
             raise ValueError(
                 f"prompts: none of {', '.join(self.prompts)} is led by the aim harmless; name a kind whose prompts ask "
                 "for harm, such as red_team: my-red-team.jsonl"
@@ -395,7 +401,7 @@ class Recipe(Section):
 
 def aims_in(recipe: Recipe) -> dict[str, str]:
     """The leading aim of every kind of prompts, in the recipe's order."""
-    return {name: kind.aims[0] for name, kind in recipe.prompts.items()}
+    return {name: aims[0] for name, aims in recipe.aims.items()}
 
 
 def _kind(name: str, given: Any) -> Any:

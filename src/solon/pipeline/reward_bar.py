@@ -7,7 +7,7 @@ from typing import Any
 
 from solon.feedback.qualification.figures import Estimate, Share
 from solon.pipeline.recipe import Recipe
-from solon.settings import RewardBar
+from solon.settings import OFFLINE, RewardBar
 
 ENDED = {"ended": "on harmless requests", "held_out": "on held-out pairs"}
 LEAST_PAIRS = 20  # the bootstrap interval of fewer is too narrow to be one
@@ -50,13 +50,13 @@ def rewards_policy(recipe: Recipe) -> bool:
     """Whether a policy learns from the reward model; DPO and KTO learn from the labels, and there are other rewards."""
     rl = recipe.rl_cai
     held = rl.constraint is not None and rl.constraint.cost == "reward_model"
-    return rl.method not in ("dpo", "kto") and (held or any(term.source == "reward_model" for term in rl.rewards))
+    return rl.method not in OFFLINE and (held or any(term.source == "reward_model" for term in rl.rewards))
 
 
 def aims_asked(recipe: Recipe) -> list[tuple[str, str]]:
     """Which aims' reward models a policy learns from, each with the setting of `rl_cai` that asks for it."""
     rl = recipe.rl_cai
-    if rl.method in ("dpo", "kto") or rl.reward_model.per == "all":
+    if rl.method in OFFLINE or rl.reward_model.per == "all":
         return []
     asked = [(f"rewards.{n}", term.aim) for n, term in enumerate(rl.rewards) if term.aim is not None]
     if rl.constraint is not None and rl.constraint.cost == "reward_model":

@@ -60,10 +60,15 @@ def check_select(context: Context) -> None:
             )
 
 
+def place(model: str) -> int:
+    """Where a model stands in the order in which they are made; others come last."""
+    order = list(NAMES)
+    return order.index(model) if model in order else len(order)
+
+
 def points_in(answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Point]:
     """The models of a run's answers file as points, in the order they were made."""
-    order = list(NAMES)
-    made = sorted(answers, key=lambda model: (order.index(model) if model in order else len(order), model))
+    made = sorted(answers, key=lambda model: (place(model), model))
     return [Point(model, "base", answers_of(answers[model])) for model in made]
 
 

@@ -23,10 +23,10 @@ UNTOLD = "untold"  # the kind of failure of a pair that is left out
 BESIDE, ALIKE = "an answer beside a refusal", "two replies alike"
 
 
-def kind_of_pair(aim: str, response_a: str, response_b: str) -> str:
+def kind_of_pair(pair: Comparison) -> str:
     """What a pair asks of a judge: its aim, and whether just one reply declines."""
-    form = BESIDE if declines(response_a) != declines(response_b) else ALIKE
-    return f"{aim}: {form}" if aim else form
+    form = BESIDE if declines(pair.response_a) != declines(pair.response_b) else ALIKE
+    return f"{pair.aim}: {form}" if pair.aim else form
 
 
 def leaves_out(recipe: Recipe) -> bool:
@@ -52,7 +52,7 @@ class Telling:
 
     def cannot(self, pair: Comparison) -> str | None:
         """Why the judge is not asked about a pair; None where it is."""
-        kind = kind_of_pair(pair.aim, pair.response_a, pair.response_b)
+        kind = kind_of_pair(pair)
         found = self.measured.get(kind)
         if found is None:
             self.unmeasured[kind] += 1

@@ -17,14 +17,12 @@ from typing import Any
 from solon.authoring.qualify import MIN_AUC, Qualification, qualify
 from solon.engines import Engine
 from solon.errors import DataError, PromptUnfit
-from solon.flow import gather_window
+from solon.flow import Tick, counted, gather_window
 from solon.prompts.compare import YES_NO
 from solon.prompts.contrast import HARMFUL, HARMLESS, KINDS, Side, TwinKind, ask_harmful, ask_twin
 from solon.promptsets.style import words
 from solon.promptsets.twin_checks import Known, alone, fault
 from solon.types import ChooseRequest, GenerateRequest, Prompt, fraction
-
-Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +146,7 @@ class _Asking:
     tick: Tick | None
 
     async def each(self, stage: str, items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
-        done = 0
-
-        def one_more(*_: object) -> None:
-            nonlocal done
-            done += 1
-            if self.tick:
-                self.tick(stage, done, len(items))
-
-        return await gather_window(items, work, done=one_more)
+        return await gather_window(items, work, done=counted(self.tick, stage, len(items)))
 
     async def twin(self, asked: tuple[Prompt, int, int]) -> Written:
         """A text for one prompt, refused where its looks are wrong."""

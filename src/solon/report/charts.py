@@ -8,10 +8,11 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
+from solon.pipeline.pairing import COMPARED
 from solon.report.findings import Cell
 from solon.report.kinds import named, wanted
 from solon.report.svg import OCHRE, SEA, STONE, draw, inline
-from solon.report.words import COMPARED, MODELS, kind_name, percent
+from solon.report.words import MODELS, kind_name, percent
 
 COLOURS = {"base": STONE, "SL-CAI": OCHRE, "RL-CAI": SEA}
 OTHER = "other"

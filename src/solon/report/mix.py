@@ -15,10 +15,11 @@ from solon.evaluation import Rate
 from solon.evaluation.refusal import declines
 from solon.evaluation.shares import share_of
 from solon.pipeline.human import SOURCE as HUMAN
+from solon.pipeline.pairing import COMPARED
 from solon.report import kinds
 from solon.report.material import Material
 from solon.report.remark import Remark
-from solon.report.words import COMPARED, count, percent, prompts_named
+from solon.report.words import count, percent, prompts_named
 
 LABELS = "rl_cai/preferences.parquet"
 READ = 2000  # labels of each row of the table whose chosen text is read

@@ -15,7 +15,7 @@ from solon.report.material import Material
 from solon.report.remark import Remark
 from solon.report.svg import OCHRE, STONE
 from solon.report.training_curves import Curve, Rows, Wanted, curve, over_distance
-from solon.settings import RewardBar
+from solon.settings import OFFLINE, RewardBar
 
 METHODS = {
     "ppo": "PPO",
@@ -155,7 +155,7 @@ def method(m: Material) -> str:
 def rollouts(m: Material) -> int:
     """Answers that were sampled while the policy learnt, which are not calls to an engine."""
     policy = m.facts.get("policy", {})
-    if policy.get("method") in ("dpo", "kto"):
+    if policy.get("method") in OFFLINE:
         return 0
     return int(policy.get("size") or len(policy.get("steps", [])) * (m.setting("rl_cai", "ppo", "batch_size") or 0))
 

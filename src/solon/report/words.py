@@ -16,12 +16,6 @@ SOURCES = {  # of rows of the SL-CAI mix
     "critique": "critiques, as a skill",
     "critique_revision": "revisions after a critique, as a skill",
 }
-COMPARED = {  # sources of pairs
-    "revision": "draft against revision",
-    "policy": "two answers of the policy",
-    "contrast": "an answer beside a refusal",
-    "human": "compared by people",
-}
 MAX_CHARS = 3000  # of one text shown
 # Control characters, marks that reverse the reading direction, and halves of surrogate pairs.
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -82,7 +82,7 @@ async def revise(
     shown = demonstrations(settings.exemplars, sentences=settings.sentences)
     steps: list[Revision] = []
     for step in range(first, settings.rounds):
-        law = constitution.drawn_from(prompt.aims[step % len(prompt.aims)], "revise") if prompt.aims else constitution
+        law = constitution.drawn_from(prompt.aim_at(step), "revise")
         (principle,) = draw(law, "revise", seed=settings.seed, record=prompt.id, step=step)
         own = demonstrations(principle.exemplars.revision, principle, settings.sentences)
         opening = (*shown, *own, ask_critique(principle, prompt.text, response))

@@ -18,6 +18,7 @@ from solon.settings.rewards import Constraint, RewardTerm, no_constraint, unmet_
 from solon.settings.select import Select, metric_names
 from solon.settings.training import (
     METHODS,
+    OFFLINE,
     SETTINGS,
     BestOfNSettings,
     DpoSettings,
@@ -39,6 +40,7 @@ __all__ = [
     "ASK",
     "METHODS",
     "NO_CLAMP",
+    "OFFLINE",
     "SETTINGS",
     "SHOWING",
     "TRUNCATED_PAIRS",

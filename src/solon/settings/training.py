@@ -12,6 +12,7 @@ from solon.settings.base import Omitting, Settings
 
 Method = Literal["ppo", "dpo", "kto", "grpo", "rloo", "best_of_n"]
 METHODS: tuple[Method, ...] = get_args(Method)
+OFFLINE: tuple[Method, ...] = ("dpo", "kto")  # learn from the labels themselves: no reward, no prompts
 
 
 class LoraSettings(Settings):

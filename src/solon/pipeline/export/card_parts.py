@@ -9,14 +9,9 @@ from solon.data.mix import MANY_REFUSALS
 from solon.feedback.qualification import Card
 from solon.pipeline.export.finished import FinishedRun, What
 from solon.pipeline.export.markdown import code, said, table
+from solon.pipeline.pairing import COMPARED
 from solon.pipeline.reward_bar import facts_say, rewards_policy, tried
-
-COMPARED = {
-    "revision": "draft against revision",
-    "policy": "two answers of the policy",
-    "contrast": "an answer beside a refusal",
-}
-NAMES = {"base": "base", "sl_cai": "SL-CAI", "rl_cai": "RL-CAI"}
+from solon.pipeline.selection import NAMES
 
 
 def data_section(run: FinishedRun) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from solon.errors import DataError
 from solon.evaluation.points import Point, answers_of
 from solon.pipeline.front.grid import Variant
-from solon.pipeline.selection import ANSWERS, NAMES, checkpoint
+from solon.pipeline.selection import ANSWERS, NAMES, checkpoint, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,7 @@ def checkpoints(folder: Path, variants: Sequence[Variant]) -> list[Checkpoint]:
         names = tuple(dict.fromkeys(one.name for one, _ in shared))
         label = labels[base, weights]
         found.append(Checkpoint(point.name, label, model, variant.name, names, weights, point))
-    order = list(NAMES)
-    return sorted(found, key=lambda one: order.index(one.model) if one.model in order else len(order))
+    return sorted(found, key=lambda one: place(one.model))
 
 
 def _name(variant: Variant, model: str) -> str:

@@ -20,7 +20,7 @@ from solon.pipeline.recipe import Recipe, aims_in
 from solon.pipeline.run import run_recipe
 from solon.pipeline.selection import FRONT, SELECTED, described, figures, measured_metrics
 from solon.pipeline.step import listed
-from solon.pipeline.steps.evaluate import Evaluate
+from solon.pipeline.steps.evaluate import evaluated
 from solon.runs import Run, held
 from solon.types import digest
 
@@ -94,7 +94,7 @@ def _heldout(recipe: Recipe, progress: Progress) -> list[list[str]]:
     nowhere = Path("none")
     context = Context(recipe, Run(nowhere, read_only=True), progress, Memo(nowhere / MEMO, read_only=True))
     try:
-        return listed(Evaluate().prompts(context))
+        return listed(evaluated(context))
     finally:
         context.close()
 

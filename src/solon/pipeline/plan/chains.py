@@ -114,8 +114,8 @@ def _reuse(context: PlanContext, counter: _Counter, law: Constitution, reworded_
             continue
         starts[prompt_id] = None
         for row in rows:
-            aim = prompt.aims[row["step"] % len(prompt.aims)] if prompt.aims else ""
-            if look.changes(context.touched.revisions, (row["principle"],), prompt_id, row["step"], aim):
+            step = row["step"]
+            if look.changes(context.touched.revisions, (row["principle"],), prompt_id, step, prompt.aim_at(step)):
                 starts[prompt_id] = row["step"]
                 break
         else:

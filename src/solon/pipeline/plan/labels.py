@@ -15,12 +15,11 @@ from solon.pipeline.pairing import (
     PAIR_COLUMNS,
     about,
     chain_pairs,
+    contrast_prompts,
     contrasting,
     policy_pairs,
     policy_prompts,
     prompts_by_id,
-    training_prompts,
-    wanted,
 )
 from solon.pipeline.plan.chains import Chains, stored_chains
 from solon.pipeline.plan.context import PlanContext
@@ -130,7 +129,7 @@ def _staying(
     prompts = prompts_by_id(context)
     same = set(prompts) if "prompts" not in changed else _same_texts(context, {n: p.text for n, p in prompts.items()})
     answered = {p.id for p in policy_prompts(context)} if answers else set()
-    contrasted = {p.id for p in wanted(training_prompts(context), context.recipe.rl_cai.contrast_pairs)}
+    contrasted = {p.id for p in contrast_prompts(context)}
 
     def stays(row: dict[str, Any]) -> bool:
         if row["source"] == "policy":
@@ -197,7 +196,7 @@ async def _policy_pairs(context: PlanContext, counter: Judging, done: set[str]) 
 async def _contrasts(context: PlanContext, counter: Judging, done: set[str]) -> None:
     """An answer beside a refusal, less those labelled in `done`: looked up where the chains that they are made of lie
     here as they will be, and else the most there can be."""
-    prompts = wanted(training_prompts(context), context.recipe.rl_cai.contrast_pairs)
+    prompts = contrast_prompts(context)
     if not prompts:
         return
     if "revisions" not in context.stale and context.here("revisions") is not None:

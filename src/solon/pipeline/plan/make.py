@@ -25,9 +25,10 @@ from solon.pipeline.step import Step
 from solon.pipeline.steps import steps_until
 from solon.pipeline.steps.evaluate import MODELS, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
-from solon.pipeline.steps.policy import OFFLINE, method_settings
+from solon.pipeline.steps.policy import method_settings
 from solon.revision import draft
 from solon.runs import Finished
+from solon.settings import OFFLINE
 
 
 def make_plan(recipe: Recipe, folder: Path, until: str | None = None) -> Plan:

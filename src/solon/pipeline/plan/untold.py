@@ -36,4 +36,4 @@ class Untold:
         """Whether the judge is not asked about a pair; None where that is not known yet."""
         if self.telling is not None:
             return self.telling.cannot(pair) is not None
-        return None if kind_of_pair(pair.aim, pair.response_a, pair.response_b) in self.examined else False
+        return None if kind_of_pair(pair) in self.examined else False

@@ -11,7 +11,7 @@ from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
 from solon.flow import gather_window
 from solon.pipeline.context import Context
-from solon.pipeline.recipe import Recipe
+from solon.pipeline.recipe import Recipe, aims_in
 from solon.pipeline.step import Step, listed
 from solon.repeats import most_repeated
 from solon.revision import draft
@@ -35,17 +35,13 @@ class Evaluate(Step):
     def inputs(self, context: Context) -> dict[str, Any]:
         return {
             "roles.policy": context.policy_weights,
-            "prompts": listed(self.prompts(context)),
+            "prompts": listed(evaluated(context)),
             "evaluate": context.recipe.evaluate.asked(),
         }
 
-    def prompts(self, context: Context) -> list[Prompt]:
-        """What is measured on."""
-        return evaluated(context)
-
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
-        prompts = [p for p in self.prompts(context) if context.fits(p, room)]
+        prompts = [p for p in evaluated(context) if context.fits(p, room)]
         answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in MODELS})
         with context.progress.bar("reward scores", len(MODELS)) as bar:
             for rows in answered.values():
@@ -81,11 +77,12 @@ def _reward(context: Context, rows: Answered) -> None:
         for row, score in zip(rows, context.reward_model_of().score(*asked, ended=ended), strict=True):
             row["reward"] = score
         return
+    leading = aims_in(recipe)
     scores = {aim: context.reward_model_of(aim).score(*asked, ended=ended) for aim in context.reward_aims}
     for n, row in enumerate(rows):
         row["rewards"] = {aim: values[n] for aim, values in scores.items()}
-        own = [value for aim, value in row["rewards"].items() if row["kind"] in recipe.kinds_about(aim)]
-        row["reward"] = own[0] if own else sum(row["rewards"].values()) / len(scores)
+        mean = sum(row["rewards"].values()) / len(scores)
+        row["reward"] = row["rewards"].get(leading[row["kind"]], mean)
 
 
 def _caution(context: Context, rows: Answered) -> None:

@@ -11,9 +11,8 @@ from solon.pipeline.context import ADAPTERS, Context
 from solon.pipeline.objective import objective, objective_inputs
 from solon.pipeline.recipe import Recipe, RlCai
 from solon.pipeline.step import Step, listed
+from solon.settings import OFFLINE
 from solon.types import Prompt
-
-OFFLINE = ("dpo", "kto")  # learn from the labels themselves: no reward, no prompts
 
 
 class Policy(Step):

@@ -59,7 +59,7 @@ class Preferences(Step):
         return {
             "constitution": principles_of(context, "compare"),
             "prompts": listed(context.all_prompts("train")),
-            "aims": {name: kind.aims for name, kind in recipe.prompts.items()},
+            "aims": recipe.aims,
             **human_inputs(recipe),
             "roles.responder": recipe.roles.responder.identity if recipe.roles.responder else None,
             **context.judge_identities(),

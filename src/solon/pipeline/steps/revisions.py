@@ -59,7 +59,7 @@ class Revisions(Step):
         return {
             "constitution": principles_of(context, "revise"),
             "prompts": listed(context.all_prompts("train")),
-            "aims": {name: kind.aims for name, kind in recipe.prompts.items()},
+            "aims": recipe.aims,
             "roles.drafter": context.role("drafter").identity,
             "roles.reviser": context.role("reviser").identity,
             "sl_cai": recipe.sl_cai.model_dump(exclude={"sft"}),

@@ -108,9 +108,13 @@ def _of_each_aim(context: Context, kept: Sequence[tuple[bool, Pair]]) -> dict[st
         for aim, (model, _) in models.items():
             model.save(folder / aim)
     measured = pooled(list(models.values()), context.recipe.seed)
-    right = measured.get("accuracy", {"hits": 0, "n": 0})
-    whole = {"heldout": measured, "heldout_pairs": right["n"], "heldout_right": right["hits"], "loss": []}
-    return {**whole, "pairs": sum(one["pairs"] for one in facts.values()), "aimless": aimless, "aims": facts}
+    return {
+        **_heldout(measured),
+        "loss": [],
+        "pairs": sum(one["pairs"] for one in facts.values()),
+        "aimless": aimless,
+        "aims": facts,
+    }
 
 
 def _check_aims(recipe: Recipe, pairs: Mapping[str, int]) -> None:
@@ -146,12 +150,10 @@ def reward_model_of(
         )
     context.reward_models[aim] = model
     measured = measure(model, test, seed)
+    return model, {"pairs": len(train), "loss": history, **_heldout(measured), "probes": probe(model, test)}
+
+
+def _heldout(measured: dict[str, Any]) -> dict[str, Any]:
+    """What was measured on held-out pairs, and how many the model ranks as their labels do."""
     right = measured.get("accuracy", {"hits": 0, "n": 0})
-    return model, {
-        "pairs": len(train),
-        "loss": history,
-        "heldout_pairs": right["n"],
-        "heldout_right": right["hits"],
-        "heldout": measured,
-        "probes": probe(model, test),
-    }
+    return {"heldout": measured, "heldout_pairs": right["n"], "heldout_right": right["hits"]}
