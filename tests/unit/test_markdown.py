@@ -216,6 +216,12 @@ def test_prose_is_read_as_github_shows_it(typed: str, text: str) -> None:
     assert principle(typed)["text"] == text
 
 
+@pytest.mark.parametrize("text", ["`\n [a]:", "one\n   [b]: c\n\n  [d]:e", "x\n [f] :"])
+def test_an_indented_line_like_a_link_definition_comes_back(text: str) -> None:
+    law = {"name": "n", "version": "1.0.0", "principles": [{"id": "a", "text": text}]}
+    assert parse(to_markdown(Constitution.model_validate(law)), FILE).data["principles"][0]["text"] == text
+
+
 def test_fields_sections_and_exemplars() -> None:
     got = principle(
         "Be kind.\n\n> Aim: helpful\n> weight: 2.5\\\n> source: the hand-\n> book\\: a long title, 3\n"

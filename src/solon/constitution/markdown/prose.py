@@ -110,7 +110,7 @@ def _safe(row: str, labelled: bool) -> str:
     line = escaped(row)
     if len(line) > 1 and line[-1] in BLANK:
         line = line[:-1] + entity(line[-1])
-    if not line or (line[0] in BLANK and kind(line) != "prose"):
+    if not line or (line[0] in BLANK and (kind(line) != "prose" or _REFERENCE.match(line))):
         return _start(line)
     begin = 0
     for _ in range(NESTED):  # to GitHub a list item may hold a heading, a quote, another list
