@@ -17,7 +17,7 @@ from solon.constitution import Constitution, Principle, load_constitution
 from solon.constitution.write import to_yaml
 from solon.data.tables import read_rows
 from solon.engines.scripted import Rule, Script, ScriptedEngine
-from solon.errors import ConfigError
+from solon.errors import ConfigError, DataError
 from solon.feedback.judges.aimed import AimedJudge
 from solon.feedback.qualification.figures import Share
 from solon.pipeline.aiming import check_aims
@@ -96,6 +96,7 @@ def test_a_constitution_without_helpful_principles_can_only_teach_to_refuse(
     plan = make_plan(load_recipe(str(path), ("rl_cai.contrast_pairs=null",)), out)
     (said,) = (line for line in plan.warnings if "helpful principle" in line)
     assert "replies to helpful prompts are not compared, and this run can only learn to refuse" in said
+    assert not any("the judge is asked about any of them" in line for line in plan.warnings)
     run_recipe(load_recipe(str(path), ("rl_cai.contrast_pairs=null",)), out, Progress(quiet=True), "preferences")
     assert {row["aim"] for row in read_rows(out / "rl_cai/preferences.parquet")} == {"harmless"}
     code, _, err = solon_cli("plan", path, "prompts.helpful={file: x.jsonl, aims: [helpful, own]}", "--out", out)
@@ -236,6 +237,8 @@ def test_kinds_of_pair_that_a_judge_cannot_tell_are_left_out_and_said() -> None:
     first, second = telling.said()
     assert first.startswith(f"1 pairs ({beside}) are left out: the judge's agreement on such pairs, 55% [34, 74], ")
     assert second.startswith("the judge was examined on no pair of these kinds: own: two replies alike")
+    unaimed = Telling({"an answer beside a refusal": coin})  # examined on pairs that do not say what they are about
+    assert unaimed.cannot(pair) is not None
     used = Telling({beside: coin}, leave_out=False)
     assert used.cannot(pair) is None
     assert "labelled all the same" in used.said()[0]
@@ -351,6 +354,27 @@ def test_what_people_preferred_is_mixed_in_with_its_weight(tmp_path: Path, tiny_
             Progress(quiet=True),
             "preferences",
         )
+
+
+@pytest.mark.parametrize(
+    ("row", "aim", "said"),
+    [
+        ({}, "honest", r"rl_cai\.human\.0\.aim: no kind of prompts has the aim honest; choose from harmless, helpful"),
+        ({"prompt": "helpful 2?"}, "helpful", r"no usable pair; .*people\.jsonl:1: its prompt is held out"),
+        ({"rejected": "In Peru."}, "helpful", r"no usable pair; .*people\.jsonl:1: chosen equals rejected"),
+    ],
+)
+def test_people_s_pairs_that_teach_nothing_are_refused_before_anything_is_asked(
+    row: dict[str, str], aim: str, said: str, tmp_path: Path, tiny_folder: Path
+) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text(json.dumps({"prompt": "Where is Lima?", "chosen": "In Peru.", "rejected": "No idea.", **row}))
+    recipe = load_recipe(str(tiny_recipe(tmp_path, tiny_folder)), (f"rl_cai.human=[{{file: {file}, aim: {aim}}}]",))
+    with pytest.raises((ConfigError, DataError), match=said):
+        run_recipe(recipe, tmp_path / "run", Progress(quiet=True), "preferences")
+    assert not list((tmp_path / "run").glob("steps/*.json"))
+    with pytest.raises((ConfigError, DataError), match=said):
+        make_plan(recipe, tmp_path / "none")
 
 
 def test_pairs_that_the_judge_cannot_tell_are_left_out_and_a_plan_knows(tmp_path: Path, tiny_folder: Path) -> None:

@@ -25,6 +25,15 @@ def compared(constitution: Constitution, prompt: Prompt) -> bool:
     return prompt.harmful or not prompt.aims or prompt.aims[0] not in lacking(constitution, prompt.aims)
 
 
+def compared_kinds(constitution: Constitution, recipe: Recipe) -> list[str]:
+    """The kinds of prompts whose replies can be compared."""
+    return [
+        name
+        for name, kind in recipe.prompts.items()
+        if name in recipe.harm_kinds or kind.aims[0] not in lacking(constitution, kind.aims)
+    ]
+
+
 def check_aims(constitution: Constitution, recipe: Recipe) -> list[str]:
     """Lines of caution about aims without principles.
 
@@ -39,15 +48,13 @@ def check_aims(constitution: Constitution, recipe: Recipe) -> list[str]:
                     f"prompts.{name}.aims: no principle of {constitution.name} that is compared by has the aim {aim}; "
                     f"choose from {', '.join(there)}, or add such a principle"
                 )
-    helpful = [name for name, kind in recipe.prompts.items() if name not in recipe.harm_kinds]
-    kinds = recipe.prompts
-    without = [name for name in helpful if kinds[name].aims[0] in lacking(constitution, kinds[name].aims)]
-    if without:
+    comparable = compared_kinds(constitution, recipe)
+    if without := [name for name in recipe.prompts if name not in comparable]:
         cautions.append(
             f"{constitution.name} has no helpful principle: replies to {' and '.join(without)} prompts are not "
             "compared, and this run can only learn to refuse; add principles with aim: helpful"
         )
-    elif not any("helpful" in kind.aims for kind in kinds.values()):
+    elif not any("helpful" in kind.aims for kind in recipe.prompts.values()):
         cautions.append(
             "prompts: every kind asks for harm: this run can only learn to refuse; add a kind with the aim helpful, "
             "such as helpful: my-prompts.jsonl"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.constitution import Constitution, load_constitution
-from solon.data.prompts import BadRow, load_prompt_sets
+from solon.data.prompts import BadRow, PromptSets, load_prompt_sets
 from solon.engines import Engine, MemoisedEngine, Usage
 from solon.errors import PromptUnfit
 from solon.memo import Memo
@@ -33,6 +33,17 @@ T = TypeVar("T")
 # Adapter names, and the folders their weights are published in.
 ADAPTERS = {"sl_cai": "sl_cai/model", "policy": "rl_cai/policy"}
 REWARD_FOLDER = "rl_cai/reward_model"
+
+
+def load_prompts(recipe: Recipe) -> PromptSets:
+    """The prompts that a recipe uses, by kind, with the aims of their kind: of those to train on its share."""
+    kinds = recipe.prompts
+    loaded = load_prompt_sets({name: kind.file for name, kind in kinds.items()})
+    used = {
+        name: [replace(p, aims=kinds[name].aims) for p in prompts if _taken(p, kinds[name].share)]
+        for name, prompts in loaded.prompts.items()
+    }
+    return replace(loaded, prompts=used)
 
 
 def _taken(prompt: Prompt, share: float) -> bool:
@@ -73,14 +84,10 @@ class Context:
         return self.run.folder / name
 
     def _load_prompts(self) -> dict[str, list[Prompt]]:
-        kinds = self.recipe.prompts
-        loaded = load_prompt_sets({name: kind.file for name, kind in kinds.items()})
+        loaded = load_prompts(self.recipe)
         self.quarantine += loaded.bad
         self.repeats = loaded.repeats
-        return {
-            name: [replace(p, aims=kinds[name].aims) for p in prompts if _taken(p, kinds[name].share)]
-            for name, prompts in loaded.prompts.items()
-        }
+        return loaded.prompts
 
     def set_aside(self, prompt: Prompt, reason: str) -> None:
         """Quarantine a prompt that cannot be asked; several steps may meet it, it is listed once."""

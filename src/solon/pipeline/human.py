@@ -25,27 +25,61 @@ def human_inputs(recipe: Recipe) -> dict[str, Any]:
     return {"rl_cai.human": [[one.model_dump(), _hash(n, one)] for n, one in enumerate(recipe.rl_cai.human)]}
 
 
+def check_human(context: Context) -> None:
+    """Raises ConfigError and DataError, before anything is spent, for a file of pairs that no run could learn from."""
+    kinds = sorted({aim for aims in context.recipe.aims.values() for aim in aims})
+    for n, wanted in enumerate(context.recipe.rl_cai.human):
+        if wanted.aim not in kinds:
+            raise ConfigError(
+                f"rl_cai.human.{n}.aim: no kind of prompts has the aim {wanted.aim}; choose from {', '.join(kinds)}"
+            )
+        _hash(n, wanted)
+        first = None
+        for found in _found(wanted, _held_out(context)):
+            if not isinstance(found, BadRow):
+                break
+            first = first or found
+        else:
+            raise _unusable(n, wanted, first)
+
+
 def human_pairs(context: Context) -> Iterator[Preference]:
     """The labelled pairs of the recipe's files, their labels and weights as they stand there.
 
     Rows without a label or with two equal replies, and pairs about a prompt that is held out, are set aside. Raises
     DataError where a file has no other.
     """
-    held_out = {normalised(prompt.text) for prompt in context.all_prompts("heldout")}
     for n, wanted in enumerate(context.recipe.rl_cai.human):
-        count, first = 0, ""
-        for row in read_pairs(data_path(wanted.file), wanted.format):
-            if count == wanted.limit:
-                break
-            found = row if isinstance(row, BadRow) else _usable(row, held_out)
-            if isinstance(found, BadRow):
-                context.quarantine.append(found)
-                first = first or f"{found.file}:{found.line}: {found.reason}"
-                continue
-            count += 1
-            yield _labelled(found, wanted)
-        if not count:
-            raise DataError(f"rl_cai.human.{n}: {wanted.file} has no usable pair{f'; {first}' if first else ''}")
+        yield from _pairs_of(context, n, wanted)
+
+
+def _pairs_of(context: Context, n: int, wanted: HumanPairs) -> Iterator[Preference]:
+    count, first = 0, None
+    for found in _found(wanted, _held_out(context)):
+        if count == wanted.limit:
+            break
+        if isinstance(found, BadRow):
+            context.quarantine.append(found)
+            first = first or found
+            continue
+        count += 1
+        yield _labelled(found, wanted)
+    if not count:
+        raise _unusable(n, wanted, first)
+
+
+def _unusable(n: int, wanted: HumanPairs, first: BadRow | None) -> DataError:
+    why = f"; {first.file}:{first.line}: {first.reason}" if first else ""
+    return DataError(f"rl_cai.human.{n}: {wanted.file} has no usable pair{why}")
+
+
+def _held_out(context: Context) -> set[str]:
+    return {normalised(prompt.text) for prompt in context.all_prompts("heldout")}
+
+
+def _found(wanted: HumanPairs, held_out: set[str]) -> Iterator[Row | BadRow]:
+    for row in read_pairs(data_path(wanted.file), wanted.format):
+        yield row if isinstance(row, BadRow) else _usable(row, held_out)
 
 
 def _labelled(row: Row, wanted: HumanPairs) -> Preference:

@@ -24,7 +24,7 @@ from solon.pipeline.steps.sft import Sft
 from solon.types import Fingerprint, digest
 
 # Changes of the SL-CAI model that no recorded reviser notices: they come after its revisions.
-AFTER_REVISION = ("sl_cai.sft.", "sl_cai.rounds ", "sl_cai.helpful_share ", "sl_cai.critique_share ")
+AFTER_REVISION = ("sl_cai.sft.", "sl_cai.rounds ", "sl_cai.helpful_share ", "sl_cai.critique_share ", "sl_cai.mix.")
 WRITES: dict[RoleName, str] = {"drafter": "revisions", "responder": "preferences"}  # the policy's roles, by their step
 READS: dict[RoleName, str] = {"reviser": "revisions", "judge": "preferences"}  # who reads drafts, by the step
 SL_CAI = "+sl_cai"  # what the engine of an SL-CAI adapter adds to the name of its base

@@ -23,6 +23,7 @@ from solon.files import write_atomic, write_json
 from solon.memo import copy_memo
 from solon.pipeline.aiming import check_aims
 from solon.pipeline.context import Context
+from solon.pipeline.human import check_human
 from solon.pipeline.origin import RecordedRole, check_origin
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
@@ -63,6 +64,7 @@ def run_recipe(
         try:
             cautions = check_aims(context.constitution, context.recipe)
             check_select(context)
+            check_human(context)
             recorded, of_origin = check_origin(context, {step.name for step in chosen})
             for line in [*cautions, *of_origin]:
                 progress.warn(line)

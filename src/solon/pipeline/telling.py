@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from solon.evaluation.refusal import declines
@@ -53,6 +53,8 @@ class Telling:
     def cannot(self, pair: Comparison) -> str | None:
         """Why the judge is not asked about a pair; None where it is."""
         kind = kind_of_pair(pair)
+        if kind not in self.measured and (form := kind_of_pair(replace(pair, aim=""))) in self.measured:
+            kind = form  # people's pairs that do not say what they are about stand for those of every aim
         found = self.measured.get(kind)
         if found is None:
             self.unmeasured[kind] += 1

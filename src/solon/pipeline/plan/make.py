@@ -12,6 +12,7 @@ from solon.constitution.changes import PHASES
 from solon.constitution.diff import compare
 from solon.errors import ConfigError
 from solon.pipeline.aiming import check_aims
+from solon.pipeline.human import check_human
 from solon.pipeline.impact import changes_said
 from solon.pipeline.origin import check_origin
 from solon.pipeline.plan.card import count_card
@@ -52,6 +53,7 @@ class _Planner:
 
     def plan(self, steps: tuple[Step, ...]) -> Plan:
         of_aims = check_aims(self.context.constitution, self.context.recipe)
+        check_human(self.context)
         _, cautions = check_origin(self.context, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
         warnings = [*of_aims, *cautions, *self._warnings(steps)]

@@ -13,6 +13,7 @@ from solon.data.truncation import Truncation
 from solon.errors import DataError, PromptUnfit
 from solon.feedback.calibration import Calibration
 from solon.flow import gather_window
+from solon.pipeline.aiming import compared_kinds
 from solon.pipeline.context import Context
 from solon.pipeline.human import human_inputs, human_pairs
 from solon.pipeline.label_files import LABELS, UNLABELLED, Tally, label_files
@@ -151,7 +152,8 @@ def unaimed(constitution: Constitution, recipe: Recipe) -> str | None:
     """That the constitution has no principle to compare by that is about what some pairs are about."""
     if not constitution.for_phase("compare"):
         return None
-    asked = {aim: kind for kind, section in recipe.prompts.items() for aim in section.aims}
+    kinds = compared_kinds(constitution, recipe)
+    asked = {aim: kind for kind in kinds for aim in recipe.prompts[kind].aims}
     lacking = [aim for aim in asked if not any(p.aim == aim for p in constitution.for_phase("compare"))]
     if not lacking:
         return None

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from solon.data.prompts import load_prompt_sets
 from solon.data.tables import read_rows, write_rows
 from solon.errors import ConfigError
 from solon.files import write_atomic
+from solon.pipeline.context import load_prompts
 from solon.pipeline.export.base import base_of, base_source
 from solon.pipeline.export.finished import FinishedRun, What
 from solon.pipeline.export.launchers import openrlhf, verl
@@ -87,8 +87,7 @@ def _base(role: Role) -> str:
 
 def _prompts(run: FinishedRun) -> tuple[list[Prompt], list[Prompt]]:
     """Training and held-out prompts of every kind."""
-    named = {name: kind.file for name, kind in run.recipe.prompts.items()}
-    loaded = [prompt for prompts in load_prompt_sets(named).prompts.values() for prompt in prompts]
+    loaded = [prompt for prompts in load_prompts(run.recipe).prompts.values() for prompt in prompts]
     return [p for p in loaded if p.split == "train"], [p for p in loaded if p.split == "heldout"]
 
 
