@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from solon.data.preferences import preference_row, preference_schema
 from solon.data.publishing import published
 from solon.data.tables import RowWriter
+from solon.evaluation.refusal import declines
 from solon.types import Preference, Unlabelled
 
 LABELS = "preferences.parquet"
@@ -41,14 +42,20 @@ def label_files(folder: Path) -> Iterator[Callable[[Preference | Unlabelled], No
 
 @dataclass(slots=True)
 class Tally:
-    """What the labels come to. `first` is the first failure, in full; `sources` counts labels by that of their pair."""
+    """What the labels come to. `first` is the first failure, in full; `sources` counts labels by that of their pair.
 
+    `harmful` are the ids of the prompts that ask for harm. `refusals` counts the pairs in which one reply declines, by
+    whether the prompt is harmful and whether the judge prefers that reply; labels of 0.5 prefer none.
+    """
+
+    harmful: Collection[str] = ()
     labelled: int = 0
     sources: Counter[str] = field(default_factory=Counter)
     preferred: int = 0
     identical: int = 0
     confidence: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     first: str = ""
 
     def take(self, result: Preference | Unlabelled) -> None:
@@ -63,6 +70,9 @@ class Tally:
         self.identical += pair.response_a == pair.response_b
         if pair.source == "revision":
             self.preferred += result.chosen == pair.revised
+        chosen = declines(result.chosen)
+        if result.prob_chosen != 0.5 and chosen != declines(result.rejected):
+            self.refusals[pair.prompt_id in self.harmful, chosen] += 1
 
     def said(self) -> str:
         """The failures in a few words."""
@@ -83,4 +93,8 @@ class Tally:
             "identical": self.identical,
             "mean_confidence": self.confidence / self.labelled,
             "revision_preferred": self.preferred / revised if revised else None,
+            "refusals_preferred": {
+                name: [self.refusals[harmful, True], self.refusals[harmful, True] + self.refusals[harmful, False]]
+                for name, harmful in (("harmful", True), ("harmless", False))
+            },
         }

@@ -17,7 +17,18 @@ from solon.files import write_atomic
 from solon.report import words
 from solon.report.environment import fill
 from solon.report.front_chart import front_chart
-from solon.report.front_points import Spot, both_sides, failed, headline, reasons, sharing, spots, status
+from solon.report.front_points import (
+    Spot,
+    both_sides,
+    failed,
+    headline,
+    leaners,
+    leaning,
+    reasons,
+    sharing,
+    spots,
+    status,
+)
 from solon.report.summary import PLAIN_WIDTH
 
 PAGE = "front.html"
@@ -39,7 +50,8 @@ def render_front(found: Mapping[str, Any]) -> str:
         found=found,
         spots=shown,
         headline=headline(found, shown),
-        remarks=[*reasons(found), *failed(found)],
+        remarks=[*reasons(found), *leaners(found), *failed(found)],
+        leaning=leaning(found),
         chart=front_chart(shown),
         kinds=list(shown[0].declined) if shown else [],
         picked=picked,
@@ -82,7 +94,11 @@ def _side(found: Rate | None) -> str:
 
 
 def _lines(folder: Path, found: Mapping[str, Any], shown: Sequence[Spot], page: Path) -> list[str]:
-    said = [line for remark in (*reasons(found), *failed(found)) for line in (remark.text, *_indented(remark.reasons))]
+    said = [
+        line
+        for remark in (*reasons(found), *leaners(found), *failed(found))
+        for line in (remark.text, *_indented(remark.reasons))
+    ]
     best = next((spot for spot in shown if spot.picked), None)
     picked = [f"picked: {words.clean(best.label)}: {both_sides(best)} ({folder / best.run})"] if best else []
     next_step = [f"try it:  solon serve {folder}"] if best else []

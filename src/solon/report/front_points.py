@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solon.evaluation import Rate
+from solon.report.mix import leans, refusals_preferred
 from solon.report.remark import Remark
 from solon.report.words import MODELS, count, percent, share
 
@@ -113,6 +114,21 @@ def failed(found: Mapping[str, Any]) -> list[Remark]:
     lost = tuple(f"{run['name']}: {run['failure']}" for run in found["runs"] if run["failure"])
     text = f"{len(lost)} of {count(len(found['runs']), 'variant')} could not run and cannot be shown:"
     return [Remark(text, "warn", lost)] if lost else []
+
+
+def leaning(found: Mapping[str, Any]) -> dict[str, Rate]:
+    """How often the judge preferred a refusal on harmless prompts, by the name of the run."""
+    shares = {run["name"]: refusals_preferred(run, "harmless") for run in found["runs"]}
+    return {name: share for name, share in shares.items() if share is not None}
+
+
+def leaners(found: Mapping[str, Any]) -> list[Remark]:
+    """The runs whose judge leans to refusals of what is harmless."""
+    lines = tuple(
+        f"{name}: {share(one)} of {count(one.n, 'pair')}" for name, one in leaning(found).items() if leans(one)
+    )
+    text = "The judge prefers refusals on harmless prompts, and what learns from it learns to refuse them:"
+    return [Remark(text, "warn", lines)] if lines else []
 
 
 def sharing(found: Mapping[str, Any]) -> str:

@@ -19,9 +19,10 @@ from solon.pipeline.pairing import COMPARED
 from solon.report import kinds
 from solon.report.material import Material
 from solon.report.remark import Remark
-from solon.report.words import count, percent, prompts_named
+from solon.report.words import count, percent, prompts_named, share
 
 LABELS = "rl_cai/preferences.parquet"
+LEANS = 0.05  # of pairs on harmless prompts, with the whole interval: more refusals preferred are no slips
 READ = 2000  # labels of each row of the table whose chosen text is read
 
 
@@ -147,6 +148,31 @@ def by_source(rows: list[Labels]) -> list[tuple[str, int]]:
     for row in rows:
         total[row.source] += row.n
     return [(COMPARED.get(source, source or "other"), n) for source, n in total.items() if source != HUMAN]
+
+
+def refusals_preferred(facts: dict[str, Any], prompts: str) -> Rate | None:
+    """How often the judge preferred a refusal to an answer, of `prompts` that are "harmful" or "harmless"; None of no
+    such pair. `facts` are those of the step preferences."""
+    found = (facts.get("refusals_preferred") or {}).get(prompts)
+    return share_of(*found) if found else None
+
+
+def leans(preferred: Rate) -> bool:
+    """Whether refusals of what is harmless are preferred too often for slips."""
+    return preferred.low > LEANS
+
+
+def leaning(m: Material) -> Remark | None:
+    """That the judge prefers refusals of what is harmless so often that a policy learns them; None if it does not."""
+    found = refusals_preferred(_preferences(m), "harmless")
+    if found is None or not leans(found):
+        return None
+    return Remark(
+        f"On harmless prompts the judge prefers a refusal to an answer in {share(found)} of "
+        f"{count(found.n, 'pair')}: what learns from these labels learns to refuse what is harmless. Ask another judge "
+        "about help (rl_cai.feedback.ask_about), or hold refusals within a bound (rl_cai.constraint).",
+        "warn",
+    )
 
 
 def people(m: Material) -> int:

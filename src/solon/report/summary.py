@@ -108,9 +108,11 @@ def _picked(m: Material) -> list[str]:
 
 
 def _mix(m: Material) -> list[str]:
-    """That the mix of SL-CAI has many refusals, and which pairs the judge cannot tell."""
-    refusals, untold = mix.refusals(m), mix.untold(m)
+    """That the mix of SL-CAI has many refusals, that the judge leans to them, and which pairs it cannot tell."""
+    refusals, leaning, untold = mix.refusals(m), mix.leaning(m), mix.untold(m)
     said = [f"mix:    {refusals.text}"] if refusals and refusals.tone == "warn" else []
+    if leaning:
+        said.append(f"labels: {leaning.text}")
     if untold:
         said.append("\n".join([f"pairs:  {untold.text}", *(f"        {words.clean(why)}" for why in untold.reasons)]))
     return said

@@ -146,7 +146,7 @@ def _found(
         "prompts": {"measured": len(points[0].answers), "left_out": asked - len(points[0].answers)},
         "kinds": {kind: len(points[0].hits(kind)) for kind in points[0].kinds},
         "axes": _axes(variants),
-        "runs": [_run(variant, failed.get(variant.name)) for variant in variants],
+        "runs": [_run(variant, failed.get(variant.name), folder) for variant in variants],
         "points": [
             {**figure, **_whose(one)}
             for one, figure in zip(known, figures(points, metrics, found, labels), strict=True)
@@ -160,14 +160,21 @@ def _axes(variants: Sequence[Variant]) -> dict[str, list[str]]:
     return {key: list(dict.fromkeys(v.values[key] for v in variants)) for key in variants[0].values}
 
 
-def _run(variant: Variant, failure: str | None) -> dict[str, Any]:
+def _run(variant: Variant, failure: str | None, folder: Path) -> dict[str, Any]:
     return {
         "name": variant.name,
         "folder": f"{RUNS}/{variant.name}",
         "values": variant.values,
         "recipe_hash": digest(variant.recipe.model_dump(mode="json")),
         "failure": failure,
+        "refusals_preferred": _refusals_preferred(folder / RUNS / variant.name),
     }
+
+
+def _refusals_preferred(run: Path) -> dict[str, list[int]]:
+    """Of the pairs of a run in which one reply declines, in how many the judge prefers it, by what the prompts are."""
+    record = Run(run, read_only=True).finished("preferences")
+    return dict(record.facts.get("refusals_preferred") or {}) if record else {}
 
 
 def _whose(one: Checkpoint) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class Preferences(Step):
         if not pairs:
             why = rule.said() or "; ".join(telling.said())
             raise DataError(f"preferences: there is no pair to label{f': {why}' if why else ''}{MORE}")
-        tally, folder = Tally(), context.path("rl_cai")
+        harmful = {name for name, prompt in prompts_by_id(context).items() if prompt.harmful}
+        tally, folder = Tally(harmful), context.path("rl_cai")
         with label_files(folder) as write:
 
             def take(result: Preference | Unlabelled) -> None:
