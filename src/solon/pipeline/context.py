@@ -33,6 +33,7 @@ T = TypeVar("T")
 # Adapter names, and the folders their weights are published in.
 ADAPTERS = {"sl_cai": "sl_cai/model", "policy": "rl_cai/policy"}
 REWARD_FOLDER = "rl_cai/reward_model"
+ALONG = "rl_cai/along"  # the policy along its training, a folder for each step that is kept
 
 
 def load_prompts(recipe: Recipe) -> PromptSets:
@@ -49,6 +50,12 @@ def load_prompts(recipe: Recipe) -> PromptSets:
 def _taken(prompt: Prompt, share: float) -> bool:
     """Whether a prompt is among the `share` of its kind that is used, as its twins are; of those held out all are."""
     return share >= 1 or prompt.split != "train" or fraction(["share", prompt.pair or prompt.text]) < share
+
+
+def adapter_folder(adapter: str) -> str:
+    """Where the weights of an adapter are: sl_cai, policy, or policy@STEP, as the policy was after that step."""
+    name, _, step = adapter.partition("@")
+    return f"{ALONG}/{step}" if step else ADAPTERS[name]
 
 
 def reward_adapter(aim: str | None) -> str:
@@ -192,7 +199,7 @@ class Context:
         from solon.training.adapters import adapter_hash
 
         self.require(adapter)
-        weights = adapter_hash(self.path(ADAPTERS[adapter])) if adapter else ""
+        weights = adapter_hash(self.path(adapter_folder(adapter))) if adapter else ""
         batch = self.recipe.roles.policy.batch_size
         return self._memoised(TransformersEngine(self.policy, adapter, weights, batch), role)
 
@@ -244,7 +251,7 @@ class Context:
         from solon.training.adapters import load_adapter
 
         if adapter is not None and adapter not in self.policy.adapters:
-            load_adapter(self.policy, adapter, self.path(ADAPTERS[adapter]))
+            load_adapter(self.policy, adapter, self.path(adapter_folder(adapter)))
 
     def reward_model_of(self, aim: str | None = None) -> RewardModel:
         """The finished reward model of an aim; of None, the one on all pairs."""

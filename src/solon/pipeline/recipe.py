@@ -237,12 +237,15 @@ class RlCai(Omitting, Section):
     `truncated_pairs`: pairs with an answer cut off by its token limit are left out, or (equal_length) both answers are
     cut to the length of the shorter one before the judge sees them.
     `seed` is of the policy's training and sampling alone (None: the recipe's), to tell luck from effect.
+    `checkpoints` of the policy are kept along its training, evenly over its steps, and evaluated beside the last: a
+    rule (select) picks among them, too.
     """
 
-    OMITTED: ClassVar[tuple[str, ...]] = ("constraint",)
+    OMITTED: ClassVar[tuple[str, ...]] = ("constraint", "checkpoints")
 
     method: Method = "ppo"
     seed: int | None = Field(default=None, ge=0)
+    checkpoints: int = Field(default=0, ge=0, le=64)
     feedback: FeedbackSettings = FeedbackSettings()
     qualify: QualifySettings = QualifySettings()
     answers: Sampling = Sampling()
@@ -272,6 +275,12 @@ class RlCai(Omitting, Section):
         if self.feedback.calibration != "none" and self.qualify.data is None and self.qualify.card is None:
             method = self.feedback.calibration
             raise ValueError(f"feedback.calibration {method} is fitted on labelled pairs; name some in qualify.data")
+        return self
+
+    @model_validator(mode="after")
+    def _learns_by_steps(self) -> RlCai:
+        if self.checkpoints and self.method == "best_of_n":
+            raise ValueError("checkpoints: best_of_n samples first and then fine-tunes; keep 0 of them")
         return self
 
     @model_validator(mode="after")

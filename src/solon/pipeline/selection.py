@@ -9,6 +9,7 @@ A changed rule picks anew from the answers that are there: it evaluates nothing 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,9 @@ from solon.errors import ConfigError
 from solon.evaluation.picking import Pick, pick
 from solon.evaluation.points import Metric, Point, answers_of, dominations, metrics_of, on_common_prompts
 from solon.files import write_json
-from solon.pipeline.context import Context
+from solon.pipeline.along import ANSWERS as ALONG_ANSWERS
+from solon.pipeline.along import at_step, kept, model_of
+from solon.pipeline.context import Context, adapter_folder
 from solon.pipeline.recipe import Recipe, aims_in
 from solon.runs import Run
 from solon.settings import Select
@@ -45,6 +48,19 @@ class Named:
     by: str = ""
 
 
+def command_name(model: str) -> str:
+    """A model as commands name it: rl_cai is policy, rl_cai@10 policy@10."""
+    name, step = model_of(model)
+    known = POLICY if name == "rl_cai" else name
+    return known if step is None else at_step(known, step)
+
+
+def answers_in(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What every model of a run answered, those along the policy's training included. Raises ConfigError."""
+    along = folder / ALONG_ANSWERS
+    return {**_json(folder / ANSWERS), **(_json(along) if along.is_file() and kept(folder) else {})}
+
+
 def check_select(context: Context) -> None:
     """Raises ConfigError where the rule names prompts of which none is held out: before anything is spent."""
     rule = context.recipe.select
@@ -60,10 +76,16 @@ def check_select(context: Context) -> None:
             )
 
 
-def place(model: str) -> int:
+def named(model: str) -> str:
+    """A model as people read it: "RL-CAI", "RL-CAI at step 10"."""
+    name, step = model_of(model)
+    return NAMES.get(name, name) + (f" at step {step}" if step is not None else "")
+
+
+def place(model: str) -> tuple[int, float]:
     """Where a model stands in the order in which they are made; others come last."""
-    order = list(NAMES)
-    return order.index(model) if model in order else len(order)
+    order, (name, step) = list(NAMES), model_of(model)
+    return order.index(name) if name in order else len(order), math.inf if step is None else step
 
 
 def points_in(answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Point]:
@@ -80,12 +102,13 @@ def measured_metrics(aims: Mapping[str, str], points: Sequence[Point]) -> dict[s
 
 def checkpoint(folder: Path, model: str) -> str:
     """The hash of a model's weights, as the records of its run say; "" where they do not."""
-    step = MADE_BY.get(model, "evaluate")
+    step = MADE_BY.get(model_of(model)[0], "evaluate")
     try:
         record = json.loads((folder / "steps" / f"{step}.json").read_text())
-        if model not in MADE_BY:
+        if step == "evaluate":
             return str(record["facts"]["weights"])
-        return digest(sorted((Path(name).name, sha) for name, sha in record["outputs"].items()))
+        own = f"{adapter_folder(command_name(model))}/"
+        return digest(sorted((Path(path).name, sha) for path, sha in record["outputs"].items() if path.startswith(own)))
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -96,15 +119,17 @@ def write_selection(folder: Path, recipe: Recipe) -> None:
     if recipe.select is None:
         path.unlink(missing_ok=True)
         return
-    points = on_common_prompts(points_in(_json(folder / ANSWERS)))
+    answers = answers_in(folder)
+    names = {model: named(model) for model in answers}
+    points = on_common_prompts(points_in(answers))
     metrics = measured_metrics(aims_in(recipe), points)
     found = pick(points, metrics, recipe.select)
     model = found.point.name if found.point else None
     said = {
         "model": model,
         "checkpoint": checkpoint(folder, model) if model else "",
-        **described(recipe.select, found, NAMES),
-        "points": figures(points, metrics, found, NAMES),
+        **described(recipe.select, found, names),
+        "points": figures(points, metrics, found, names),
     }
     write_json(path, said)
 
@@ -175,10 +200,11 @@ def the_model(folder: Path, what: str | None = None) -> Named:
 def _picked(run: Path, said: Mapping[str, Any]) -> str:
     """The picked model as commands name it. Raises ConfigError where it is not what was picked any more."""
     model = str(said["model"])
+    step = MADE_BY.get(model_of(model)[0])
     changed = said.get("checkpoint") != checkpoint(run, model)
-    if changed or (model in MADE_BY and Run(run, read_only=True).finished(MADE_BY[model]) is None):
+    if changed or (step is not None and Run(run, read_only=True).finished(step) is None):
         raise ConfigError(f"select: {run} was changed since {model} was picked; run the same command again")
-    return POLICY if model == "rl_cai" else model
+    return command_name(model)
 
 
 def _json(path: Path) -> Any:

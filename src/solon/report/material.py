@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from solon.evaluation import Rate
 from solon.feedback.qualification import Card
 from solon.feedback.qualification.card import seal
 from solon.files import explain, read_text
+from solon.pipeline.along import ANSWERS as ALONG_ANSWERS
+from solon.pipeline.along import model_of
 from solon.pipeline.qualifying import CARDS
 from solon.pipeline.selection import SELECTED
 from solon.yaml import read_yaml
@@ -80,7 +82,7 @@ def read_material(folder: Path) -> Material:
     has_recipe = recipe_file.is_file()
     recipe = read_yaml(recipe_file, "recipe") if has_recipe else {}
     steps = sorted((folder / "steps").glob("*.json"))
-    return Material(
+    made = Material(
         folder=folder,
         manifest=manifest,
         metrics=_json(folder / "evaluation/metrics.json") or {},
@@ -92,6 +94,21 @@ def read_material(folder: Path) -> Material:
         constitution=_constitution(recipe),
         selection=_json(folder / SELECTED),
     )
+    return _as_picked(made)
+
+
+def _as_picked(m: Material) -> Material:
+    """Where the rule picked a checkpoint along the policy's training, that one is the report's RL-CAI."""
+    picked = str((m.selection or {}).get("model") or "")
+    model, step = model_of(picked)
+    if step is None:
+        return m
+    along = _json(m.folder / ALONG_ANSWERS) or {}
+    metrics = {
+        kind: {**models, **({model: models[picked]} if picked in models else {})} for kind, models in m.metrics.items()
+    }
+    chosen = {**(m.selection or {}), "model": model}
+    return replace(m, answers={**m.answers, model: along.get(picked, [])}, metrics=metrics, selection=chosen)
 
 
 def _json(path: Path) -> Any:

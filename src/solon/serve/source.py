@@ -9,7 +9,8 @@ from pathlib import Path
 from solon.constitution import Constitution, load_constitution
 from solon.engines import Engine
 from solon.errors import ConfigError
-from solon.pipeline.context import ADAPTERS
+from solon.pipeline.along import kept, known_steps, model_of
+from solon.pipeline.context import adapter_folder
 from solon.pipeline.recipe import Recipe, load_recipe
 from solon.pipeline.selection import FRONT, POLICY, Named, the_model
 from solon.serve.settings import ServeSettings
@@ -50,7 +51,7 @@ def from_run(folder: Path, upstream: Upstream | None = None, what: str | None = 
     The model is `what`, else the one that the recipe's rule picked, else the policy. Reads the folder only: no lock, no
     memo. Raises ConfigError when the run is not finished.
     """
-    if what is not None and what not in MODELS:
+    if what is not None and model_of(what)[0] not in MODELS:
         raise ConfigError(f"--what: '{what}' is no model to serve; choose one of {', '.join(MODELS)}")
     named = Named(folder, POLICY) if upstream and not (folder / FRONT).is_file() else the_model(folder, what)
     folder = named.folder
@@ -67,8 +68,14 @@ def from_run(folder: Path, upstream: Upstream | None = None, what: str | None = 
         sentences=revision.sentences,
         temperature=revision.temperature,
     )
-    said = f"{MODELS[named.model]} of {folder}{', picked by the rule: ' + named.by if named.by else ''}"
+    picked = f", picked by the rule: {named.by}" if named.by else ""
+    said = f"{_said(named.model)} of {folder}{picked}"
     return Source(engine, constitution, settings, _changed(folder, constitution), "" if upstream else said)
+
+
+def _said(what: str) -> str:
+    model, step = model_of(what)
+    return MODELS[model] + (f" after step {step}" if step is not None else "")
 
 
 def from_upstream(constitution: str, upstream: Upstream) -> Source:
@@ -80,7 +87,9 @@ def _model(recipe: Recipe, folder: Path, what: str) -> Engine:
     """One of the run's models, loaded into this process."""
     if what == "base":
         return _base(recipe)
-    adapter = folder / ADAPTERS[what]
+    if (step := model_of(what)[1]) is not None and (step not in kept(folder) or not what.startswith(POLICY)):
+        raise ConfigError(f"--what: '{what}' is no checkpoint of {folder}; {known_steps(folder)}")
+    adapter = folder / adapter_folder(what)
     if not (adapter / "adapter_config.json").is_file():
         raise ConfigError(f"run: {folder} has no trained policy yet ({adapter}); let `solon run` finish first")
     from solon.engines.local.model import LocalModel

@@ -11,6 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from solon.pipeline.along import model_of
 from solon.pipeline.export.base import Base, base_of
 from solon.pipeline.export.card_parts import (
     data_section,
@@ -22,7 +23,7 @@ from solon.pipeline.export.card_parts import (
 )
 from solon.pipeline.export.finished import FinishedRun, What, checked
 from solon.pipeline.export.markdown import clean, code, said
-from solon.pipeline.selection import selection
+from solon.pipeline.selection import command_name, selection
 
 KIND = {
     "policy": "the policy of the RL phase (RL-CAI)",
@@ -38,12 +39,15 @@ def model_card(run_folder: Path, what: str, *, merged: bool = False) -> str:
     Raises ConfigError for a run that is not finished or a model that it has not.
     """
     run, kind = FinishedRun.load(run_folder), checked(what)
-    run.model(kind)
+    run.model(what)
+    step = model_of(what)[1]
     base = base_of(run.recipe.roles.policy)
-    title = f"# {said(run.recipe.name)}: {KIND[kind].removeprefix('the ')}\n"
+    name = KIND[kind] + (f" after step {step}" if step is not None else "")
+    title = f"# {said(run.recipe.name)}: {name.removeprefix('the ')}\n"
     sections = [
         title,
-        _intro(run, kind, base, merged),
+        _intro(run, name, base, merged),
+        f"- method: {_method(run, kind)}\n{_picked(run, what)}",
         _use(base, kind, merged),
         _constitution(run),
         data_section(run),
@@ -81,24 +85,24 @@ def _front(run: FinishedRun, base: Base, what: What, merged: bool) -> str:
     return f"---\n{buffer.getvalue()}---\n"
 
 
-def _intro(run: FinishedRun, what: What, base: Base, merged: bool) -> str:
+def _intro(run: FinishedRun, name: str, base: Base, merged: bool) -> str:
     law = run.constitution
     made = "merged into its base" if merged else "as a LoRA adapter"
     return (
-        f"This is {KIND[what]} of the Constitutional AI run {code(run.recipe.name)}, {made}. "
+        f"This is {name} of the Constitutional AI run {code(run.recipe.name)}, {made}. "
         f"It was trained with Solon from {code(base.name)} to follow the constitution {code(law.name)}.\n\n"
         f"- base model: {code(base.name)}{_weights(base)}\n"
-        f"- licence of the base: {code(base.licence) if base.licence else UNKNOWN}\n"
-        f"- method: {_method(run, what)}\n{_picked(run, what)}"
+        f"- licence of the base: {code(base.licence) if base.licence else UNKNOWN}"
     )
 
 
-def _picked(run: FinishedRun, what: What) -> str:
+def _picked(run: FinishedRun, what: str) -> str:
     """That the recipe's rule picked this model, or another; empty without a rule, or of a reward model."""
     found = selection(run.folder)
     if found is None or what == "reward_model":
         return ""
-    own = found.get("model") == {"policy": "rl_cai"}.get(what, what)
+    picked = found.get("model")
+    own = isinstance(picked, str) and command_name(picked) == what
     return f"- picked by the rule {code(found.get('rule', ''))}: {'yes' if own else 'no'}\n"
 
 

@@ -11,7 +11,7 @@ from solon.pipeline.export.finished import FinishedRun, What
 from solon.pipeline.export.markdown import code, said, table
 from solon.pipeline.pairing import COMPARED
 from solon.pipeline.reward_bar import facts_say, rewards_policy, tried
-from solon.pipeline.selection import NAMES
+from solon.pipeline.selection import named
 
 
 def data_section(run: FinishedRun) -> str:
@@ -94,7 +94,7 @@ def measured_section(run: FinishedRun, what: What) -> str:
     if not kinds:
         return f"{head}{reward or 'Nothing was measured.'}\n"
     rows = [
-        (said(kind), said(NAMES.get(model, model)), _share(m["declined"]), _points(m.get("declined_change"), model))
+        (said(kind), said(named(model)), _share(m["declined"]), _points(m.get("declined_change"), model))
         for kind, models in kinds.items()
         for model, m in models.items()
     ]

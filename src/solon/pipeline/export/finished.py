@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 from solon.constitution import Constitution
 from solon.errors import ConfigError
 from solon.feedback.qualification import Card
-from solon.pipeline.context import ADAPTERS, REWARD_FOLDER
+from solon.pipeline.along import kept, known_steps, model_of
+from solon.pipeline.context import ADAPTERS, REWARD_FOLDER, adapter_folder
 from solon.pipeline.qualifying import cards_in
 from solon.pipeline.recipe import Recipe, load_recipe
 from solon.runs import Run
@@ -69,26 +70,31 @@ class FinishedRun:
         path = self.folder / "steps" / f"{step}.json"
         return dict(_json(path)["facts"]) if path.is_file() else {}
 
-    def model(self, what: What) -> Path:
-        """The folder of a model. Raises ConfigError where it was not made, or changed since."""
-        if what == "reward_model" and self.recipe.rl_cai.reward_model.per == "aim":
+    def model(self, what: str) -> Path:
+        """The folder of a model, or of policy@STEP. Raises ConfigError where it was not made, or changed since."""
+        kind, step = checked(what), model_of(what)[1]
+        if step is not None and step not in kept(self.folder):
+            raise ConfigError(f"--what: '{what}' is no checkpoint of {self.folder}; {known_steps(self.folder)}")
+        folder = FOLDERS[kind] if step is None else adapter_folder(what)
+        if kind == "reward_model" and self.recipe.rl_cai.reward_model.per == "aim":
             raise ConfigError(
-                f"run: {self.folder} has a reward model for each aim, in folders of {FOLDERS[what]}; solon train takes "
+                f"run: {self.folder} has a reward model for each aim, in folders of {folder}; solon train takes "
                 "one of them as --reward, and only the one of rl_cai.reward_model.per=all can be exported"
             )
-        record = Run(self.folder, read_only=True).finished(STEPS[what])
+        record = Run(self.folder, read_only=True).finished(STEPS[kind])
         if record is None:
             raise ConfigError(
-                f"run: {self.folder} has no finished {FOLDERS[what]}, or it was changed since it was made; "
+                f"run: {self.folder} has no finished {folder}, or it was changed since it was made; "
                 f"make it with solon run --out {self.folder}"
             )
-        return self.folder / FOLDERS[what]
+        return self.folder / folder
 
 
 def checked(what: str) -> What:
-    """`what` as one of the models of a run. Raises ConfigError for another name."""
+    """Which of the models of a run `what` is; policy@STEP is the policy. Raises ConfigError for another name."""
+    name, step = model_of(what)
     for known in WHATS:
-        if what == known:
+        if name == known and (step is None or name == "policy"):
             return known
     raise ConfigError(f"--what: '{what}' is no model of a run; choose one of {', '.join(WHATS)}")
 

@@ -19,7 +19,9 @@ def model_to_export(folder: Path, what: str | None) -> Named:
 
     Raises ConfigError where the base was picked, which no training changed.
     """
-    named = the_model(folder, checked(what) if what is not None else None)
+    if what is not None:
+        checked(what)
+    named = the_model(folder, what)
     if named.model == "base":
         raise ConfigError(
             "select: the base is picked, which nothing here trained, so there is nothing to export; "
@@ -38,8 +40,8 @@ def export_model(
     """
     kind, run = checked(what), FinishedRun.load(run_folder)
     refuse_taken(out, force=force)
-    adapter, base = run.model(kind), base_of(run.recipe.roles.policy)
-    made_of = {"run": run.recipe.name, "model": kind, "merged": merged, "base": base.name, "base_weights": base.weights}
+    adapter, base = run.model(what), base_of(run.recipe.roles.policy)
+    made_of = {"run": run.recipe.name, "model": what, "merged": merged, "base": base.name, "base_weights": base.weights}
     with exported(out, made_of, force=force) as folder:
         if merged:
             _write_merged(run, kind, adapter, folder)
@@ -47,7 +49,7 @@ def export_model(
             from solon.pipeline.export.weights import write_adapter
 
             write_adapter(adapter, base, folder)
-        write_atomic(folder / "README.md", model_card(run_folder, kind, merged=merged))
+        write_atomic(folder / "README.md", model_card(run_folder, what, merged=merged))
         _write_licence(base, folder)
     return out
 

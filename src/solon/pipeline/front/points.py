@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solon.errors import DataError
+from solon.errors import ConfigError, DataError
 from solon.evaluation.points import Point, answers_of
 from solon.pipeline.front.grid import Variant
-from solon.pipeline.selection import ANSWERS, NAMES, checkpoint, place
+from solon.pipeline.selection import answers_in, checkpoint, named, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +72,14 @@ def _labels(
         model = groups[key][0][1]
         own = [axis for axis in varied if len({v.values[axis] for v in runs}) == 1]
         values = ", ".join(f"{axis.rpartition('.')[2]}={runs[0].values[axis]}" for axis in own)
-        label = f"{NAMES.get(model, model)}{' ' if values else ''}{values}"
+        label = f"{named(model)}{' ' if values else ''}{values}"
         alike = sum(other == label or other.startswith(f"{label} (") for other in said.values())
         said[key] = f"{label} ({alike + 1})" if alike else label
     return said
 
 
 def _answers(run: Path) -> dict[str, list[dict[str, Any]]]:
-    path = run / ANSWERS
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"front: cannot read {path}: {str(error).splitlines()[0]}; run the same command again"
-        ) from None
+        return answers_in(run)
+    except ConfigError as error:
+        raise DataError(f"front: {str(error).removeprefix('run: ')}") from None

@@ -13,7 +13,8 @@ from solon.engines.scripted import ScriptedEngine
 from solon.errors import ConfigError, SolonError
 from solon.files import sha256_file
 from solon.memo import Memo
-from solon.pipeline.context import ADAPTERS, Context
+from solon.pipeline.along import model_of
+from solon.pipeline.context import Context, adapter_folder
 from solon.pipeline.impact import Impact
 from solon.pipeline.plan.counting import CountingEngine
 from solon.pipeline.plan.model import Calls
@@ -102,9 +103,9 @@ class PlanContext(Context):
     def counting_adapter(self, adapter: str | None, role: str) -> CountingEngine:
         """The stand-in for the policy's base with one of its adapters, trained or not."""
         made_by = {"sl_cai": "sft", "policy": "policy"}
-        path = self.path(ADAPTERS[adapter]) / "adapter_model.safetensors" if adapter else None
+        path = self.path(adapter_folder(adapter)) / "adapter_model.safetensors" if adapter else None
         there = path is not None and path.is_file()
-        stale = adapter is not None and made_by[adapter] in self.stale
+        stale = adapter is not None and made_by[model_of(adapter)[0]] in self.stale
         weights = sha256_file(path) if path and there and not stale else ABSENT
         name, base = self._base
         precision = self.recipe.roles.policy.precision

@@ -12,6 +12,7 @@ from solon.constitution.changes import PHASES
 from solon.constitution.diff import compare
 from solon.errors import ConfigError
 from solon.pipeline.aiming import check_aims
+from solon.pipeline.along import at_step, kept
 from solon.pipeline.human import check_human
 from solon.pipeline.impact import changes_said
 from solon.pipeline.origin import check_origin
@@ -24,7 +25,7 @@ from solon.pipeline.plan.model import Calls, Plan, StepPlan
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
 from solon.pipeline.steps import steps_until
-from solon.pipeline.steps.evaluate import MODELS, evaluated
+from solon.pipeline.steps.evaluate import MODELS, adapter_of, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.policy import method_settings
 from solon.revision import draft
@@ -155,8 +156,11 @@ class _Planner:
         planned.rows = len(prompts)
 
         async def ask() -> None:
-            for model, adapter in MODELS.items():
-                engine = context.counting_adapter(adapter, f"policy ({model})")
+            # Which steps they will be, the training says.
+            steps = [*range(1, context.recipe.rl_cai.checkpoints + 1)]
+            along = [at_step("rl_cai", n) for n in (steps if "policy" in context.stale else kept(context.run.folder))]
+            for model in (*MODELS, *along):
+                engine = context.counting_adapter(adapter_of(model), f"policy ({model})")
                 untrained = engine.doubtful
                 for prompt in prompts:
                     engine.doubtful = untrained or context.doubtful(prompt)

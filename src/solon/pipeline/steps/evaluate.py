@@ -10,6 +10,8 @@ from solon.errors import DataError
 from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
 from solon.flow import gather_window
+from solon.pipeline.along import ANSWERS as ALONG_ANSWERS
+from solon.pipeline.along import at_step, kept, model_of
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe, aims_in
 from solon.pipeline.step import Step, listed
@@ -42,19 +44,25 @@ class Evaluate(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
         prompts = [p for p in evaluated(context) if context.fits(p, room)]
-        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in MODELS})
-        with context.progress.bar("reward scores", len(MODELS)) as bar:
+        models = [*MODELS, *(at_step("rl_cai", step) for step in kept(context.run.folder))]
+        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in models})
+        with context.progress.bar("reward scores", len(models)) as bar:
             for rows in answered.values():
                 _reward(context, rows)
                 bar.step()
         answers, metrics = context.path("evaluation/answers.json"), context.path("evaluation/metrics.json")
+        outputs, along = [answers, metrics], {model: answered.pop(model) for model in models if model not in MODELS}
+        context.path(ALONG_ANSWERS).unlink(missing_ok=True)
+        if along:
+            outputs.append(context.path(ALONG_ANSWERS))
+            write_json(outputs[-1], along)
         write_json(answers, answered)
         _caution(context, answered["base"])
-        measured = measure(answered)
+        measured = measure({**answered, **along})
         write_json(metrics, measured)
         repeated = {model: most_repeated([row["text"] for row in rows]).facts() for model, rows in answered.items()}
         facts = {"size": len(prompts), "no_reply": no_reply, **measured, "most_repeated": repeated}
-        return [answers, metrics], facts
+        return outputs, facts
 
 
 def evaluated(context: Context) -> list[Prompt]:
@@ -95,9 +103,15 @@ def _caution(context: Context, rows: Answered) -> None:
         )
 
 
+def adapter_of(model: str) -> str | None:
+    """The adapter of a model as reports call it; None is the base."""
+    name, step = model_of(model)
+    return MODELS[name] if step is None else at_step("policy", step)
+
+
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
-    """Greedy answers of `model` (a key of MODELS) to the prompts, each with what it does."""
-    engine = context.adapted(MODELS[model], f"policy ({model})")
+    """Greedy answers of `model` (a key of MODELS, or rl_cai@STEP) to the prompts, each with what it does."""
+    engine = context.adapted(adapter_of(model), f"policy ({model})")
     s = context.recipe.evaluate.asked()
 
     async def ask(prompt: Prompt) -> Completion:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.tables import read_rows
+from solon.pipeline.along import Along
 from solon.pipeline.context import ADAPTERS, Context
 from solon.pipeline.objective import objective, objective_inputs
 from solon.pipeline.recipe import Recipe, RlCai
@@ -32,6 +33,7 @@ class Policy(Step):
             f"rl_cai.{rl.method}": method_settings(rl).model_dump(),
             "rl_cai.guards": rl.guards.model_dump(),
             "seed": policy_seed(context.recipe),
+            **({"rl_cai.checkpoints": rl.checkpoints} if rl.checkpoints else {}),
         }
         if rl.method not in OFFLINE:
             named |= {"prompts": listed(self._prompts(context)), **objective_inputs(context)}
@@ -51,6 +53,7 @@ class Policy(Step):
         context.require("sl_cai")
         prompts = [] if offline else [p for p in self._prompts(context) if context.fits(p, settings.max_tokens)]
         preferences = read_rows(context.path("rl_cai/preferences.parquet")) if offline else []
+        along = Along(context)
         with context.training(f"{rl.method} steps") as tick, objective(context) as wanted:
             guards = wanted.guards(prompts)
             task = Task(
@@ -61,13 +64,13 @@ class Policy(Step):
                 guards,
                 context.checkpoints,
                 policy_seed(context.recipe),
-                tick,
+                along.watching(tick),
             )
             history = TRAIN[rl.method](task, settings)
         with context.run.building(ADAPTERS["policy"]) as folder:
             save_adapter(context.policy, "policy", folder)
         facts = {"size": _size(rl, history, preferences), "method": rl.method, "steps": history}
-        return [context.path(ADAPTERS["policy"])], {**facts, "guards": guards.facts()}
+        return [context.path(ADAPTERS["policy"]), *along.outputs], {**facts, "guards": guards.facts()}
 
 
 def method_settings(rl: RlCai) -> Any:
