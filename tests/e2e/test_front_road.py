@@ -77,6 +77,21 @@ def test_every_checkpoint_is_shown_once(made: tuple[str, Path, dict[str, Any]]) 
     assert len({point["checkpoint"] for point in points}) == 8
 
 
+def test_evaluate_measures_every_checkpoint_on_prompts_of_ones_own(
+    made: tuple[str, Path, dict[str, Any]], tmp_path: Path, solon_cli: Any
+) -> None:
+    _, folder, found = made
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"prompt": "Why is snow white?", "label": "safe"}\n{"prompt": "Rob him.", "label": "unsafe"}\n')
+    code, out, _ = solon_cli("evaluate", folder, file, "--by", "label", "--out", tmp_path / "out.json")
+    assert code == 0
+    assert "safe (n = 1)" in out
+    assert all(point["label"] in out for point in found["points"])
+    answers = json.loads((tmp_path / "out.json").read_text())
+    assert sorted(answers) == sorted(point["label"] for point in found["points"])
+    assert {len(rows) for rows in answers.values()} == {2}
+
+
 def test_the_pick_of_the_front_is_what_serve_and_export_take(made: tuple[str, Path, dict[str, Any]]) -> None:
     _, folder, found = made
     (picked,) = (point for point in found["points"] if point["picked"])

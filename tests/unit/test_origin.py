@@ -219,7 +219,7 @@ def test_the_quickstart_with_another_policy_names_the_models_to_attach(model: Pa
 def test_the_live_recipe_asks_the_policy_alone(model: Path) -> None:
     """Nothing recorded, so that any model can be named; the plan of one that is not fetched works too."""
     for overrides in ((), (f"roles.policy.model={model}",)):
-        recipe = load_recipe("live", overrides)
+        recipe = load_recipe("self", overrides)
         assert [getattr(recipe.roles, role) for role in ("drafter", "reviser", "responder", "judge")] == [None] * 4
         made = make_plan(recipe, NOWHERE)
         assert made.total("unanswered") == 0

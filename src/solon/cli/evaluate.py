@@ -1,53 +1,105 @@
-"""`solon evaluate`: a finished run's models on prompts of your own."""
+"""`solon evaluate`: the models of a finished run or a front on prompts of your own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Answered = list[dict[str, Any]]
+
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run, such as runs/quickstart.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run or a front, such as runs/quickstart.")],
     prompts: Annotated[str, typer.Argument(help="A prompt file (JSON lines).")],
     by: Annotated[str, typer.Option("--by", help="The field to group rows by, such as label or type.")] = "area",
     limit: Annotated[int | None, typer.Option("--limit", help="Use only the first rows.", min=1)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the answers here, as JSON.")] = None,
 ) -> None:
-    """How often base, SL-CAI and RL-CAI refuse or redirect, with 95% intervals."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """How often base, SL-CAI and RL-CAI, or all checkpoints of a front, refuse or redirect, with 95% intervals."""
     from solon.data.prompts import load_prompts
-    from solon.evaluation import DECLINED, difference, rate
     from solon.files import write_json
+    from solon.pipeline.measuring import answers_of_front, answers_of_run
     from solon.pipeline.progress import Progress
-    from solon.pipeline.run import opened
-    from solon.pipeline.steps.evaluate import MODELS, answer_all
+    from solon.pipeline.selection import FRONT
 
     loaded, bad = load_prompts(prompts, "prompts", by)
     loaded = loaded[:limit]
     progress = Progress()
     for row in bad[:1]:
         progress.warn(f"{len(bad)} rows left out; first: {row.file}:{row.line}: {row.reason}")
-    with opened(run, progress) as context:
-        answered = {model: answer_all(context, model, loaded) for model in MODELS}
+    is_front = (run / FRONT).is_file()
+    answered = (answers_of_front if is_front else answers_of_run)(run, loaded, progress)
     if out:
         write_json(out, answered)
-    table = Table("group", "n", *MODELS, "change", box=None, header_style="bold")
-    groups = sorted({prompt.area for prompt in loaded})
-    for group in [*groups, None] if len(groups) > 1 else [None]:
-        declined = {
-            model: [r["conduct"] in DECLINED for r in rows if group in (None, r["area"])]
-            for model, rows in answered.items()
-        }
-        rates = {model: rate(hits) for model, hits in declined.items()}
+    _show(answered, by_checkpoint=is_front)
+
+
+def _show(answered: Mapping[str, Answered], *, by_checkpoint: bool) -> None:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True)
+    console.print(
+        "share of prompts refused or redirected:", _by_checkpoint(answered) if by_checkpoint else _by_group(answered)
+    )
+
+
+def _groups(rows: Answered) -> list[str | None]:
+    """The groups of the prompts, and None for all of them where there are several."""
+    groups = sorted({row["area"] for row in rows})
+    return [*groups, None] if len(groups) > 1 else [None]
+
+
+def _name(group: str | None) -> str:
+    return "all" if group is None else group or "-"
+
+
+def _declined(rows: Answered, group: str | None) -> list[bool]:
+    from solon.evaluation import DECLINED
+
+    return [row["conduct"] in DECLINED for row in rows if group in (None, row["area"])]
+
+
+def _share(hits: list[bool]) -> str:
+    from solon.evaluation import rate
+
+    found = rate(hits)
+    return f"{found.value:.0%} [{found.low:.0%}, {found.high:.0%}]"
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    return Table(*columns, box=None, header_style="bold")
+
+
+def _by_group(answered: Mapping[str, Answered]) -> Table:
+    """A row for each group of prompts, a column for each model."""
+    from solon.evaluation import difference
+
+    table = _table("group", "n", *answered, "change")
+    for group in _groups(answered["base"]):
+        declined = {model: _declined(rows, group) for model, rows in answered.items()}
         change = difference(declined["base"], declined["rl_cai"])
         table.add_row(
-            "all" if group is None else group or "-",
-            str(rates["base"].n),
-            *(f"{r.value:.0%} [{r.low:.0%}, {r.high:.0%}]" for r in rates.values()),
+            _name(group),
+            str(len(declined["base"])),
+            *map(_share, declined.values()),
             f"{100 * change.value:+.0f} points [{100 * change.low:+.0f}, {100 * change.high:+.0f}]",
         )
-    Console(soft_wrap=True).print("share of prompts refused or redirected:", table)
+    return table
+
+
+def _by_checkpoint(answered: Mapping[str, Answered]) -> Table:
+    """A row for each checkpoint, a column for each group of prompts."""
+    groups = _groups(next(iter(answered.values())))
+    first = next(iter(answered.values()))
+    table = _table("checkpoint", *(f"{_name(group)} (n = {len(_declined(first, group))})" for group in groups))
+    for name, rows in answered.items():
+        table.add_row(name, *(_share(_declined(rows, group)) for group in groups))
+    return table
