@@ -146,8 +146,11 @@ def described(rule: Select, found: Pick, names: Mapping[str, str]) -> dict[str, 
 
 def said_of(rule: Select, found: Pick, names: Mapping[str, str]) -> str:
     """What was picked, or why nothing was, in a sentence."""
-    if found.point is not None:
-        return f"{names[found.point.name]} is picked: {rule}."
+    if (point := found.point) is not None:
+        if point.name != point.base:
+            return f"{names[point.name]} is picked: {rule}."
+        alone = not any(found.keeps(name) for name in found.checks if name != point.name)
+        return f"The base is picked{', as no model that was trained keeps every bound' if alone else ''}: {rule}."
     closest = min(found.checks, key=lambda name: sum(check.short for check in found.checks[name]))
     broken = "; ".join(str(check) for check in found.checks[closest] if not check.met)
     return f"No checkpoint keeps every bound of: {rule}. {names[closest]} comes closest and breaks {broken}."

@@ -82,15 +82,19 @@ def headline(found: Mapping[str, Any], shown: Sequence[Spot]) -> Remark:
     best = next((spot for spot in shown if spot.picked), None)
     if best is not None and best.harmless and best.helpful:
         return Remark(
-            f"{best.label} is the model: it declines {percent(best.harmless.value)} of harmful prompts and answers "
+            f"{_subject(best)} is the model: it declines {percent(best.harmless.value)} of harmful prompts and answers "
             f"{percent(best.helpful.value)} of the others.",
             "good",
         )
     if best is not None:
-        return Remark(f"{best.label} is the model.", "good")
+        return Remark(f"{_subject(best)} is the model.", "good")
     on = sum(spot.dominated is None for spot in shown)
     said = f"{count(on, 'checkpoint')} of {count(len(shown))} on the front"
     return Remark(f"{said}; none is picked.", "warn")
+
+
+def _subject(spot: Spot) -> str:
+    return "The base" if spot.kind == MODELS["base"] else spot.label
 
 
 def reasons(found: Mapping[str, Any]) -> list[Remark]:
