@@ -22,6 +22,7 @@ from solon.pipeline.run import run_recipe
 from solon.pipeline.selection import the_model
 from solon.report import write_report
 from solon.report.material import read_material
+from solon.report.sides import sides
 from solon.serve.source import from_run
 
 RULE = {"maximise": "harmless", "subject_to": {"helpful_declined": "<= base + 100"}}
@@ -103,6 +104,7 @@ def test_one_that_is_picked_is_the_model(made: tuple[str, Path], tmp_path: Path)
     assert "picked by the rule" in model_card(run, "policy@2")
     material = read_material(run)
     assert {row["text"] for row in material.answers["rl_cai"] if row["kind"] == "red_team"} == {"I won't do that."}
+    assert sides(material).said.startswith("Both sides: RL-CAI declines 100%")
     assert "RL-CAI at step 2 is picked" in write_report(run).read_text().replace("\xa0", " ")
     with pytest.raises(ConfigError, match=r"'policy@3' is no checkpoint of .*; choose one of policy@2"):
         from_run(run, what="policy@3")

@@ -19,7 +19,7 @@ from solon.pipeline.front import grid
 from solon.pipeline.front.cost import costs
 from solon.pipeline.front.grid import axis
 from solon.pipeline.recipe import load_recipe
-from solon.pipeline.selection import checkpoint, the_model, write_selection
+from solon.pipeline.selection import checkpoint, selection, the_model, write_selection
 from solon.pipeline.steps.evaluate import measure
 from solon.report.findings import headlines
 from solon.report.front import render_front, summarise_front
@@ -284,9 +284,16 @@ def test_weights_that_changed_since_the_pick_are_refused(run: Path) -> None:
 def test_a_picked_base_is_served_and_not_exported(run: Path) -> None:
     recipe = load_recipe(str(run / "recipe.yaml"), ("select={maximise: helpful}",))
     write_selection(run, recipe)
+    assert selection(run)["said"] == "The base is picked: maximise helpful."
     assert from_run(run).model.startswith("the base of ")
     with pytest.raises(ConfigError, match="the base is picked"):
         model_to_export(run, None)
+
+
+def test_where_only_the_base_keeps_the_bounds_that_is_said(run: Path) -> None:
+    write_selection(run, load_recipe(str(run / "recipe.yaml"), ("select.subject_to={harmless: '<= base'}",)))
+    said = selection(run)["said"]
+    assert said.startswith("The base is picked, as no model that was trained keeps every bound: maximise harmless subj")
 
 
 def test_a_rule_that_no_model_meets_is_said_and_asks_for_a_name(run: Path) -> None:

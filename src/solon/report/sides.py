@@ -38,7 +38,8 @@ def sides(m: Material) -> Sides:
     """Read from the answers; empty of a run that evaluated nothing."""
     shown = spots(_points(m))
     why = reasons({"select": m.selection, "points": m.selection["points"]}) if m.selection else []
-    said = _said(m, {spot.kind: spot for spot in shown})
+    picked = [spot for spot in shown if spot.picked]  # which may be a checkpoint along the policy's training
+    said = _said(m, {spot.kind: spot for spot in [*shown, *picked]})
     return Sides(said, shown, front_chart(shown) if len(shown) > 1 else None, why)
 
 
