@@ -11,7 +11,7 @@ import pytest
 from recipes_for_tests import tiny_recipe
 from solon.errors import ConfigError
 from solon.evaluation import DECLINED
-from solon.pipeline.along import kept, model_of, steps_of
+from solon.pipeline.along import kept, model_of, steps_of, undone
 from solon.pipeline.export.card import model_card
 from solon.pipeline.export.model import export_model
 from solon.pipeline.front import grid, run_front
@@ -120,6 +120,46 @@ def test_a_front_shows_them_once(tiny_folder: Path, tmp_path: Path) -> None:
     ways = [f"RL-CAI{at} seed={seed}" for at in (" at step 2", "") for seed in (7, 8)]
     assert labels == ["base", "SL-CAI", *ways]
     assert len({point["checkpoint"] for point in found["points"]}) == 6
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto", "grpo", "rloo"])
+def test_every_method_with_steps_keeps_what_learns(method: str, made: tuple[str, Path], tmp_path: Path) -> None:
+    recipe, begun = made
+    short = json.dumps(
+        {
+            "steps": 2,
+            "batch_size": 4,
+            "group": 2,
+            "max_tokens": 6,
+            "learning_rate": 0.01,
+            "mask_truncated_completions": False,
+        }
+    )
+    pairs = json.dumps({"epochs": 2, "batch_size": 2, "learning_rate": 0.01})
+    section = pairs if method in ("dpo", "kto") else short
+    recipe_ = load_recipe(recipe, (f"rl_cai.method={method}", f"rl_cai.{method}={section}", "rl_cai.checkpoints=1"))
+    run_recipe(recipe_, tmp_path / "run", Progress(quiet=True), begin=begun)
+    (step,) = kept(tmp_path / "run")
+    half = tmp_path / f"run/rl_cai/along/{step}/adapter_model.safetensors"
+    last, start = (tmp_path / f"run/{name}/adapter_model.safetensors" for name in ("rl_cai/policy", "sl_cai/model"))
+    assert half.read_bytes() not in (last.read_bytes(), start.read_bytes())
+    assert not (tmp_path / "run/checkpoints/policy-along").exists()
+
+
+def test_what_a_guard_undid_is_not_kept() -> None:
+    stopped = {"stopped": "length rang", "best": 40, "repairs": []}
+    assert [undone(step, stopped) for step in (20, 40, 41)] == [False, False, True]
+    mended = {"stopped": None, "best": 100, "repairs": [{"step": 75, "to": 60}]}
+    assert [undone(step, mended) for step in (60, 61, 75, 76)] == [False, True, True, False]
+
+
+def test_a_run_that_keeps_none_any_more_shows_none(made: tuple[str, Path], tmp_path: Path) -> None:
+    recipe, begun = made
+    run_recipe(
+        load_recipe(recipe, (f"rl_cai.ppo={json.dumps(PPO)}",)), tmp_path / "run", Progress(quiet=True), begin=begun
+    )
+    assert kept(tmp_path / "run") == []
+    assert not (tmp_path / "run/evaluation/along.json").exists()
 
 
 def test_a_method_without_steps_keeps_none(tmp_path: Path, tiny_folder: Path) -> None:

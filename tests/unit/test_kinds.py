@@ -359,7 +359,6 @@ def test_what_people_preferred_is_mixed_in_with_its_weight(tmp_path: Path, tiny_
 @pytest.mark.parametrize(
     ("row", "aim", "said"),
     [
-        ({}, "honest", r"rl_cai\.human\.0\.aim: no kind of prompts has the aim honest; choose from harmless, helpful"),
         ({"prompt": "helpful 2?"}, "helpful", r"no usable pair; .*people\.jsonl:1: its prompt is held out"),
         ({"rejected": "In Peru."}, "helpful", r"no usable pair; .*people\.jsonl:1: chosen equals rejected"),
     ],

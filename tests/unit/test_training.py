@@ -71,6 +71,20 @@ def test_an_answer_cut_off_teaches_no_end(tiny: LocalModel) -> None:
     assert row["input_ids"][-1] == tiny.encode_text(ANSWER)[-1]
 
 
+def test_only_the_opening_of_an_answer_is_learnt_where_that_is_asked(tiny: LocalModel, tmp_path: Path) -> None:
+    (whole, *_), (row, *_) = (encode_rows(tiny, ROWS, 512, first) for first in (None, 3))
+    prompt = whole["completion_mask"].count(0)
+    assert row["input_ids"] == whole["input_ids"][: prompt + 3]
+    assert row["completion_mask"] == [0] * prompt + [1] * 3
+    (same, *_) = encode_rows(tiny, ROWS, 512, 10_000)
+    assert same == whole
+    history = sft(tiny, tmp_path, first_tokens=3)
+    assert history[-1]["loss"] < 0.2 * history[0]["loss"]
+    (written,) = LocalDecoder(tiny, "sl_cai").write([Job(tiny.encode_chat((user("do 3"),)), 8, temperature=0)])
+    assert tiny.decode_text(written.ids)[:3] == ANSWER[:3]
+    assert "first_tokens" not in SftSettings().model_dump()  # so that what was trained before keeps its key
+
+
 def test_rows_that_never_fit_are_an_error(tiny: LocalModel) -> None:
     with pytest.raises(DataError, match="none of 16 rows fits max_length 16"):
         encode_rows(tiny, ROWS, 16)

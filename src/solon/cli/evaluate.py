@@ -80,14 +80,16 @@ def _table(*columns: str) -> Table:
 
 def _by_group(answered: Mapping[str, Answered]) -> Table:
     """A row for each group of prompts, a column for each model."""
+    from rich.markup import escape
+
     from solon.evaluation import difference
 
-    table = _table("group", "n", *answered, "change")
+    table = _table("group", "n", *answered, "change")  # from the base to RL-CAI
     for group in _groups(answered["base"]):
         declined = {model: _declined(rows, group) for model, rows in answered.items()}
         change = difference(declined["base"], declined["rl_cai"])
         table.add_row(
-            _name(group),
+            escape(_name(group)),
             str(len(declined["base"])),
             *map(_share, declined.values()),
             f"{100 * change.value:+.0f} points [{100 * change.low:+.0f}, {100 * change.high:+.0f}]",
@@ -97,9 +99,11 @@ def _by_group(answered: Mapping[str, Answered]) -> Table:
 
 def _by_checkpoint(answered: Mapping[str, Answered]) -> Table:
     """A row for each checkpoint, a column for each group of prompts."""
+    from rich.markup import escape
+
     groups = _groups(next(iter(answered.values())))
     first = next(iter(answered.values()))
-    table = _table("checkpoint", *(f"{_name(group)} (n = {len(_declined(first, group))})" for group in groups))
+    table = _table("checkpoint", *(f"{escape(_name(group))} (n = {len(_declined(first, group))})" for group in groups))
     for name, rows in answered.items():
-        table.add_row(name, *(_share(_declined(rows, group)) for group in groups))
+        table.add_row(escape(name), *(_share(_declined(rows, group)) for group in groups))
     return table

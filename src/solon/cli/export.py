@@ -13,7 +13,9 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The folder to write; it must not exist yet.")],
     what: Annotated[
         str | None,
-        typer.Option("--what", help="policy, sl_cai or reward_model; by default the picked one, else the policy."),
+        typer.Option(
+            "--what", help="policy, policy@STEP, sl_cai or reward_model; by default the picked one, else the policy."
+        ),
     ] = None,
     merged: Annotated[bool, typer.Option("--merged", help="Merge the adapter into its base: needs no PEFT.")] = False,
     to: Annotated[str | None, typer.Option("--to", help="openrlhf or verl: data, settings and commands.")] = None,

@@ -26,7 +26,8 @@ def serve(
     ] = None,
     upstream_model: Annotated[str | None, typer.Option(help="The model to ask there.")] = None,
     what: Annotated[
-        str | None, typer.Option("--what", help="policy, sl_cai or base; by default the picked one, else the policy.")
+        str | None,
+        typer.Option("--what", help="policy, policy@STEP, sl_cai or base; by default the picked one, else the policy."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Revisions per answer.")] = 1,
 ) -> None:

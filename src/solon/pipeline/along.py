@@ -8,9 +8,11 @@ As a model such a checkpoint is called rl_cai@10; as an adapter, and to commands
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from solon.pipeline.context import ALONG, Context
 
@@ -36,13 +38,12 @@ def steps_of(total: int, count: int) -> set[int]:
 
 
 class Along:
-    """Keeps the policy's adapter along the training that a step is making; a training that is resumed finds those that
-    were kept before."""
+    """Keeps the policy's adapter along the training that a step is making. What a training kept is found by it again
+    when it is resumed, and by no other: its folder bears the step's key."""
 
     def __init__(self, context: Context) -> None:
         self.context, self.count = context, context.recipe.rl_cai.checkpoints
-        if context.checkpoints.newest() is None:
-            shutil.rmtree(context.path(ALONG), ignore_errors=True)
+        self.root = f"checkpoints/policy-along/{context.making[1][:16]}"
 
     def watching(self, tick: Tick) -> Tick:
         """`tick`, which a trainer calls after every step, keeping the weights where a checkpoint is wanted."""
@@ -57,17 +58,43 @@ class Along:
     def _keep(self, step: int) -> None:
         from solon.training.adapters import save_adapter
 
-        with self.context.run.building(f"{ALONG}/{step}") as folder:
-            save_adapter(self.context.policy, "policy", folder)
+        local = self.context.policy
+        learning = local.model.active_adapter  # some trainers learn under a name of their own until they end
+        with self.context.run.building(f"{self.root}/{step}") as folder:
+            save_adapter(local, learning if isinstance(learning, str) else learning[0], folder)
 
-    @property
-    def outputs(self) -> list[Path]:
-        return [self.context.path(ALONG)] if kept(self.context.run.folder) else []
+    def publish(self, guards: Mapping[str, Any]) -> list[Path]:
+        """Make what was kept the run's, less what the guards undid; the folder, if there is any."""
+        kept_here = [path for path in self.context.path(self.root).glob("*") if path.name.isdecimal()]
+        good = [path for path in kept_here if not undone(int(path.name), guards)]
+        target = self.context.path(ALONG)
+        if good:
+            with self.context.run.building(ALONG) as folder:
+                for path in good:
+                    shutil.copytree(path, folder / path.name)
+        else:
+            shutil.rmtree(target, ignore_errors=True)
+        shutil.rmtree(self.context.path(self.root).parent, ignore_errors=True)
+        return [target] if good else []
+
+
+def undone(step: int, guards: Mapping[str, Any]) -> bool:
+    """Whether the guards put the policy back to what it was before a step: after an alarm that ended the training, or
+    for a repair. `guards` are their facts."""
+    best = guards.get("best")
+    if guards.get("stopped") and best is not None and step > best:
+        return True
+    return any(repair["to"] < step <= repair["step"] for repair in guards.get("repairs") or ())
 
 
 def kept(run: Path) -> list[int]:
-    """The steps of a run whose checkpoints are there, in their order."""
-    return sorted(int(path.name) for path in (run / ALONG).glob("*") if path.name.isdecimal())
+    """The steps of a run whose checkpoints its record names, in their order."""
+    try:
+        outputs = json.loads((run / "steps/policy.json").read_text())["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    steps = (name.removeprefix(f"{ALONG}/").partition("/")[0] for name in outputs if name.startswith(f"{ALONG}/"))
+    return sorted({int(step) for step in steps if step.isdecimal()})
 
 
 def known_steps(run: Path) -> str:

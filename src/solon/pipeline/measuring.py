@@ -10,15 +10,18 @@ from typing import Any
 from solon.errors import ConfigError
 from solon.pipeline.progress import Progress
 from solon.pipeline.run import opened
-from solon.pipeline.selection import FRONT, checkpoint
+from solon.pipeline.selection import FRONT, checkpoint, selection
 from solon.pipeline.steps.evaluate import MODELS, Answered, answer_all
 from solon.types import Prompt
 
 
 def answers_of_run(folder: Path, prompts: Sequence[Prompt], progress: Progress) -> dict[str, Answered]:
-    """Greedy answers of base, SL-CAI and RL-CAI. Raises ConfigError where `folder` holds no finished run."""
+    """Greedy answers of base, SL-CAI and RL-CAI, and of the checkpoint along its training that the rule picked, if it
+    did. Raises ConfigError where `folder` holds no finished run."""
+    picked = str((selection(folder) or {}).get("model") or "base")
+    models = dict.fromkeys([*MODELS, picked])
     with opened(folder, progress) as context:
-        return {model: answer_all(context, model, list(prompts)) for model in MODELS}
+        return {model: answer_all(context, model, list(prompts)) for model in models}
 
 
 def answers_of_front(folder: Path, prompts: Sequence[Prompt], progress: Progress) -> dict[str, Answered]:

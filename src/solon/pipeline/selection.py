@@ -108,7 +108,8 @@ def checkpoint(folder: Path, model: str) -> str:
         if step == "evaluate":
             return str(record["facts"]["weights"])
         own = f"{adapter_folder(command_name(model))}/"
-        return digest(sorted((Path(path).name, sha) for path, sha in record["outputs"].items() if path.startswith(own)))
+        files = sorted((Path(path).name, sha) for path, sha in record["outputs"].items() if path.startswith(own))
+        return digest(files) if files else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

@@ -69,7 +69,9 @@ class _Run:
         of the methods that it does not use."""
         recipe = self.recipe.model_dump(mode="json", exclude={"name", "seed"})
         unused = {*METHODS} - {self.recipe.rl_cai.method}
-        recipe["rl_cai"] = {k: v for k, v in recipe["rl_cai"].items() if k != "seed" and k not in unused}
+        recipe["rl_cai"] = {
+            k: v for k, v in recipe["rl_cai"].items() if k not in ("seed", "checkpoints") and k not in unused
+        }
         return digest(recipe)
 
     @property

@@ -128,9 +128,11 @@ def leaning(found: Mapping[str, Any]) -> dict[str, Rate]:
 
 def leaners(found: Mapping[str, Any]) -> list[Remark]:
     """The runs whose judge leans to refusals of what is harmless."""
-    lines = tuple(
-        f"{name}: {share(one)} of {count(one.n, 'pair')}" for name, one in leaning(found).items() if leans(one)
-    )
+    alike: dict[str, list[str]] = {}  # runs that share their labels say the same
+    for name, one in leaning(found).items():
+        if leans(one):
+            alike.setdefault(f"{share(one)} of {count(one.n, 'pair')}", []).append(name)
+    lines = tuple(f"{', '.join(names)}: {said}" for said, names in alike.items())
     text = "The judge prefers refusals on harmless prompts, and what learns from it learns to refuse them:"
     return [Remark(text, "warn", lines)] if lines else []
 

@@ -108,7 +108,11 @@ def _as_picked(m: Material) -> Material:
         kind: {**models, **({model: models[picked]} if picked in models else {})} for kind, models in m.metrics.items()
     }
     chosen = {**(m.selection or {}), "model": model}
-    return replace(m, answers={**m.answers, model: along.get(picked, [])}, metrics=metrics, selection=chosen)
+    repeated = m.facts.get("evaluate", {}).get("most_repeated") or {}
+    own = {**repeated, model: repeated[picked]} if picked in repeated else repeated
+    facts = {**m.facts, "evaluate": {**m.facts.get("evaluate", {}), "most_repeated": own}}
+    answers = {**m.answers, model: along.get(picked, [])}
+    return replace(m, answers=answers, metrics=metrics, selection=chosen, facts=facts)
 
 
 def _json(path: Path) -> Any:

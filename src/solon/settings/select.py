@@ -85,7 +85,9 @@ class Select(Settings):
         """Raises ValueError where the rule names what is not among the recipe's `metrics`."""
         for field, name in [("maximise", self.maximise), *(("subject_to", b.metric) for b in self.bounds)]:
             if name not in metrics:
-                raise ValueError(f"select.{field}: no metric '{name}'; choose one of {', '.join(metrics)}")
+                raise ValueError(
+                    f"select.{field}: no metric '{name}'; choose one of {', '.join(metrics)}; or select=null"
+                )
 
     def __str__(self) -> str:
         bounds = ", ".join(map(str, self.bounds))

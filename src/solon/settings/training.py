@@ -37,12 +37,19 @@ class TrainerSettings(Settings):
     trainer_args: dict[str, Any] = Field(default={})
 
 
-class SftSettings(TrainerSettings):
+class SftSettings(Omitting, TrainerSettings):
     """SFT. `max_length` is tokens of prompt and completion; longer rows are left out and counted.
 
-    packing   several rows in one of `max_length`, each blind to the others
+    packing       several rows in one of `max_length`, each blind to the others
+    first_tokens  learn only so many tokens at the opening of each completion, where it is decided whether a reply
+                  declines (Qi et al. 2024, "Safety alignment should be made more than just a few tokens deep",
+                  section 2); how it goes on stays the policy's own. Shallow: a reply that somebody else has opened is
+                  not changed. None: all of them, as in the CAI paper
     """
 
+    OMITTED: ClassVar[tuple[str, ...]] = ("first_tokens",)
+
+    first_tokens: int | None = Field(default=None, ge=1)
     max_length: int = Field(default=1024, ge=16)
     packing: bool = False
 

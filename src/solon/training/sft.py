@@ -31,8 +31,12 @@ from solon.types import Message
 Row = Mapping[str, Any]
 
 
-def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list[dict[str, list[int]]]:
+def encode_rows(
+    local: LocalModel, rows: Sequence[Row], max_length: int, first_tokens: int | None = None
+) -> list[dict[str, list[int]]]:
     """`input_ids` and `completion_mask` of each row; rows longer than `max_length` or the context are left out.
+
+    With `first_tokens` a completion is only its opening of so many tokens.
 
     Raises DataError when there is no row, or none is left.
     """
@@ -44,6 +48,7 @@ def encode_rows(local: LocalModel, rows: Sequence[Row], max_length: int) -> list
             prompt, answer = encode_row(local, row)
         except PromptUnfit:
             continue
+        answer = answer[:first_tokens]
         if answer and len(prompt) + len(answer) <= min(max_length, local.context):
             mask = [0] * len(prompt) + [1] * len(answer)
             encoded.append({"input_ids": prompt + answer, "completion_mask": mask})
@@ -161,7 +166,7 @@ def train_sft(
     many rows were `left_out`: too long, or with nothing to learn. `checkpoints` and what is raised: see trainer.fit.
     """
     arguments = build_config(local, settings, scratch, seed)
-    encoded = encode_rows(local, rows, settings.max_length)
+    encoded = encode_rows(local, rows, settings.max_length, settings.first_tokens)
     if start is None:
         add_adapter(local, adapter, settings.lora, seed)
     else:

@@ -167,7 +167,7 @@ def _run(variant: Variant, failure: str | None, folder: Path) -> dict[str, Any]:
         "values": variant.values,
         "recipe_hash": digest(variant.recipe.model_dump(mode="json")),
         "failure": failure,
-        "refusals_preferred": _refusals_preferred(folder / RUNS / variant.name),
+        "refusals_preferred": {} if failure else _refusals_preferred(folder / RUNS / variant.name),
     }
 
 

@@ -44,23 +44,24 @@ class Evaluate(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
         prompts = [p for p in evaluated(context) if context.fits(p, room)]
-        models = [*MODELS, *(at_step("rl_cai", step) for step in kept(context.run.folder))]
-        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in models})
-        with context.progress.bar("reward scores", len(models)) as bar:
-            for rows in answered.values():
+        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in MODELS})
+        along = _along(context, prompts, {row["id"] for row in answered["base"]})
+        with context.progress.bar("reward scores", len(MODELS) + len(along)) as bar:
+            for rows in [*answered.values(), *along.values()]:
                 _reward(context, rows)
                 bar.step()
         answers, metrics = context.path("evaluation/answers.json"), context.path("evaluation/metrics.json")
-        outputs, along = [answers, metrics], {model: answered.pop(model) for model in models if model not in MODELS}
+        outputs = [answers, metrics]
         context.path(ALONG_ANSWERS).unlink(missing_ok=True)
         if along:
             outputs.append(context.path(ALONG_ANSWERS))
             write_json(outputs[-1], along)
         write_json(answers, answered)
         _caution(context, answered["base"])
-        measured = measure({**answered, **along})
+        everyone = {**answered, **along}
+        measured = measure(everyone)
         write_json(metrics, measured)
-        repeated = {model: most_repeated([row["text"] for row in rows]).facts() for model, rows in answered.items()}
+        repeated = {model: most_repeated([row["text"] for row in rows]).facts() for model, rows in everyone.items()}
         facts = {"size": len(prompts), "no_reply": no_reply, **measured, "most_repeated": repeated}
         return outputs, facts
 
@@ -73,6 +74,20 @@ def evaluated(context: Context) -> list[Prompt]:
         prompts = context.prompts_of(kind, "heldout")
         chosen = {p.id for p in sorted(prompts, key=lambda p: fraction(["evaluate", p.text]))[:most]}
         found += [p for p in prompts if p.id in chosen]
+    return found
+
+
+def _along(context: Context, prompts: list[Prompt], kept_prompts: set[str]) -> dict[str, Answered]:
+    """What the checkpoints along the policy's training answer to the prompts that count; one that gave no reply to
+    some of them is left out, and that is said."""
+    found: dict[str, Answered] = {}
+    for step in kept(context.run.folder):
+        model = at_step("rl_cai", step)
+        rows = [row for row in answer_all(context, model, prompts) if row["id"] in kept_prompts]
+        if silent := sum(bool(row["failure"]) for row in rows):
+            context.progress.warn(f"evaluate: {model} gave no reply to {silent} of {len(rows)} prompts: left out")
+            continue
+        found[model] = rows
     return found
 
 

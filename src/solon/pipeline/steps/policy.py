@@ -70,7 +70,8 @@ class Policy(Step):
         with context.run.building(ADAPTERS["policy"]) as folder:
             save_adapter(context.policy, "policy", folder)
         facts = {"size": _size(rl, history, preferences), "method": rl.method, "steps": history}
-        return [context.path(ADAPTERS["policy"]), *along.outputs], {**facts, "guards": guards.facts()}
+        watched = guards.facts()
+        return [context.path(ADAPTERS["policy"]), *along.publish(watched)], {**facts, "guards": watched}
 
 
 def method_settings(rl: RlCai) -> Any:
