@@ -27,7 +27,7 @@ from solon.training.dpo.losses import soft_dpo, soft_ipo
 from solon.training.dpo.pairs import Pair, encode_pairs
 from solon.training.dpo.reading import AnswerLogprobs, batch_of, by_pair, reads_branches
 from solon.training.dpo.reference import reference_logprobs
-from solon.training.dpo.run import build_trainer
+from solon.training.dpo.run import build_trainer, drawn
 from solon.training.dpo.trainer import DpoTrainer
 from solon.training.task import Seen, Task
 from tasks import Unwatched, task_of
@@ -263,6 +263,28 @@ def ratios(local: LocalModel, data: Sequence[Row]) -> torch.Tensor:
     )
     difference = policy - before
     return difference[:, 0] - difference[:, 1]
+
+
+def test_less_than_an_epoch_reads_only_what_it_learns_from(
+    tiny: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counted(local: LocalModel, reference: str | None, pairs: Sequence[Pair], *more: Any) -> Any:
+        read.append(len(pairs))
+        return reference_logprobs(local, reference, pairs, *more)
+
+    monkeypatch.setattr("solon.training.dpo.run.reference_logprobs", counted)
+    history = train_dpo(task(tiny, rows(0.8), tmp_path), settings(epochs=0.5, batch_size=2))
+    assert (read, len(history), history[0]["left_out"]) == ([4], 2, 0.0)
+
+
+def test_the_seed_draws_what_less_than_an_epoch_learns_from() -> None:
+    pairs = [Pair([n], [1], [2], 0.5 if n else 0.9) for n in range(20)]
+    first, again, other = (drawn(pairs, 0.25, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert len(first) == 5
+    assert all(any(pair.prob_chosen != 0.5 for pair in drawn(pairs, 0.01, seed)) for seed in range(9))
 
 
 def test_training_moves_the_implicit_reward_as_the_labels_say(tiny: LocalModel, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def _learning(m: Material) -> dict[str, Any]:
         "mix": mix.parts(m),
         "mix_left_out": mix.left_out(m),
         "samples": mix.samples(m),
+        "first_tokens": m.setting("sl_cai", "sft", "first_tokens"),
         "refusals": mix.refusals(m),
         "reverted": mix.reverted(m),
         "chains": examples.chains(m),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from datasets import Dataset
 from transformers import TrainingArguments
 
@@ -37,12 +38,23 @@ def train_dpo(task: Task, settings: DpoSettings) -> History:
     """
     local = task.local
     pairs = encode_pairs(local, task.preferences, settings.max_length, "dpo")
+    left_out = len(task.preferences) - len(pairs)
+    if settings.epochs < 1:  # the reference need not read what is not learnt from
+        pairs, settings = drawn(pairs, settings.epochs, task.seed), settings.model_copy(update={"epochs": 1.0})
     begin(task, task.target, settings.lora)
     shared = reads_branches(local)
     with tempfile.TemporaryDirectory() as scratch, by_pair(local, shared):
         trainer = build_trainer(task, settings, pairs, shared, Path(scratch))
         history = fit(trainer, task.tick, task.checkpoints, logged=("loss", *METRICS), beside=task.watch)
-    return finished(task, history, len(task.preferences) - len(pairs))
+    return finished(task, history, left_out)
+
+
+def drawn(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
+    """The share of the pairs that less than an epoch learns from, drawn by the seed; some that hold a preference."""
+    order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(seed)).tolist()
+    sided = next((i for i in order if pairs[i].prob_chosen != 0.5), order[0])
+    order = [sided, *(i for i in order if i != sided)]
+    return [pairs[i] for i in order[: max(1, round(share * len(pairs)))]]
 
 
 def build_trainer(task: Task, settings: DpoSettings, pairs: Sequence[Pair], shared: bool, scratch: Path) -> DpoTrainer:
