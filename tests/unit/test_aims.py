@@ -93,6 +93,11 @@ def test_a_row_says_its_weight_and_what_it_is_measured_by() -> None:
 # --- figures by group ----------------------------------------------------------------------------
 
 
+def numbers(figure: Any) -> list[float]:
+    """The numbers of nested figures, in order."""
+    return [n for one in figure.values() for n in numbers(one)] if isinstance(figure, dict) else [figure]
+
+
 def test_figures_by_group_are_those_of_the_group_alone(tiny: LocalModel) -> None:
     model = model_of(tiny)
     harmless, helpful = ([pair(n, aim) for n in range(4)] for aim in ("harmless", "helpful"))
@@ -100,7 +105,8 @@ def test_figures_by_group_are_those_of_the_group_alone(tiny: LocalModel) -> None
     assert set(found["by"]) == {"aim", "source"}
     alone = measure(model, harmless)
     for name in ("accuracy", "log_loss", "ece", "length", "label_entropy"):
-        assert found["by"]["aim"]["harmless"][name] == alone[name]
+        # A row may be scored in a batch of other shape, which moves the last bits.
+        assert numbers(found["by"]["aim"]["harmless"][name]) == pytest.approx(numbers(alone[name]), rel=1e-5)
     assert found["by"]["source"]["a"]["log_loss"]["n"] == 4
 
 

@@ -8,8 +8,8 @@ of the two replies declines, and a kind of pair on which the judge's agreement m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from solon.evaluation.refusal import declines
@@ -27,13 +27,6 @@ def kind_of_pair(pair: Comparison) -> str:
     """What a pair asks of a judge: its aim, and whether just one reply declines."""
     form = BESIDE if declines(pair.response_a) != declines(pair.response_b) else ALIKE
     return f"{pair.aim}: {form}" if pair.aim else form
-
-
-def kind_examined(pair: Comparison, examined: Collection[str]) -> str:
-    """The kind that an exam measured a pair by: labelled pairs that do not say what they are about stand for those of
-    every aim."""
-    kind, form = kind_of_pair(pair), kind_of_pair(replace(pair, aim=""))
-    return form if kind not in examined and form in examined else kind
 
 
 def leaves_out(recipe: Recipe) -> bool:
@@ -59,7 +52,7 @@ class Telling:
 
     def cannot(self, pair: Comparison) -> str | None:
         """Why the judge is not asked about a pair; None where it is."""
-        kind = kind_examined(pair, self.measured)
+        kind = kind_of_pair(pair)
         found = self.measured.get(kind)
         if found is None:
             self.unmeasured[kind] += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from solon.feedback.qualification import load_card
 from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.qualifying import cards_in, load_exam
-from solon.pipeline.telling import Telling, kind_examined, leaves_out
+from solon.pipeline.telling import Telling, kind_of_pair, leaves_out
 from solon.types import Comparison
 
 
@@ -36,4 +36,4 @@ class Untold:
         """Whether the judge is not asked about a pair; None where that is not known yet."""
         if self.telling is not None:
             return self.telling.cannot(pair) is not None
-        return None if kind_examined(pair, self.examined) in self.examined else False
+        return None if kind_of_pair(pair) in self.examined else False

@@ -33,7 +33,7 @@ MORE = "; raise max_tokens of sl_cai.draft and rl_cai.answers, or set rl_cai.tru
 class Preferences(Step):
     name = "preferences"
     title = "comparisons and AI labels"
-    version = 4
+    version = 3
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         """The SL-CAI policy answers, unless another responder is named or no answers are asked for."""
