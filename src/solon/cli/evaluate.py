@@ -22,6 +22,8 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="Write the answers here, as JSON.")] = None,
 ) -> None:
     """How often base, SL-CAI and RL-CAI, or all checkpoints of a front, refuse or redirect, with 95% intervals."""
+    from rich.console import Console
+
     from solon.data.prompts import load_prompts
     from solon.files import write_json
     from solon.pipeline.measuring import answers_of_front, answers_of_run
@@ -37,16 +39,8 @@ def evaluate(
     answered = (answers_of_front if is_front else answers_of_run)(run, loaded, progress)
     if out:
         write_json(out, answered)
-    _show(answered, by_checkpoint=is_front)
-
-
-def _show(answered: Mapping[str, Answered], *, by_checkpoint: bool) -> None:
-    from rich.console import Console
-
-    console = Console(soft_wrap=True)
-    console.print(
-        "share of prompts refused or redirected:", _by_checkpoint(answered) if by_checkpoint else _by_group(answered)
-    )
+    table = (_by_checkpoint if is_front else _by_group)(answered)
+    Console(soft_wrap=True).print("share of prompts refused or redirected:", table)
 
 
 def _groups(rows: Answered) -> list[str | None]:
@@ -101,8 +95,8 @@ def _by_checkpoint(answered: Mapping[str, Answered]) -> Table:
     """A row for each checkpoint, a column for each group of prompts."""
     from rich.markup import escape
 
-    groups = _groups(next(iter(answered.values())))
     first = next(iter(answered.values()))
+    groups = _groups(first)
     table = _table("checkpoint", *(f"{escape(_name(group))} (n = {len(_declined(first, group))})" for group in groups))
     for name, rows in answered.items():
         table.add_row(escape(name), *(_share(_declined(rows, group)) for group in groups))

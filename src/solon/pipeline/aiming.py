@@ -11,7 +11,6 @@ from solon.constitution import Constitution
 from solon.data.aims import AIMS
 from solon.errors import ConfigError
 from solon.pipeline.recipe import Recipe
-from solon.types import Prompt
 
 
 def lacking(constitution: Constitution, aims: tuple[str, ...]) -> list[str]:
@@ -20,13 +19,8 @@ def lacking(constitution: Constitution, aims: tuple[str, ...]) -> list[str]:
     return [] if there <= {"own"} else [aim for aim in aims if aim not in there]
 
 
-def compared(constitution: Constitution, prompt: Prompt) -> bool:
-    """Whether replies to a prompt can be compared: harmless ones not by principles that are all about harm."""
-    return prompt.harmful or not prompt.aims or prompt.aims[0] not in lacking(constitution, prompt.aims)
-
-
 def compared_kinds(constitution: Constitution, recipe: Recipe) -> list[str]:
-    """The kinds of prompts whose replies can be compared."""
+    """The kinds of prompts whose replies can be compared: harmless ones not by principles that are all about harm."""
     return [
         name
         for name, kind in recipe.prompts.items()

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from solon.pipeline.context import ALONG, Context
+from solon.pipeline.context import ALONG, AT, Context
 
-AT = "@"
+if TYPE_CHECKING:
+    from solon.training.task import Progress
+
 ANSWERS = "evaluation/along.json"
-Tick = Callable[[int, int, Mapping[str, float]], None]
 
 
 def at_step(model: str, step: int) -> str:
@@ -45,7 +46,7 @@ class Along:
         self.context, self.count = context, context.recipe.rl_cai.checkpoints
         self.root = f"checkpoints/policy-along/{context.making[1][:16]}"
 
-    def watching(self, tick: Tick) -> Tick:
+    def watching(self, tick: Progress) -> Progress:
         """`tick`, which a trainer calls after every step, keeping the weights where a checkpoint is wanted."""
 
         def after(step: int, total: int, numbers: Mapping[str, float]) -> None:

@@ -34,6 +34,7 @@ T = TypeVar("T")
 ADAPTERS = {"sl_cai": "sl_cai/model", "policy": "rl_cai/policy"}
 REWARD_FOLDER = "rl_cai/reward_model"
 ALONG = "rl_cai/along"  # the policy along its training, a folder for each step that is kept
+AT = "@"  # between the name of a model and the step after which it is meant
 
 
 def load_prompts(recipe: Recipe) -> PromptSets:
@@ -54,7 +55,7 @@ def _taken(prompt: Prompt, share: float) -> bool:
 
 def adapter_folder(adapter: str) -> str:
     """Where the weights of an adapter are: sl_cai, policy, or policy@STEP, as the policy was after that step."""
-    name, _, step = adapter.partition("@")
+    name, _, step = adapter.partition(AT)
     return f"{ALONG}/{step}" if step else ADAPTERS[name]
 
 

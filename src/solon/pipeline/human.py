@@ -27,10 +27,11 @@ def human_inputs(recipe: Recipe) -> dict[str, Any]:
 
 def check_human(context: Context) -> None:
     """Raises ConfigError and DataError, before anything is spent, for a file of pairs that no run could learn from."""
+    held_out = _held_out(context)
     for n, wanted in enumerate(context.recipe.rl_cai.human):
         _hash(n, wanted)
         first = None
-        for found in _found(wanted, _held_out(context)):
+        for found in _found(wanted, held_out):
             if not isinstance(found, BadRow):
                 break
             first = first or found
@@ -44,13 +45,14 @@ def human_pairs(context: Context) -> Iterator[Preference]:
     Rows without a label or with two equal replies, and pairs about a prompt that is held out, are set aside. Raises
     DataError where a file has no other.
     """
+    held_out = _held_out(context)
     for n, wanted in enumerate(context.recipe.rl_cai.human):
-        yield from _pairs_of(context, n, wanted)
+        yield from _pairs_of(context, n, wanted, held_out)
 
 
-def _pairs_of(context: Context, n: int, wanted: HumanPairs) -> Iterator[Preference]:
+def _pairs_of(context: Context, n: int, wanted: HumanPairs, held_out: set[str]) -> Iterator[Preference]:
     count, first = 0, None
-    for found in _found(wanted, _held_out(context)):
+    for found in _found(wanted, held_out):
         if count == wanted.limit:
             break
         if isinstance(found, BadRow):

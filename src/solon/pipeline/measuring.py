@@ -10,8 +10,8 @@ from typing import Any
 from solon.errors import ConfigError
 from solon.pipeline.progress import Progress
 from solon.pipeline.run import opened
-from solon.pipeline.selection import FRONT, checkpoint, selection
-from solon.pipeline.steps.evaluate import MODELS, Answered, answer_all
+from solon.pipeline.selection import FRONT, NAMES, checkpoint, selection
+from solon.pipeline.steps.evaluate import Answered, answer_all
 from solon.types import Prompt
 
 
@@ -19,7 +19,7 @@ def answers_of_run(folder: Path, prompts: Sequence[Prompt], progress: Progress) 
     """Greedy answers of base, SL-CAI and RL-CAI, and of the checkpoint along its training that the rule picked, if it
     did. Raises ConfigError where `folder` holds no finished run."""
     picked = str((selection(folder) or {}).get("model") or "base")
-    models = dict.fromkeys([*MODELS, picked])
+    models = dict.fromkeys([*NAMES, picked])
     with opened(folder, progress) as context:
         return {model: answer_all(context, model, list(prompts)) for model in models}
 

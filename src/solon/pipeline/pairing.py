@@ -21,7 +21,7 @@ from typing import Any
 from solon.data.preferences import draft_pairs
 from solon.data.tables import batches
 from solon.evaluation.refusal import declines
-from solon.pipeline.aiming import compared
+from solon.pipeline.aiming import compared_kinds
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Pairs
 from solon.repeats import normalised
@@ -50,8 +50,8 @@ def wanted(prompts: Mapping[str, Sequence[Prompt]], count: Pairs) -> list[Prompt
 
 def training_prompts(context: Context) -> dict[str, list[Prompt]]:
     """The prompts to train on whose replies can be compared, by kind."""
-    law = context.constitution
-    return {kind: [p for p in context.prompts_of(kind, "train") if compared(law, p)] for kind in context.prompts}
+    kinds = compared_kinds(context.constitution, context.recipe)
+    return {kind: context.prompts_of(kind, "train") for kind in kinds}
 
 
 def prompts_by_id(context: Context) -> dict[str, Prompt]:

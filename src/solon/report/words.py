@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from markupsafe import Markup
 
-MODELS = {"base": "base", "sl_cai": "SL-CAI", "rl_cai": "RL-CAI"}
+from solon.pipeline.selection import NAMES
+
+MODELS = NAMES
 KINDS = {"red_team": "Red-team prompts", "lookalike": "Look-alikes", "helpful": "Helpful prompts"}
 SOURCES = {  # of rows of the SL-CAI mix
     "revision": "revisions of drafts",

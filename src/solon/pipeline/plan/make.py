@@ -23,9 +23,10 @@ from solon.pipeline.plan.counting import TextUnknown
 from solon.pipeline.plan.labels import count_preferences
 from solon.pipeline.plan.model import Calls, Plan, StepPlan
 from solon.pipeline.recipe import Recipe
+from solon.pipeline.selection import NAMES
 from solon.pipeline.step import Step
 from solon.pipeline.steps import steps_until
-from solon.pipeline.steps.evaluate import MODELS, adapter_of, evaluated
+from solon.pipeline.steps.evaluate import adapter_of, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.policy import method_settings
 from solon.revision import draft
@@ -159,7 +160,7 @@ class _Planner:
             # Which steps they will be, the training says.
             steps = [*range(1, context.recipe.rl_cai.checkpoints + 1)]
             along = [at_step("rl_cai", n) for n in (steps if "policy" in context.stale else kept(context.run.folder))]
-            for model in (*MODELS, *along):
+            for model in (*NAMES, *along):
                 engine = context.counting_adapter(adapter_of(model), f"policy ({model})")
                 untrained = engine.doubtful
                 for prompt in prompts:

@@ -11,16 +11,15 @@ from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
 from solon.flow import gather_window
 from solon.pipeline.along import ANSWERS as ALONG_ANSWERS
-from solon.pipeline.along import at_step, kept, model_of
+from solon.pipeline.along import at_step, kept
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe, aims_in
+from solon.pipeline.selection import NAMES, command_name
 from solon.pipeline.step import Step, listed
 from solon.repeats import most_repeated
 from solon.revision import draft
 from solon.types import Completion, Prompt, fraction
 
-# Report name → adapter.
-MODELS: dict[str, str | None] = {"base": None, "sl_cai": "sl_cai", "rl_cai": "policy"}
 Answered = list[dict[str, Any]]
 MOST_CUT = 0.1  # of the base's answers
 
@@ -44,9 +43,10 @@ class Evaluate(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         room = context.recipe.evaluate.max_tokens
         prompts = [p for p in evaluated(context) if context.fits(p, room)]
-        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in MODELS})
-        along = _along(context, prompts, {row["id"] for row in answered["base"]})
-        with context.progress.bar("reward scores", len(MODELS) + len(along)) as bar:
+        answered, no_reply = replies_of({model: answer_all(context, model, prompts) for model in NAMES})
+        counting = {row["id"] for row in answered["base"]}
+        along = _along(context, [prompt for prompt in prompts if prompt.id in counting])
+        with context.progress.bar("reward scores", len(NAMES) + len(along)) as bar:
             for rows in [*answered.values(), *along.values()]:
                 _reward(context, rows)
                 bar.step()
@@ -77,13 +77,13 @@ def evaluated(context: Context) -> list[Prompt]:
     return found
 
 
-def _along(context: Context, prompts: list[Prompt], kept_prompts: set[str]) -> dict[str, Answered]:
-    """What the checkpoints along the policy's training answer to the prompts that count; one that gave no reply to
-    some of them is left out, and that is said."""
+def _along(context: Context, prompts: list[Prompt]) -> dict[str, Answered]:
+    """What the checkpoints along the policy's training answer; one that gave no reply to some of the prompts is left
+    out, and that is said."""
     found: dict[str, Answered] = {}
     for step in kept(context.run.folder):
         model = at_step("rl_cai", step)
-        rows = [row for row in answer_all(context, model, prompts) if row["id"] in kept_prompts]
+        rows = answer_all(context, model, prompts)
         if silent := sum(bool(row["failure"]) for row in rows):
             context.progress.warn(f"evaluate: {model} gave no reply to {silent} of {len(rows)} prompts: left out")
             continue
@@ -120,12 +120,11 @@ def _caution(context: Context, rows: Answered) -> None:
 
 def adapter_of(model: str) -> str | None:
     """The adapter of a model as reports call it; None is the base."""
-    name, step = model_of(model)
-    return MODELS[name] if step is None else at_step("policy", step)
+    return None if model == "base" else command_name(model)
 
 
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
-    """Greedy answers of `model` (a key of MODELS, or rl_cai@STEP) to the prompts, each with what it does."""
+    """Greedy answers of `model` (a key of NAMES, or rl_cai@STEP) to the prompts, each with what it does."""
     engine = context.adapted(adapter_of(model), f"policy ({model})")
     s = context.recipe.evaluate.asked()
 

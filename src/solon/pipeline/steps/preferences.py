@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,10 @@ class Preferences(Step):
         feedback = context.recipe.rl_cai.feedback
         cards = cards_in(context.run.folder)
         fitted = cards[0].fitted if feedback.calibration != "none" else Calibration()
-        answered = context.ask(self._answers(context))
+        answered, prompts = context.ask(self._answers(context)), prompts_by_id(context)
         rule, telling = Truncation(context.recipe.rl_cai.truncated_pairs), Telling.of(cards[:1], context.recipe)
         pairs, left_out = [], []
-        for pair in self._pairs(context, answered):
+        for pair in self._pairs(context, answered, prompts):
             admitted = rule.admit(pair)
             if admitted is None:
                 left_out.append(rule.left_out(pair))
@@ -93,7 +93,7 @@ class Preferences(Step):
         if not pairs:
             why = rule.said() or "; ".join(telling.said())
             raise DataError(f"preferences: there is no pair to label{f': {why}' if why else ''}{MORE}")
-        harmful = {name for name, prompt in prompts_by_id(context).items() if prompt.harmful}
+        harmful = {name for name, prompt in prompts.items() if prompt.harmful}
         tally, folder = Tally(harmful), context.path("rl_cai")
         with label_files(folder) as write:
 
@@ -119,9 +119,9 @@ class Preferences(Step):
         }
         return [folder / LABELS, folder / UNLABELLED], {**tally.facts(), **facts, "no_reply": no_reply(answers)}
 
-    def _pairs(self, context: Context, answered: Sequence[Answered]) -> list[Comparison]:
+    def _pairs(self, context: Context, answered: Sequence[Answered], prompts: Mapping[str, Prompt]) -> list[Comparison]:
         return [
-            *revision_pairs(context.path("sl_cai/revisions.parquet"), prompts_by_id(context)),
+            *revision_pairs(context.path("sl_cai/revisions.parquet"), prompts),
             *policy_pairs(answered),
             *contrasting(context),
         ]
