@@ -26,6 +26,7 @@ from solon.training.checkpoints import Checkpoints
 from solon.training.packed import IGNORED, Batch, PackedCollator, by_row, first_rows, packs, rows_of
 from solon.training.processes import own_rows
 from solon.training.trainer import History, Progress, fit
+from solon.training.trunk import TOKENS, Trunk, entering, trunk_of
 from solon.types import Message
 
 Row = Mapping[str, Any]
@@ -93,6 +94,7 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
     def __init__(self, *, packs: bool = True, **arguments: Any) -> None:
         super().__init__(data_collator=PackedCollator(), **arguments)
         self.packs = packs  # whether rows may lie one behind another; else each is read alone
+        self.trunk: Trunk | None = None
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
@@ -115,11 +117,14 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         base = self.accelerator.unwrap_model(model).get_base_model()
         # All that has weights is computed by the wrapped model's own forward: DDP and FSDP hook into it.
         if self.packs:
-            with by_row(base):
+            with by_row(base), entering(self.trunk, inputs):
                 out = _read(model, inputs, lengths=inputs["lengths"])
             total = _surprise(out, inputs)
         else:
-            read = [(_read(model, row), row) for row in rows_of(inputs)]
+            read = []
+            for row in rows_of(inputs):
+                with entering(self.trunk, row):
+                    read.append((_read(model, row), row))
             out = read[-1][0]
             total = torch.stack([_surprise(found, row) for found, row in read]).sum()
         count = len(inputs["targets"]) if num_items_in_batch is None else num_items_in_batch
@@ -182,11 +187,37 @@ def train_sft(
     )
     # The whole training: layers that are recomputed in the backward pass must attend as they did.
     with by_row(local.base) if packed else nullcontext():
+        if settings.epochs > 1 and not arguments.gradient_checkpointing:
+            trainer.trunk = _trunk(local, trainer.train_dataset, packed)
         history = fit(trainer, tick, checkpoints)
     local.model.eval()
     if history:
         history[0]["left_out"] = float(len(rows) - len(encoded))
     return history
+
+
+def _trunk(local: LocalModel, rows: Dataset, packed: bool) -> Trunk | None:
+    """What the layers that are not adapted make of the rows, where an epoch need not read it anew."""
+    batches = [PackedCollator()(some) for some in _by_tokens(rows)]
+    sequences = batches if packed else [row for batch in batches for row in rows_of(batch)]
+
+    def read(batch: Batch) -> Any:
+        given = {name: part.to(local.device) if isinstance(part, Tensor) else part for name, part in batch.items()}
+        return _read(local.model, given, **({"lengths": batch["lengths"]} if packed else {}))
+
+    local.model.train()  # as it learns: what is drawn at random cannot be kept
+    return trunk_of(local, sequences, read)
+
+
+def _by_tokens(rows: Dataset) -> Iterator[list[Mapping[str, Any]]]:
+    """Some rows at a time, in their order: as many as TOKENS hold, one at least."""
+    some: list[Mapping[str, Any]] = []
+    for row in rows:
+        if some and sum(len(one["input_ids"]) for one in (*some, row)) > TOKENS:
+            yield some
+            some = []
+        some.append(row)
+    yield some
 
 
 def build_config(local: LocalModel, settings: SftSettings, scratch: Path, seed: int) -> SFTConfig:
