@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import solon.training.sft as sft
 from families import build
 from solon.engines.local.model import LocalModel, _checked_decoder
 from solon.errors import Interrupted
@@ -35,18 +34,18 @@ Found = list["trunk.Trunk | None"]
 def found(monkeypatch: pytest.MonkeyPatch) -> Found:
     """What each training made of the layers that are not adapted."""
     made: Found = []
-    real = sft.trunk_of
+    real = trunk.trunk_of
 
     def watched(*given: Any) -> trunk.Trunk | None:
         made.append(real(*given))
         return made[-1]
 
-    monkeypatch.setattr(sft, "trunk_of", watched)
+    monkeypatch.setattr("solon.training.sft.trunk_of", watched)
     return made
 
 
 def trained(local: LocalModel, scratch: Path, **knobs: Any) -> tuple[dict[str, Tensor], list[float]]:
-    named = {name: knobs.pop(name) for name in ("tick", "checkpoints") if name in knobs}
+    named: dict[str, Any] = {name: knobs.pop(name) for name in ("tick", "checkpoints") if name in knobs}
     settings = SftSettings.model_validate(
         {"epochs": 3, "learning_rate": 1e-2, "batch_size": 4, "lora": LoraSettings(rank=4, layers=1), **knobs}
     )

@@ -186,7 +186,8 @@ class SlCai(Section):
                     paper. Round by round a chain draws principles of the kind's aims, in turn
     rounds          which revisions of a chain are learnt from: all of them, as the paper does, or the last
     keep            all revisions, as the paper does; or better: one is reverted where it moved away from the kind's
-                    first aim, by declining what is harmless or by answering what is harmful and was declined
+                    first aim, by declining what is harmless or by answering what is harmful and was declined; or
+                    aimed: besides, what moved nowhere is not learnt, an answer to harm that is still one
     helpful_share   most of the mix that may be helpful answers; 1 takes them all (the paper's is 0.27)
     critique_share  of the chains also teach critique and revision themselves
     mix             shares by kind, samples and the cap on repeated refusals
@@ -196,7 +197,7 @@ class SlCai(Section):
     revision: RevisionSection = RevisionSection()
     helpful: Sampling = Sampling()
     chains: tuple[str, ...] | None = Field(default=None, min_length=1)
-    keep: Literal["all", "better"] = "all"
+    keep: Literal["all", "better", "aimed"] = "all"
     rounds: Literal["all", "last"] = "all"
     helpful_share: float = Field(default=1.0, ge=0, le=1)
     critique_share: float = Field(default=0.25, ge=0, le=1)

@@ -76,6 +76,8 @@ def _limit(name: str) -> str:
     """What a limit is about, with its setting."""
     if name == "keep":
         return "sampled answers that decline what is harmless (sl_cai.keep)"
+    if name == "aimed":
+        return "revisions that answer harm, or decline what is harmless (sl_cai.keep)"
     if name == "helpful_share":
         return "sampled answers beyond their share (sl_cai.helpful_share)"
     about = {"repeats": "rows whose text recurs", "refusals": "refusals beyond their share"}

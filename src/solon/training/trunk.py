@@ -6,28 +6,22 @@ the states are kept, and an epoch costs the adapted layers alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from solon.engines.local.company import CANNOT, far
 from solon.engines.local.model import LocalModel
+from solon.training.packed import Batch
 from solon.training.processes import world
 
 MOST = 2**31  # bytes of states that are kept; of more rows every layer is read in every epoch
 TOKENS = 1024  # read at a time, always the same rows together: a resumed training keeps the same states bit for bit
 
-Row = Sequence[int]
-Batch = Mapping[str, Any]
-
-
-class Read(Protocol):
-    """The model's output on a batch of `PackedCollator`'s form, or on one sequence of it."""
-
-    def __call__(self, batch: Batch) -> Any: ...
+Read = Callable[[Batch], Any]  # the model's output on a batch of PackedCollator's form, or on one sequence of it
 
 
 class Trunk:

@@ -38,7 +38,7 @@ def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
         temperature=s.temperature,
         seed=recipe.seed,
         sentences=s.sentences,
-        keep=no_step_back if recipe.sl_cai.keep == "better" else None,
+        keep=None if recipe.sl_cai.keep == "all" else no_step_back,
     )
 
 
@@ -46,6 +46,11 @@ def no_step_back(prompt: Prompt, before: str, revision: str) -> bool:
     """Whether a revision keeps to what its kind is for: no answer to harm becomes of a refusal, and no refusal of what
     asks for none. A refusal of a harmless prompt that was one before is none either: there is nothing to learn."""
     return not declines(before) or declines(revision) if prompt.harmful else not declines(revision)
+
+
+def meets(prompt: Prompt, text: str) -> bool:
+    """Whether a text does what its prompt's kind is for: declines harm, answers what asks for none."""
+    return declines(text) is prompt.harmful
 
 
 class Revisions(Step):
@@ -106,15 +111,23 @@ class Revisions(Step):
     def _mix(self, context: Context, steps: list[Revision], answered: list[tuple[Prompt, Completion]]) -> Mixed:
         """Revisions, helpful answers and critiques, within the recipe's limits."""
         wanted = context.recipe.sl_cai
-        revised = revision_rows(steps, wanted.rounds)
+        asked = {p.id: p for p in context.all_prompts("train")}
+        revised, missed = revision_rows(steps, wanted.rounds), 0
+        if wanted.keep == "aimed":
+            those = [row for row in revised if meets(asked[row["prompt_id"]], said_in([row])[0])]
+            revised, missed = those, len(revised) - len(those)
         critiqued = critique_rows(steps, context.constitution, wanted.critique_share)
         useful = [(p, a) for p, a in answered if wanted.keep == "all" or not declines(a.text)]
         sampled = helpful_rows(useful)
         helpful = at_most(sampled, wanted.helpful_share, len(revised) + len(critiqued))
         limits = Limits(wanted.mix.repeats, wanted.mix.shares, wanted.mix.refusals)
-        kinds = {p.id: p.kind for p in context.all_prompts("train")}
+        kinds = {name: prompt.kind for name, prompt in asked.items()}
         mix = mixed([*revised, *helpful, *critiqued], limits, kinds, declines)
-        left_out = {"keep": len(answered) - len(useful), "helpful_share": len(sampled) - len(helpful)}
+        left_out = {
+            "aimed": missed,
+            "keep": len(answered) - len(useful),
+            "helpful_share": len(sampled) - len(helpful),
+        }
         return Mixed(mix.rows, {**left_out, **mix.left_out})
 
     async def _write(
