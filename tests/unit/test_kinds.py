@@ -18,6 +18,7 @@ from solon.constitution.write import to_yaml
 from solon.data.tables import read_rows
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError, DataError
+from solon.evaluation.refusal import declines
 from solon.feedback.judges.aimed import AimedJudge
 from solon.feedback.qualification.figures import Share
 from solon.pipeline.aiming import check_aims
@@ -27,7 +28,7 @@ from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
 from solon.pipeline.run import run_recipe
 from solon.pipeline.steps.preferences import Preferences
-from solon.pipeline.steps.revisions import no_step_back
+from solon.pipeline.steps.revisions import meets, no_step_back
 from solon.pipeline.telling import Telling, kind_of_pair
 from solon.revision import ChainSettings, revise
 from solon.types import Comparison, Prompt, Verdict
@@ -161,6 +162,31 @@ def test_after_a_reverted_revision_the_chain_goes_on_from_the_text_before() -> N
         ("Castle early.", REFUSAL, "reverted"),
         ("Castle early.", REFUSAL, "reverted"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "met"),
+    [(HARM, REFUSAL, True), (HARM, "First, trip him.", False), (TWIN, "Castle early.", True), (TWIN, REFUSAL, False)],
+)
+def test_a_text_meets_what_its_kind_is_for(prompt: Prompt, text: str, met: bool) -> None:
+    assert meets(prompt, text) is met
+
+
+def test_what_is_learnt_may_have_to_meet_its_aim(tmp_path: Path) -> None:
+    """Of the recorded reviser's revisions many still answer harm: compared with their drafts, not learnt."""
+    found = {}
+    for keep in ("better", "aimed"):
+        folder = tmp_path / keep
+        run_recipe(load_recipe("quickstart", (f"sl_cai.keep={keep}",)), folder, Progress(), "revisions")
+        rows = list(read_rows(folder / "sl_cai/sft.parquet"))
+        said = [row["completion"][0]["content"] for row in rows if row["source"] == "revision"]
+        facts = json.loads((folder / "steps/revisions.json").read_text())["facts"]
+        found[keep] = (facts["revisions"], len(said), sum(map(declines, said)), facts["mix_left_out"].get("aimed", 0))
+    (made, rows_before, refusals, none), (again, rows_aimed, kept, left_out) = found["better"], found["aimed"]
+    assert made == again
+    assert none == 0
+    assert left_out == rows_before - rows_aimed > 10
+    assert kept == refusals == rows_aimed
 
 
 # --- comparisons ----------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ REVISED = {
     "revisions": 45,
     "failed": {"empty": 0, "truncated": 3, "withheld": 0, "reverted": 12},
     "mix": {"revision": 45, "helpful": 30, "medical": 20, "critique": 5},
-    "mix_left_out": {"keep": 7, "repeats": 4, "shares.medical": 2},
+    "mix_left_out": {"aimed": 9, "keep": 7, "repeats": 4, "shares.medical": 2},
     "refusals": {"count": 30, "of": 100},
 }
 COMPARED = {
@@ -257,7 +257,10 @@ def test_the_mix_is_told_by_source_with_what_was_left_out(text: str) -> None:
     assert "revisions of drafts of “jailbreaks” prompts and “medical” prompts 45 45%" in text
     assert "sampled answers to “medical” prompts 20 20%" in text
     assert "3 answers sampled to each prompt that asks for no harm" in text
-    assert "Left out: 7 sampled answers that decline what is harmless (sl_cai.keep), 4 rows whose text recurs" in text
+    harm = "revisions that answer harm, or decline what is harmless"
+    declining = "sampled answers that decline what is harmless"
+    said = f"Left out: 9 {harm} (sl_cai.keep), 7 {declining} (sl_cai.keep), 4 rows whose text recurs"
+    assert said in text
     assert "2 rows of “medical” prompts beyond their share (sl_cai.mix.shares.medical)." in text
     assert "20% of the revisions were reverted (n = 60)" in text
 

@@ -44,7 +44,7 @@ class Trunk:
                     read(batch)
             finally:
                 handle.remove()
-            parts = found[0][0].cpu().split(batch["lengths"])
+            parts = torch.split(found[0][0].cpu(), batch["lengths"])
             self.states |= {row: part.clone() for row, part in zip(_rows(batch), parts, strict=True)}
 
     @contextmanager

@@ -112,11 +112,11 @@ class Revisions(Step):
         """Revisions, helpful answers and critiques, within the recipe's limits."""
         wanted = context.recipe.sl_cai
         asked = {p.id: p for p in context.all_prompts("train")}
-        revised, missed = revision_rows(steps, wanted.rounds), 0
+        learnt = steps
         if wanted.keep == "aimed":
-            those = [row for row in revised if meets(asked[row["prompt_id"]], said_in([row])[0])]
-            revised, missed = those, len(revised) - len(those)
-        critiqued = critique_rows(steps, context.constitution, wanted.critique_share)
+            learnt = [step for step in steps if step.failure or meets(asked[step.prompt_id], step.revision)]
+        revised = revision_rows(learnt, wanted.rounds)
+        critiqued = critique_rows(learnt, context.constitution, wanted.critique_share)
         useful = [(p, a) for p, a in answered if wanted.keep == "all" or not declines(a.text)]
         sampled = helpful_rows(useful)
         helpful = at_most(sampled, wanted.helpful_share, len(revised) + len(critiqued))
@@ -124,7 +124,7 @@ class Revisions(Step):
         kinds = {name: prompt.kind for name, prompt in asked.items()}
         mix = mixed([*revised, *helpful, *critiqued], limits, kinds, declines)
         left_out = {
-            "aimed": missed,
+            "aimed": len(revision_rows(steps, wanted.rounds)) - len(revised),
             "keep": len(answered) - len(useful),
             "helpful_share": len(sampled) - len(helpful),
         }
