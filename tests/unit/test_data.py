@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from solon.data.pairs import load_labelled_pairs
 from solon.data.prompts import load_prompts
 from solon.data.tables import read_rows, write_rows
-from solon.errors import DataError, StorageError
+from solon.errors import ConfigError, DataError, StorageError
 from solon.evaluation import conduct, difference, rate
 from solon.files import write_atomic
 from solon.types import digest
@@ -25,7 +27,9 @@ from solon.types import digest
         (b'{"prompt": "\xff\xfe"}', "not UTF-8 at byte"),
         (b'{"prompt": "a\x00b"}', "NUL"),
         (rb'{"prompt": "\ud800"}', "lone surrogate"),
-        (json.dumps({"prompt": "x" * 1_000_000}).encode(), "1,000,000 characters"),
+        (json.dumps({"prompt": "x" * 200_000}).encode(), "200,000 characters"),
+        (json.dumps({"prompt": "x" * 1_000_000}).encode(), "more than 1,000,000 bytes"),
+        (b'{"prompt": "x", "input": 7}', "input is int"),
         (b'{"prompt": ""}', "no prompt text"),
         (b'{"prompt": 7}', "no prompt text"),
         (b"[1, 2]", "expected an object"),
@@ -55,10 +59,57 @@ def test_other_names_for_the_prompt_are_understood(tmp_path: Path) -> None:
 @given(st.binary(max_size=300))
 def test_no_bytes_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "p.jsonl"
+    assume(not raw.startswith(b"\x1f\x8b\x08"))  # a broken gzip file has no lines
     path.write_bytes(raw + b'\n{"id": "good", "prompt": "fine"}\n')
     prompts, bad = load_prompts(str(path), "red_team")
     assert prompts[-1].id == "good"
     assert all(b.line >= 1 and b.reason for b in bad)
+
+
+ASKED = [
+    {"id": "a", "instruction": "Translate to French.", "input": "Good morning", "split": "test"},
+    {"id": None, "prompt": "And this?", "split": None, "input": None},
+    {"id": 7, "prompt": "Third", "input": " ", "split": "validation"},
+]
+
+
+def lines_of(rows: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\r\n" for row in rows)
+
+
+@pytest.mark.parametrize("container", ["jsonl", "bom.jsonl", "json", "jsonl.gz", "parquet"])
+def test_prompts_are_read_from_every_container_alike(tmp_path: Path, container: str) -> None:
+    path = tmp_path / f"p.{container}"
+    if container == "parquet":
+        columns = dict.fromkeys(("instruction", "prompt"))
+        write_rows(path, [{**columns, **row, "id": row["id"] and str(row["id"])} for row in ASKED])
+    elif container == "json":
+        path.write_text(json.dumps(ASKED))
+    else:
+        raw = (b"\xef\xbb\xbf" if container.startswith("bom") else b"") + lines_of(ASKED)
+        path.write_bytes(gzip.compress(raw) if container.endswith("gz") else raw)
+    prompts, bad = load_prompts(str(path), "helpful")
+    assert not bad
+    assert [p.text for p in prompts] == ["Translate to French.\n\nGood morning", "And this?", "Third"]
+    assert [p.id for p in prompts] == ["a", f"helpful-{digest('And this?')[:12]}", "7"]
+    assert [p.split for p in prompts][::2] == ["heldout", "heldout"]
+
+
+def test_a_torn_gzip_of_prompts_gives_the_rows_before_it_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl.gz"
+    rows = [{"prompt": f"{n} {digest(str(n))}"} for n in range(4000)]
+    path.write_bytes(gzip.compress(lines_of(rows))[:-20_000])
+    prompts, bad = load_prompts(str(path), "helpful")
+    assert 0 < len(prompts) < 4000
+    assert "the gzip data breaks off here" in bad[-1].reason
+
+
+def test_a_prompt_file_that_cannot_be_read_is_named_by_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"prompts\.helpful: cannot read .*none\.jsonl: No such file"):
+        load_prompts(str(tmp_path / "none.jsonl"), "helpful")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(DataError, match=r"prompts\.helpful: .*torn\.parquet: cannot be read as Parquet"):
+        load_prompts(str(tmp_path / "torn.parquet"), "helpful")
 
 
 PAIR = {"prompt": "q", "response_a": "yes", "response_b": "no", "better": "a"}

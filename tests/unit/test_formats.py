@@ -19,7 +19,7 @@ from solon.data.formats import Row, load_pairs, read_pairs, recognise
 from solon.data.formats.checks import RowProblem
 from solon.data.formats.hh import read_transcript, write_transcript
 from solon.data.formats.names import chosen_comes_first
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.data.tables import write_rows
 from solon.errors import ConfigError, DataError
 from solon.types import Message, assistant, system, user

@@ -20,7 +20,7 @@ from solon.data.formats.hh import MARKER
 from solon.data.formats.known import WRITABLE
 from solon.data.formats.names import content_id
 from solon.data.preferences import comparison_of, preference_row, preference_schema
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.data.tables import GROUP, RowWriter, read_rows, widened
 from solon.errors import ConfigError, DataError, SolonError, StorageError
 from solon.types import Comparison, Preference, Verdict, assistant, system, user

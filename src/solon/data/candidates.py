@@ -13,7 +13,8 @@ from solon.data.formats.ends import of_reason
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.formats.row import prompted
-from solon.data.prompts import BadRow, data_path, load_prompt_sets
+from solon.data.prompts import load_prompt_sets
+from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.files import sha256_file
 from solon.types import Message, digest, user

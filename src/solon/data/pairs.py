@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from solon.data.formats import Row, read_pairs
-from solon.data.prompts import BadRow, data_path
+from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.types import Comparison, digest
 

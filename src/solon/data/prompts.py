@@ -1,41 +1,26 @@
-"""Prompt files: JSON lines (or a JSON list) with one prompt a row; a bad row is quarantined, never guessed at."""
+"""Prompt files, in any container that files of pairs come in; a bad row is quarantined, never guessed at."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from solon.data.formats.records import records
 from solon.data.repeats import group_names, normalised
+from solon.data.rows import BadRow, data_path
 from solon.data.twins import Named, components, families
-from solon.errors import DataError
-from solon.files import numbered_lines
+from solon.errors import ConfigError, DataError
 from solon.types import Prompt, digest, fraction
 
 MAX_CHARS = 100_000
 HELD_OUT = 1 / 3  # of the texts whose rows name no side
+# How files name the side of a row.
+SIDES = {"train": "train", "heldout": "heldout", "test": "heldout", "validation": "heldout"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELDS = ("prompt", "text", "instruction", "question", "turns")
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that was set aside: file, line (from 1) and why."""
-
-    file: str
-    line: int
-    reason: str
-
-
-def data_path(name: str) -> Path:
-    """A path, or `quickstart:NAME` for a file that ships with the quickstart."""
-    if name.startswith("quickstart:"):
-        return Path(str(files("solon.quickstart") / "data" / f"{name.removeprefix('quickstart:')}.jsonl"))
-    return Path(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +100,10 @@ def load_prompt_sets(named: Mapping[str, str], area: str = "area") -> PromptSets
 def load_prompt_files(given: Sequence[PromptFile], area: str = "area") -> PromptSets:
     """The prompts of files by kind, told apart by what they say over all kinds together.
 
-    A row is an object with `prompt` (or text, instruction, question, or turns: exactly one), and optionally `id`,
-    `area` (or the field named by `area`), `split` ("train" or "heldout"), `pair` (a name that twins share) and
-    `twin_of` (the `id` of its twin).
+    A row is an object with `prompt` (or text, instruction, question, or turns: exactly one), and optionally `input`
+    (what the instruction is about: it follows it), `id`, `area` (or the field named by `area`), `split` ("train", or
+    "heldout", "test", "validation"), `pair` (a name that twins share) and `twin_of` (the `id` of its twin). Files are
+    JSON lines, a JSON list, either of them gzipped, or Parquet; a null is as if the field were not there.
     - Of rows with the same normalised text the first is kept, at the side that any of them names.
     - Rows that name no side: that of a twin that names one; else about every third text is held out, by hash of the
       text, twins together.
@@ -159,19 +145,31 @@ def _usable(one: PromptFile, area: str, bad: list[BadRow]) -> Iterator[_Read]:
     """The rows of one file that hold a prompt; the others go to `bad`."""
     path = data_path(one.name)
     texts: dict[str, str] = {}
-    for number, line in numbered_lines(path, one.label):
-        row = _parse(line)
-        if isinstance(row, dict) and one.only and str(row.get(one.only[0])) != one.only[1]:
+    for found in _records(one, path):
+        if isinstance(found, BadRow):
+            bad.append(found)
             continue
-        prompt = row if isinstance(row, str) else _prompt(row, one.kind or _kind(row, path), area)
+        number, row = found
+        if one.only and str(row.get(one.only[0])) != one.only[1]:
+            continue
+        prompt = _prompt(row, one.kind or _kind(row, path), area)
         key = "" if isinstance(prompt, str) else normalised(prompt.text)
         if isinstance(prompt, Prompt) and texts.setdefault(prompt.id, key) != key:
             prompt = f"duplicate id '{prompt.id}'"
         if isinstance(prompt, str):
             bad.append(BadRow(str(path), number, prompt))
         else:
-            assert isinstance(row, dict)
             yield _Read(prompt, str(path), number, key, prompt.split, Named.of(row))
+
+
+def _records(one: PromptFile, path: Path) -> Iterator[tuple[int, dict[str, Any]] | BadRow]:
+    """What the file holds, whatever it is packed in. Raises ConfigError, naming the file's setting."""
+    try:
+        yield from records(path)
+    except ConfigError as error:
+        raise ConfigError(f"{one.label}: {error}") from None
+    except DataError as error:
+        raise DataError(f"{one.label}: {error}") from None
 
 
 def _kind(row: dict[str, Any], path: Path) -> str:
@@ -246,19 +244,6 @@ def _side_of(name: str) -> str:
     return "heldout" if fraction(["split", name]) < HELD_OUT else "train"
 
 
-def _parse(line: bytes) -> dict[str, Any] | str:
-    """The row, or why it is none."""
-    if b"\x00" in line:
-        return "holds a NUL byte"
-    try:
-        row = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start}"
-    except (ValueError, RecursionError) as error:
-        return f"not JSON: {str(error)[:80]}"
-    return row if isinstance(row, dict) else f"expected an object, found {type(row).__name__}"
-
-
 def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
     text = next((row[name] for name in _FIELDS if row.get(name)), None)
     if isinstance(text, list):
@@ -267,14 +252,21 @@ def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
         text = _said(text[0])
     if not isinstance(text, str) or not text.strip():
         return f"no prompt text (looked for {', '.join(_FIELDS)})"
+    given = row.get("input")
+    if given is not None and not isinstance(given, str):
+        return f"input is {type(given).__name__}, expected text that belongs to the prompt"
+    if given and given.strip():  # Alpaca: what the instruction is about
+        text = f"{text.strip()}\n\n{given.strip()}"
     if len(text) > MAX_CHARS:
         return f"the prompt has {len(text):,} characters, the limit is {MAX_CHARS:,}"
     if _SURROGATE.search(text):
         return "holds a lone surrogate"
-    identity = str(row["id"]) if "id" in row else f"{kind}-{digest(text)[:12]}"
-    if "split" in row and row["split"] not in ("train", "heldout"):
-        return f"split is '{row['split']}', expected train or heldout"
-    return Prompt(identity, text.strip(), kind, str(row.get(area, "")), row.get("split", ""))
+    named = row.get("id")
+    identity = f"{kind}-{digest(text)[:12]}" if named is None else str(named)
+    side = row.get("split")
+    if side is not None and side not in SIDES:
+        return f"split is '{side}', expected one of {', '.join(SIDES)}"
+    return Prompt(identity, text.strip(), kind, str(row.get(area, "")), SIDES[side] if side else "")
 
 
 def _said(turn: Any) -> Any:

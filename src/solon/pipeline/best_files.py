@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.preferences import preference_row, preference_schema
-from solon.data.prompts import BadRow
 from solon.data.publishing import published
+from solon.data.rows import BadRow
 from solon.data.sft import row
 from solon.data.tables import RowWriter
 from solon.feedback.best_of_n import Ranked, effect

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.constitution import Constitution, load_constitution
-from solon.data.prompts import BadRow, PromptSets, load_prompt_sets
+from solon.data.prompts import PromptSets, load_prompt_sets
+from solon.data.rows import BadRow
 from solon.engines import Engine, MemoisedEngine, Usage
 from solon.errors import PromptUnfit
 from solon.memo import Memo

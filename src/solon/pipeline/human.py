@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from solon.data.formats import Row, read_pairs
-from solon.data.prompts import BadRow, data_path
 from solon.data.repeats import normalised
+from solon.data.rows import BadRow, data_path
 from solon.errors import ConfigError, DataError
 from solon.files import sha256_file
 from solon.pipeline.context import Context

@@ -12,7 +12,7 @@ from pathlib import Path
 from solon.constitution import Constitution
 from solon.data.formats import recognise
 from solon.data.pairs import load_labelled_pairs, pairs_path, said_by
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.engines import MemoisedEngine
 from solon.errors import ConfigError
 from solon.feedback import Labeller

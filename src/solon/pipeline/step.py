@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from solon.constitution import Phase
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.errors import ConfigError
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe

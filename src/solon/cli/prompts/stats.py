@@ -89,7 +89,8 @@ def _told(sets: PromptSets, harmful: set[str]) -> list[Told]:
 
 def _probed(model: str, precision: str, sets: PromptSets, harmful: set[str], others: list[PromptFile]) -> Probed:
     """The probe, fitted and tried."""
-    from solon.data.prompts import data_path, load_prompt_files, split
+    from solon.data.prompts import load_prompt_files, split
+    from solon.data.rows import data_path
     from solon.engines.local.model import LocalModel
     from solon.pipeline.progress import Progress
     from solon.promptsets.probe import at_most, probe

@@ -8,7 +8,7 @@ from typing import Any
 
 from solon.data.formats.checks import Record
 from solon.data.formats.row import Row
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 
 Numbered = tuple[int, Record]
 Records = Iterator[Numbered | BadRow]

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from solon.data.formats.base import Records
 from solon.data.formats.checks import MAX_ROW, Record, RowProblem, kind
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.errors import DataError
 
 BOM = b"\xef\xbb\xbf"

@@ -8,7 +8,7 @@ from pathlib import Path
 from solon.data.formats import ends, trl, unpaired
 from solon.data.formats.checks import MAX_ROW, Record, RowProblem, check_text
 from solon.data.formats.records import records
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.types import Message
 
 

@@ -13,7 +13,7 @@ from solon.data.formats.known import READABLE, readable, refusal, told_by_column
 from solon.data.formats.names import given_id
 from solon.data.formats.records import records
 from solon.data.formats.row import Row
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.errors import DataError
 
 LOOKED_AT = 20  # records that tell the format, so that a broken first one does not

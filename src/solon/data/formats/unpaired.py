@@ -17,7 +17,7 @@ from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, kind
 from solon.data.formats.ends import OF_SIDES, ended
 from solon.data.formats.row import Row, chosen_of, preferred
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.types import Preference, assistant
 
 OWN = ("prompt", "completion", "label")

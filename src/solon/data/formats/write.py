@@ -15,7 +15,7 @@ from solon.data.formats.known import readable, writable
 from solon.data.formats.read import PairFile, recognise
 from solon.data.formats.row import Row
 from solon.data.formats.sinks import checked_ending, opened
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.errors import DataError
 from solon.types import digest
 

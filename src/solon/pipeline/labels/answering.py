@@ -7,7 +7,7 @@ from typing import Any
 
 from solon.data.candidates import Candidates
 from solon.data.formats import Row
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.engines import Engine
 from solon.errors import PromptUnfit
 from solon.pipeline.labels.source import compared

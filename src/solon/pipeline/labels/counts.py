@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from solon.data.formats import Row
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.intervals import wilson
 from solon.pipeline.label_files import Tally
 from solon.pipeline.labels.files import Result

@@ -11,8 +11,8 @@ from typing import Any
 
 from solon.data.formats import Row
 from solon.data.preferences import preference_row, preference_schema
-from solon.data.prompts import BadRow
 from solon.data.publishing import published
+from solon.data.rows import BadRow
 from solon.data.tables import RowWriter
 from solon.pipeline.label_files import LABELS, UNLABELLED
 from solon.types import Preference, Unlabelled

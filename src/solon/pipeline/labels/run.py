@@ -10,7 +10,7 @@ from typing import Any
 from solon.constitution import Constitution
 from solon.data.candidates import Candidates
 from solon.data.formats import Row
-from solon.data.prompts import BadRow, data_path
+from solon.data.rows import BadRow, data_path
 from solon.data.truncation import CUT_OFF, Truncation
 from solon.engines import MemoisedEngine
 from solon.errors import DataError

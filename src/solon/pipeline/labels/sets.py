@@ -8,7 +8,7 @@ from typing import Any
 
 from solon.data.formats import Row, read_pairs
 from solon.data.formats.row import TOPICS
-from solon.data.prompts import BadRow, data_path
+from solon.data.rows import BadRow, data_path
 from solon.errors import ConfigError
 from solon.feedback.comparing import Label, label_of
 from solon.pipeline.label_files import LABELS

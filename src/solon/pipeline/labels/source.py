@@ -10,7 +10,7 @@ from pathlib import Path
 from solon.data.candidates import Candidates, load_candidates
 from solon.data.formats import Row, read_pairs, recognise
 from solon.data.formats.records import records
-from solon.data.prompts import BadRow, data_path
+from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.types import Comparison
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.files import write_atomic
 from solon.pipeline.progress import Progress
 

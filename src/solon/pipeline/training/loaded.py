@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.errors import DataError
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from typing import Any
 
 from solon.data.formats import Row
 from solon.data.formats.lone import Lone
-from solon.data.prompts import BadRow
 from solon.data.repeats import held_out, spoken
+from solon.data.rows import BadRow
 from solon.errors import ConfigError, DataError, PromptUnfit
 from solon.pipeline.reward_bar import shortfalls
 from solon.pipeline.training.pairs import reward_pair

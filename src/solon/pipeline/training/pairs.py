@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.data.formats import Row, read_pairs, recognise
 from solon.data.formats.row import chosen_of
-from solon.data.prompts import BadRow, data_path
+from solon.data.rows import BadRow, data_path
 from solon.data.truncation import Truncation
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.loaded import Loaded, taken

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from solon.data.formats.checks import Record, RowProblem, check_text, identity, kind
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
-from solon.data.prompts import MAX_CHARS, BadRow, data_path
+from solon.data.prompts import MAX_CHARS
 from solon.data.repeats import group_names, normalised
+from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.loaded import Loaded, taken

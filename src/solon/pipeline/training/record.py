@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from solon.data.prompts import data_path
+from solon.data.rows import data_path
 from solon.engines.local.source import ModelSource
 from solon.errors import ConfigError
 from solon.files import sha256_file

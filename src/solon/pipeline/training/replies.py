@@ -7,7 +7,7 @@ from typing import Any
 
 from solon.data.formats import Row
 from solon.data.formats.lone import Lone, read_lone
-from solon.data.prompts import BadRow, data_path
+from solon.data.rows import BadRow, data_path
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.loaded import Loaded
 from solon.pipeline.training.pairs import load_pairs, preference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.errors import DataError, PromptUnfit
 from solon.pipeline.training.prompts import Asked
 from solon.pipeline.training.scoring import Scorer, composite, load_scorer, reads

@@ -21,7 +21,7 @@ from solon.data.formats.known import READABLE, told_by_columns
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.formats.row import chosen_of, prompted
-from solon.data.prompts import BadRow, data_path
+from solon.data.rows import BadRow, data_path
 from solon.data.sft import row
 from solon.errors import DataError
 from solon.pipeline.training.job import Job

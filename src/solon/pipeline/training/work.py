@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solon.data.prompts import BadRow
+from solon.data.rows import BadRow
 from solon.evaluation import DECLINED, conduct
 from solon.pipeline.training.job import Job
 from solon.settings import GuardSettings, Method
