@@ -366,9 +366,9 @@ def test_prompts_are_single_turns_and_those_held_out_stay_out(tmp_path: Path) ->
     rows = [
         {"prompt": "a?", "kind": "red_team"},
         {"prompt": said("b?"), "kind": "helpful"},
-        {"instruction": "c?"},
+        {"instruction": "c?", "input": "See: c."},
         {"prompt": said("d?", "D.", "e?")},
-        {"prompt": "f?", "split": "heldout"},
+        {"prompt": "f?", "split": "validation"},
         {"id": "1", "prompt": "g?"},
         {"id": "1", "prompt": "h?"},
         {"prompt": 7},
@@ -378,7 +378,7 @@ def test_prompts_are_single_turns_and_those_held_out_stay_out(tmp_path: Path) ->
     assert [(one.text, one.harmless) for one in loaded.items] == [
         ("a?", False),
         ("b?", True),
-        ("c?", False),
+        ("c?\n\nSee: c.", False),
         ("g?", False),
     ]
     reasons = ["has 3 turns", "is held out", "duplicate id '1'", "a number", "is empty"]

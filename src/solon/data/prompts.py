@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from solon.data.formats.checks import RowProblem
+from solon.data.formats.checks import kind as kind_of
 from solon.data.formats.records import records
 from solon.data.repeats import group_names, normalised
 from solon.data.rows import BadRow, data_path
@@ -252,11 +254,10 @@ def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
         text = _said(text[0])
     if not isinstance(text, str) or not text.strip():
         return f"no prompt text (looked for {', '.join(_FIELDS)})"
-    given = row.get("input")
-    if given is not None and not isinstance(given, str):
-        return f"input is {type(given).__name__}, expected text that belongs to the prompt"
-    if given and given.strip():  # Alpaca: what the instruction is about
-        text = f"{text.strip()}\n\n{given.strip()}"
+    try:
+        text = with_input(text, row)
+    except RowProblem as problem:
+        return str(problem)
     if len(text) > MAX_CHARS:
         return f"the prompt has {len(text):,} characters, the limit is {MAX_CHARS:,}"
     if _SURROGATE.search(text):
@@ -264,9 +265,20 @@ def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
     named = row.get("id")
     identity = f"{kind}-{digest(text)[:12]}" if named is None else str(named)
     side = row.get("split")
-    if side is not None and side not in SIDES:
+    if side is not None and (not isinstance(side, str) or side not in SIDES):
         return f"split is '{side}', expected one of {', '.join(SIDES)}"
     return Prompt(identity, text.strip(), kind, str(row.get(area, "")), SIDES[side] if side else "")
+
+
+def with_input(text: str, row: Mapping[str, Any]) -> str:
+    """A prompt with the row's `input` after an empty line: what an instruction of Alpaca's is about.
+
+    Raises RowProblem for one that is no text.
+    """
+    given = row.get("input")
+    if given is not None and not isinstance(given, str):
+        raise RowProblem(f"input is {kind_of(given)}, expected text: what the prompt is about")
+    return f"{text.strip()}\n\n{given.strip()}" if given and given.strip() else text
 
 
 def _said(turn: Any) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from solon.data.formats.checks import Record, RowProblem, check_text, identity, kind
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
-from solon.data.prompts import MAX_CHARS
+from solon.data.prompts import MAX_CHARS, SIDES, with_input
 from solon.data.repeats import group_names, normalised
 from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
@@ -83,13 +83,13 @@ def _parsed(name: str) -> Iterator[tuple[Asked, bool] | BadRow]:
             if name and name in seen:
                 raise RowProblem(f"duplicate id '{name[:80]}'")
             seen.add(name)
-            yield _asked(record, str(path), line), record.get("split") == "heldout"
+            yield _asked(record, str(path), line), SIDES.get(str(record.get("split"))) == "heldout"
         except RowProblem as problem:
             yield BadRow(str(path), line, str(problem))
 
 
 def _asked(record: Record, file: str, line: int) -> Asked:
-    text = _text(record)
+    text = with_input(_text(record), record)
     if not text.strip():
         raise RowProblem("the prompt is empty")
     if len(text) > MAX_CHARS:
