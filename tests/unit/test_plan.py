@@ -501,6 +501,17 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file()}
 
 
+def test_a_plan_says_what_the_run_will_set_aside(recipe: Path) -> None:
+    red = recipe.parent / "red_team.jsonl"
+    red.write_text(red.read_text() + '{"prompt": 7}\n{"prompt": "red_team 0?"}\n')
+    (said,) = [line for line in plan(recipe).warnings if "set aside" in line]
+    assert said == (
+        f"2 rows of {red} will be set aside; line {PROMPTS + 1}: no prompt text (looked for prompt, text, instruction, "
+        "question, turns)"
+    )
+    assert not [line for line in make_plan(load_recipe("quickstart"), recipe.parent / "q").warnings if "aside" in line]
+
+
 def test_a_plan_leaves_the_folder_and_those_beside_it_as_they_are(recipe: Path) -> None:
     run(recipe)
     beside = recipe.parent / "beside"

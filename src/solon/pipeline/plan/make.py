@@ -58,8 +58,17 @@ class _Planner:
         check_human(self.context)
         _, cautions = check_origin(self.context, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
-        warnings = [*of_aims, *cautions, *self._warnings(steps)]
+        warnings = [*self._set_aside(), *of_aims, *cautions, *self._warnings(steps)]
         return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), warnings)
+
+    def _set_aside(self) -> list[str]:
+        """What the run will not use of the prompt files, by file, each with its first reason."""
+        rows = [row for row in self.context.quarantine if row.line]
+        first = {row.file: row for row in reversed(rows)}
+        return [
+            f"{sum(row.file == file for row in rows)} rows of {file} will be set aside; line {row.line}: {row.reason}"
+            for file, row in sorted(first.items())
+        ]
 
     def _changes(self) -> list[str]:
         """What changed in the constitution since the last run, and what of it that touches where this was counted."""
