@@ -78,14 +78,14 @@ def lines_of(rows: list[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\r\n" for row in rows)
 
 
-@pytest.mark.parametrize("container", ["jsonl", "bom.jsonl", "json", "jsonl.gz", "parquet"])
+@pytest.mark.parametrize("container", ["jsonl", "bom.jsonl", "json", "data.json", "jsonl.gz", "parquet"])
 def test_prompts_are_read_from_every_container_alike(tmp_path: Path, container: str) -> None:
     path = tmp_path / f"p.{container}"
     if container == "parquet":
         columns = dict.fromkeys(("instruction", "prompt"))
         write_rows(path, [{**columns, **row, "id": row["id"] and str(row["id"])} for row in ASKED])
-    elif container == "json":
-        path.write_text(json.dumps(ASKED))
+    elif container.endswith("json"):
+        path.write_text(json.dumps({"version": 2, "data": ASKED} if container == "data.json" else ASKED))
     else:
         raw = (b"\xef\xbb\xbf" if container.startswith("bom") else b"") + lines_of(ASKED)
         path.write_bytes(gzip.compress(raw) if container.endswith("gz") else raw)

@@ -18,6 +18,7 @@ from solon.errors import DataError
 BOM = b"\xef\xbb\xbf"
 LISTS = (".json", ".json.gz")  # files that may be one JSON value; all others are read line by line
 BROKEN_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
+HOLDERS = ("examples", "data")  # what a JSON object that is a whole file calls its rows
 DEPTH = 100  # of lists and objects in each other; beyond it Python's own stack would set the limit
 TOO_LONG = f"the row has more than {MAX_ROW:,} bytes, which is the limit"
 
@@ -121,7 +122,8 @@ def _elements(raw: bytes) -> list[Any] | None:
     except (ValueError, RecursionError):
         return None
     if isinstance(value, dict):
-        value = value.get("examples")
+        held = [value[name] for name in HOLDERS if isinstance(value.get(name), list)]
+        value = held[0] if len(held) == 1 else None
     return value if isinstance(value, list) else None
 
 
