@@ -395,3 +395,22 @@ def test_a_wrong_setting_is_one_line_before_anything_is_asked(
     assert said in err
     assert err.count("\n") == 1
     assert not (folder / "out/memo.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ({"prompt": "Hi", "replies": ["Ho", "He"]}, "replies"),
+        ({"question": "Hi", "output_1": "Ho", "output_2": "He", "winner_id": 2}, "output_1, output_2, winner_id"),
+        ({"instruction": "Hi", "Preferred": "Ho", "other": "He"}, "Preferred"),
+    ],
+)
+def test_replies_in_no_known_format_are_not_thrown_away(
+    folder: Path, solon_cli: Solon, row: dict[str, object], named: str
+) -> None:
+    file = folder / "odd.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    code, _, error = solon_cli(*arguments(folder, file))
+    assert code == 2
+    assert f"{file}: beside the prompt stand {named}: replies or labels, but in no known format" in error
+    assert len(error.strip().splitlines()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice
@@ -18,6 +19,12 @@ PROMPTS = "prompts"  # the format of files without pairs
 LOOKED_AT = 20
 # Columns of which each says that the file is meant to hold pairs: one that is broken is not answered anew.
 OF_PAIRS = {"chosen", "rejected", "completion", "completions", "response_a", "response_b", "messages", "label"}
+# The many names that replies and labels have elsewhere: such a file's own replies are not thrown away either.
+OF_REPLIES = re.compile(
+    r"(labels|answers?|repl(y|ies)|responses?|outputs?|completions?|candidates?|generations?)(_?(\d+|[a-z]))?"
+    r"|(preferred|dispreferred|preferences?|better|safer|winner|loser)([_\d].*)?",
+    re.IGNORECASE,
+)
 
 Item = Row | Candidates | BadRow
 
@@ -60,6 +67,14 @@ def _told(path: Path, format: str | None) -> str:
         first = [item[1] for item in islice(records(path), LOOKED_AT) if not isinstance(item, BadRow)]
         if not first or any(OF_PAIRS & set(record) for record in first):
             raise
+        columns = sorted({name for record in first for name in record})
+        replies = [name for name in columns if OF_REPLIES.fullmatch(name)]
+        if replies and "responses" not in columns:
+            raise DataError(
+                f"{path}: beside the prompt stand {', '.join(replies)}: replies or labels, but in no known format "
+                f"(columns: {', '.join(columns)}); make them a list of texts under responses, or say --format prompts "
+                "to have the prompts answered anew"
+            ) from None
         return PROMPTS
 
 
