@@ -29,6 +29,10 @@ from solon.types import digest
         (rb'{"prompt": "\ud800"}', "lone surrogate"),
         (json.dumps({"prompt": "x" * 200_000}).encode(), "200,000 characters"),
         (json.dumps({"prompt": "x" * 1_000_000}).encode(), "more than 1,000,000 bytes"),
+        (b'{"prompt": "x", "id": ["a"]}', "id is a list, expected text or a whole number"),
+        (b'{"prompt": "x", "id": true}', "id is true or false"),
+        (b'{"prompt": "x", "id": 1.5}', "id is a number, expected text or a whole number"),
+        (rb'{"prompt": "x", "id": "a\nb"}', "id holds a control character"),
         (b'{"prompt": "x", "input": 7}', "input is a number"),
         (b'{"prompt": ""}', "no prompt text"),
         (b'{"prompt": 7}', "no prompt text"),
@@ -94,6 +98,13 @@ def test_prompts_are_read_from_every_container_alike(tmp_path: Path, container: 
     assert [p.text for p in prompts] == ["Translate to French.\n\nGood morning", "And this?", "Third"]
     assert [p.id for p in prompts] == ["a", f"helpful-{digest('And this?')[:12]}", "7"]
     assert [p.split for p in prompts][::2] == ["heldout", "heldout"]
+
+
+def test_a_file_with_two_lists_of_rows_is_not_read_as_one_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps({"data": ASKED, "more": ASKED}))
+    with pytest.raises(DataError, match="no usable row"):
+        load_prompts(str(path), "helpful")
 
 
 def test_a_torn_gzip_of_prompts_gives_the_rows_before_it_breaks(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_the_mix_is_told_by_source_with_what_was_left_out(text: str) -> None:
     assert "revisions of drafts of “jailbreaks” prompts and “medical” prompts 45 45%" in text
     assert "sampled answers to “medical” prompts 20 20%" in text
     assert "3 answers sampled to each prompt that asks for no harm" in text
-    harm = "revisions that answer harm, or decline what is harmless"
+    harm = "rows whose revision answers harm, or declines what is harmless"
     declining = "sampled answers that decline what is harmless"
     said = f"Left out: 9 {harm} (sl_cai.keep), 7 {declining} (sl_cai.keep), 4 rows whose text recurs"
     assert said in text

@@ -108,6 +108,14 @@ def test_what_changes_is_read_anew(
     assert found == [None]
 
 
+def test_layers_of_several_types_are_read_anew(tiny_folder: Path, tmp_path: Path, found: Found) -> None:
+    """Their masks go by their place, and rows shorter than the window do not show it."""
+    local = family("gemma2", tiny_folder)
+    assert len(set(local.base.config.layer_types)) == 2
+    trained(local, tmp_path)
+    assert found == [None]
+
+
 def test_one_epoch_keeps_nothing(tiny: LocalModel, tmp_path: Path, found: Found) -> None:
     trained(tiny, tmp_path, epochs=1)
     assert found == []

@@ -263,7 +263,12 @@ def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
     if _SURROGATE.search(text):
         return "holds a lone surrogate"
     named = row.get("id")
-    identity = f"{kind}-{digest(text)[:12]}" if named is None else str(named)
+    if isinstance(named, bool) or not isinstance(named, str | int | None):
+        return f"id is {kind_of(named)}, expected text or a whole number"
+    said = "" if named is None else str(named).strip()
+    if not said.isprintable():
+        return "id holds a control character"
+    identity = said or f"{kind}-{digest(text)[:12]}"
     side = row.get("split")
     if side is not None and (not isinstance(side, str) or side not in SIDES):
         return f"split is '{side}', expected one of {', '.join(SIDES)}"

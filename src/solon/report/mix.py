@@ -77,7 +77,7 @@ def _limit(name: str) -> str:
     if name == "keep":
         return "sampled answers that decline what is harmless (sl_cai.keep)"
     if name == "aimed":
-        return "revisions that answer harm, or decline what is harmless (sl_cai.keep)"
+        return "rows whose revision answers harm, or declines what is harmless (sl_cai.keep)"
     if name == "helpful_share":
         return "sampled answers beyond their share (sl_cai.helpful_share)"
     about = {"repeats": "rows whose text recurs", "refusals": "refusals beyond their share"}

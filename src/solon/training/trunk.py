@@ -78,32 +78,42 @@ def entering(trunk: Trunk | None, batch: Batch) -> AbstractContextManager[None]:
 def trunk_of(local: LocalModel, batches: Sequence[Batch], read: Read) -> Trunk | None:
     """What the layers that are not adapted make of the rows of `batches`; None where each epoch must read them anew.
 
-    That is: the lowest layer is adapted, or something outside the layers; dropout, a model whose layers are told apart
-    by their place, or anything else that lets the rest of the model read the first batch other than the whole does;
-    several processes, which wrap the layers; more states than MOST bytes.
+    That is: the lowest layer is adapted, or something outside the layers; layers of several types, whose masks go by
+    their place; dropout, or anything else that lets the rest of the model read the longest row other than the whole
+    does; several processes, which wrap the layers; more states than MOST bytes.
     """
     made = _found(local)
     tokens = sum(sum(batch["lengths"]) for batch in batches)
     width = local.decoder.config.get_text_config().hidden_size
     if made is None or world() > 1 or tokens * width * local.base.dtype.itemsize > MOST:
         return None
+    longest = max(batches, key=lambda batch: max(batch["lengths"]))
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            whole = read(batches[0]).logits
-            made.keep(batches[:1], read)
-            with made.entered(batches[0]):
-                rest = read(batches[0]).logits
+        if _differs(made, longest, read):
+            return None
     except CANNOT:
         return None
-    if whole.shape != rest.shape or far(rest, whole):
-        return None
-    made.keep(batches[1:], read)
+    made.keep([batch for batch in batches if batch is not longest], read)
     return made
+
+
+@torch.no_grad()
+def _differs(trunk: Trunk, batch: Batch, read: Read) -> bool:
+    """Whether the model reads a batch otherwise from the kept states on than as a whole."""
+    with torch.random.fork_rng(devices=[]):
+        whole = read(batch).logits
+        trunk.keep([batch], read)
+        with trunk.entered(batch):
+            rest = read(batch).logits
+    return whole.shape != rest.shape or far(rest, whole)
 
 
 def _found(local: LocalModel) -> Trunk | None:
     """The list of the decoder's layers, and how many lie below all that learns; None where there are none."""
-    count = int(local.base.config.get_text_config().num_hidden_layers)
+    config = local.base.config.get_text_config()
+    count = int(config.num_hidden_layers)
+    if len(set(getattr(config, "layer_types", None) or ["one"])) > 1:
+        return None  # a mask by a layer's place: rows shorter than a window would not show that it is another's
     lists = [(name, part) for name, part in local.decoder.named_children() if isinstance(part, nn.ModuleList)]
     name, blocks = next(((name, part) for name, part in lists if len(part) == count), ("", nn.ModuleList()))
     learning = {id(weight) for weight in local.model.parameters() if weight.requires_grad}

@@ -122,8 +122,10 @@ def _elements(raw: bytes) -> list[Any] | None:
     except (ValueError, RecursionError):
         return None
     if isinstance(value, dict):
-        held = [value[name] for name in HOLDERS if isinstance(value.get(name), list)]
-        value = held[0] if len(held) == 1 else None
+        held = [
+            name for name, rows in value.items() if isinstance(rows, list) and any(isinstance(r, dict) for r in rows)
+        ]
+        value = value[held[0]] if len(held) == 1 and held[0] in HOLDERS else None
     return value if isinstance(value, list) else None
 
 

@@ -109,7 +109,8 @@ def _refuse_ahead(local: LocalModel) -> None:
 def far(states: Tensor, own: Tensor) -> bool:
     """Whether two readings of the same states differ by more than rounding."""
     difference = (states.float() - own.float()).abs().max() / own.float().abs().max()
-    return bool(difference > ROUNDING.get(states.dtype, ROUNDING[torch.float32]))
+    # NaN is far, too.
+    return not bool(difference <= ROUNDING.get(states.dtype, ROUNDING[torch.float32]))
 
 
 def _rows(local: LocalModel) -> list[list[int]]:

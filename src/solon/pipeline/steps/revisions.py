@@ -112,11 +112,15 @@ class Revisions(Step):
         """Revisions, helpful answers and critiques, within the recipe's limits."""
         wanted = context.recipe.sl_cai
         asked = {p.id: p for p in context.all_prompts("train")}
-        learnt = steps
+        revised = revision_rows(steps, wanted.rounds)
+        critiqued = critique_rows(steps, context.constitution, wanted.critique_share)
+        taught = len(revised) + len(critiqued)
         if wanted.keep == "aimed":
-            learnt = [step for step in steps if step.failure or meets(asked[step.prompt_id], step.revision)]
-        revised = revision_rows(learnt, wanted.rounds)
-        critiqued = critique_rows(learnt, context.constitution, wanted.critique_share)
+            revised = [row for row in revised if meets(asked[row["prompt_id"]], said_in([row])[0])]
+            fit = [
+                step for step in steps if meets(asked[step.prompt_id], step.revision)
+            ]  # a critique goes with its end
+            critiqued = critique_rows(fit, context.constitution, wanted.critique_share)
         useful = [(p, a) for p, a in answered if wanted.keep == "all" or not declines(a.text)]
         sampled = helpful_rows(useful)
         helpful = at_most(sampled, wanted.helpful_share, len(revised) + len(critiqued))
@@ -124,11 +128,18 @@ class Revisions(Step):
         kinds = {name: prompt.kind for name, prompt in asked.items()}
         mix = mixed([*revised, *helpful, *critiqued], limits, kinds, declines)
         left_out = {
-            "aimed": len(revision_rows(steps, wanted.rounds)) - len(revised),
+            "aimed": taught - len(revised) - len(critiqued),
             "keep": len(answered) - len(useful),
             "helpful_share": len(sampled) - len(helpful),
         }
-        return Mixed(mix.rows, {**left_out, **mix.left_out})
+        left_out |= mix.left_out
+        if not mix.rows:
+            why = ", ".join(f"{n} by {name}" for name, n in left_out.items() if n)
+            raise DataError(
+                f"revisions: no row is left for SL-CAI to learn (left out: {why or 'none'}); loosen sl_cai.keep, "
+                "sl_cai.mix or sl_cai.helpful_share"
+            )
+        return Mixed(mix.rows, left_out)
 
     async def _write(
         self, context: Context
