@@ -469,10 +469,11 @@ def test_drawn_sides_are_the_soft_label_on_average_and_copies_are_spread() -> No
 
 def test_settings_of_the_recipe_reach_the_tools() -> None:
     overrides = ("rl_cai.method=ppo", "rl_cai.ppo.kl_coef=0.05", "rl_cai.ppo.clip=0.3", "sl_cai.sft.max_length=512")
+    overrides += ("sl_cai.sft.lora.rank=24",)
     plan = Plan(load_recipe("quickstart", overrides), "base", spread=0.5)
     sft, reward, ppo = openrlhf.stages(plan)
     assert sft.arguments["data.max_len"] == 512
-    assert sft.arguments["ds.lora.rank"] == 16
+    assert sft.arguments["ds.lora.rank"] == 24
     assert reward.arguments["adam.lr"] == pytest.approx(1e-4)  # all weights: a tenth
     assert ppo.arguments["actor.eps_clip"] == 0.3
     assert ppo.arguments["algo.kl.init_coef"] == 0.025  # of a reward that nobody divides by its spread 0.5
