@@ -18,13 +18,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from apart import apart
 from engine import MODEL, drafts_by_prompt
 from solon.settings import DpoSettings, LoraSettings
 
@@ -132,16 +131,9 @@ def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def run(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """`measure` in a process of its own, and its peak memory in MiB."""
-    command = [sys.executable, __file__, "--only", kind, "--pairs", str(options.pairs), "--model", options.model]
-    command += ["--data", options.data] if options.data else []
-    quiet = {**os.environ, "TQDM_DISABLE": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet)
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"failed: {kind}")
-    return {**json.loads(said.splitlines()[-1]), "memory": usage.ru_maxrss / 1024}
+    given = ["--pairs", str(options.pairs), "--model", options.model]
+    given += ["--data", options.data] if options.data else []
+    return apart(__file__, kind, given, {**os.environ, "TQDM_DISABLE": "1"})
 
 
 def main() -> None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from apart import apart
 from engine import MODEL
 from sft import mixed_rows
 from solon.settings import LoraSettings, SftSettings
@@ -45,14 +43,9 @@ def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def run(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """`measure` in a process of its own, and its peak memory in MiB."""
-    given = [f"--{name}={getattr(options, name)}" for name in ("rows", "epochs", "layers", "model")]
-    process = subprocess.Popen([sys.executable, __file__, "--only", kind, *given], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"failed: {kind}")
-    return {**json.loads(said.splitlines()[-1]), "memory": usage.ru_maxrss / 1024}
+    return apart(
+        __file__, kind, [f"--{name}={getattr(options, name)}" for name in ("rows", "epochs", "layers", "model")]
+    )
 
 
 def main() -> None:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from apart import apart
 from engine import MODEL
 from solon.data.prompts import load_prompts
 from solon.settings import LoraSettings, PpoSettings, SftSettings
@@ -141,17 +140,6 @@ def sft(options: argparse.Namespace) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begun, "tokens": float(len(rows) * options.tokens)}
 
 
-def run(side: str, argv: Sequence[str]) -> dict[str, float]:
-    """A side in a process of its own, and its peak memory in MiB."""
-    process = subprocess.Popen([sys.executable, __file__, "--only", side, *argv], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"failed: {side}")
-    return {**json.loads(said.splitlines()[-1]), "memory": usage.ru_maxrss / 1024}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=3)
@@ -163,7 +151,7 @@ def main() -> None:
     if options.only:
         print(json.dumps({"trl grpo": grpo, "ppo": ppo, "sft": sft}[options.only](options)))
         return
-    found = {side: run(side, sys.argv[1:]) for side in SIDES}
+    found = {side: apart(__file__, side, sys.argv[1:]) for side in SIDES}
     for side, it in found.items():
         rate = it["seconds"] / it["tokens"]
         print(f"{side:8} {it['seconds']:6.1f} s, {it['tokens']:.0f} tokens: {1000 * rate:.1f} ms each; ", end="")

@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from apart import apart
 from engine import MODEL, drafts_by_prompt
 from solon.constitution import load_constitution
 from solon.data.sft import row
@@ -101,14 +99,7 @@ def measure(kind: str, model: str, count: int) -> dict[str, Any]:
 
 def run(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """`measure` in a process of its own, and its peak memory in MiB."""
-    command = [sys.executable, __file__, "--only", kind, "--rows", str(options.rows), "--model", options.model]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"failed: {kind}")
-    return {**json.loads(said.splitlines()[-1]), "memory": usage.ru_maxrss / 1024}
+    return apart(__file__, kind, ["--rows", str(options.rows), "--model", options.model])
 
 
 def main() -> None:
