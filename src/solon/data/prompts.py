@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from solon.data.formats.checks import RowProblem
+from solon.data.formats.checks import RowProblem, identity
 from solon.data.formats.checks import kind as kind_of
 from solon.data.formats.records import records
 from solon.data.repeats import group_names, normalised
@@ -21,7 +20,6 @@ MAX_CHARS = 100_000
 HELD_OUT = 1 / 3  # of the texts whose rows name no side
 # How files name the side of a row.
 SIDES = {"train": "train", "heldout": "heldout", "test": "heldout", "validation": "heldout"}
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELDS = ("prompt", "text", "instruction", "question", "turns")
 
 
@@ -154,12 +152,13 @@ def _usable(one: PromptFile, area: str, bad: list[BadRow]) -> Iterator[_Read]:
         number, row = found
         if one.only and str(row.get(one.only[0])) != one.only[1]:
             continue
-        prompt = _prompt(row, one.kind or _kind(row, path), area)
-        key = "" if isinstance(prompt, str) else normalised(prompt.text)
-        if isinstance(prompt, Prompt) and texts.setdefault(prompt.id, key) != key:
-            prompt = f"duplicate id '{prompt.id}'"
-        if isinstance(prompt, str):
-            bad.append(BadRow(str(path), number, prompt))
+        try:
+            prompt = _prompt(row, one.kind or _kind(row, path), area)
+            key = normalised(prompt.text)
+            if texts.setdefault(prompt.id, key) != key:
+                raise RowProblem(f"duplicate id '{prompt.id}'")
+        except RowProblem as problem:
+            bad.append(BadRow(str(path), number, str(problem)))
         else:
             yield _Read(prompt, str(path), number, key, prompt.split, Named.of(row))
 
@@ -246,33 +245,26 @@ def _side_of(name: str) -> str:
     return "heldout" if fraction(["split", name]) < HELD_OUT else "train"
 
 
-def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt | str:
+def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt:
+    """The row's prompt. Raises RowProblem."""
     text = next((row[name] for name in _FIELDS if row.get(name)), None)
     if isinstance(text, list):
         if len(text) != 1:
-            return f"has {len(text)} turns, expected exactly one: prompts of several turns are not asked yet"
+            raise RowProblem(f"has {len(text)} turns, expected exactly one: prompts of several turns are not asked yet")
         text = _said(text[0])
     if not isinstance(text, str) or not text.strip():
-        return f"no prompt text (looked for {', '.join(_FIELDS)})"
-    try:
-        text = with_input(text, row)
-    except RowProblem as problem:
-        return str(problem)
+        raise RowProblem(f"no prompt text (looked for {', '.join(_FIELDS)})")
+    text = with_input(text, row)
     if len(text) > MAX_CHARS:
-        return f"the prompt has {len(text):,} characters, the limit is {MAX_CHARS:,}"
-    if _SURROGATE.search(text):
-        return "holds a lone surrogate"
-    named = row.get("id")
-    if isinstance(named, bool) or not isinstance(named, str | int | None):
-        return f"id is {kind_of(named)}, expected text or a whole number"
-    said = "" if named is None else str(named).strip()
-    if not said.isprintable():
-        return "id holds a control character"
-    identity = said or f"{kind}-{digest(text)[:12]}"
+        raise RowProblem(f"the prompt has {len(text):,} characters, the limit is {MAX_CHARS:,}")
+    named = "" if row.get("id") == "" else identity(row, "id").strip()
+    if not named.isprintable():
+        raise RowProblem("id holds a control character")
     side = row.get("split")
     if side is not None and (not isinstance(side, str) or side not in SIDES):
-        return f"split is '{side}', expected one of {', '.join(SIDES)}"
-    return Prompt(identity, text.strip(), kind, str(row.get(area, "")), SIDES[side] if side else "")
+        raise RowProblem(f"split is '{side}', expected one of {', '.join(SIDES)}")
+    name = named or f"{kind}-{digest(text)[:12]}"
+    return Prompt(name, text.strip(), kind, str(row.get(area, "")), SIDES[side] if side else "")
 
 
 def with_input(text: str, row: Mapping[str, Any]) -> str:

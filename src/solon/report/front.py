@@ -24,6 +24,7 @@ from solon.report.front_points import (
     headline,
     leaners,
     leaning,
+    price,
     reasons,
     sharing,
     spots,
@@ -59,6 +60,7 @@ def render_front(found: Mapping[str, Any]) -> str:
         picked_is_base=picked is not None and picked.kind == "base",
         status=status,
         sharing=sharing(found),
+        price=price(found),
     )
 
 

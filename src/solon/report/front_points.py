@@ -137,11 +137,17 @@ def leaners(found: Mapping[str, Any]) -> list[Remark]:
     return [Remark(text, "warn", lines)] if lines else []
 
 
+def price(found: Mapping[str, Any]) -> float:
+    """How many single runs the front cost, by what of it cost most."""
+    return float(max(found["cost"][what]["runs_worth"] for what in ("steps", "calls")))
+
+
 def sharing(found: Mapping[str, Any]) -> str:
     """ "6 runs for the price of 2.4: …"."""
     cost, runs = found["cost"], sum(run["failure"] is None for run in found["runs"])
     parts = [
         f"{cost[what]['made']:,.0f} of {cost[what]['alone']:,.0f} {what}" for what in ("steps", "calls", "seconds")
     ]
-    worth = max(cost[what]["runs_worth"] for what in ("steps", "calls"))
-    return f"{count(runs, 'run')} for the price of {worth:.1f}: {', '.join(parts)}, what is equal being done once"
+    return (
+        f"{count(runs, 'run')} for the price of {price(found):.1f}: {', '.join(parts)}, what is equal being done once"
+    )

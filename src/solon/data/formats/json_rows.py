@@ -122,9 +122,8 @@ def _elements(raw: bytes) -> list[Any] | None:
     except (ValueError, RecursionError):
         return None
     if isinstance(value, dict):
-        held = [
-            name for name, rows in value.items() if isinstance(rows, list) and any(isinstance(r, dict) for r in rows)
-        ]
+        lists = [(name, rows) for name, rows in value.items() if isinstance(rows, list)]
+        held = [name for name, rows in lists if any(isinstance(row, dict) for row in rows)]
         value = value[held[0]] if len(held) == 1 and held[0] in HOLDERS else None
     return value if isinstance(value, list) else None
 

@@ -116,10 +116,10 @@ class Revisions(Step):
         critiqued = critique_rows(steps, context.constitution, wanted.critique_share)
         taught = len(revised) + len(critiqued)
         if wanted.keep == "aimed":
-            revised = [row for row in revised if meets(asked[row["prompt_id"]], said_in([row])[0])]
-            fit = [
-                step for step in steps if meets(asked[step.prompt_id], step.revision)
-            ]  # a critique goes with its end
+            said = zip(revised, said_in(revised), strict=True)
+            revised = [row for row, text in said if meets(asked[row["prompt_id"]], text)]
+            # A critique goes with the revision it led to.
+            fit = [step for step in steps if meets(asked[step.prompt_id], step.revision)]
             critiqued = critique_rows(fit, context.constitution, wanted.critique_share)
         useful = [(p, a) for p, a in answered if wanted.keep == "all" or not declines(a.text)]
         sampled = helpful_rows(useful)
