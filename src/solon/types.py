@@ -242,6 +242,9 @@ Answer = Completion | Choice
 class Prompt:
     """One row of a prompt file. `kind` is red_team, helpful, lookalike or a recipe's own; `split` train or heldout.
 
+    A prompt is a conversation: `text` is what the user says last and `context` are the turns before it, a system turn
+    among them if there is one. `later` are turns of the user that are asked one by one after the model's own answers;
+    only the last answer counts. `draft` is a reply of the file's own, revised in place of a sampled one ("": none).
     `aims` are those of its kind: the first says whether it asks for harm ("harmless") or for help. Prompts with the
     same `pair` are twins: alike in style, different in what they want; "" of one without a twin.
     """
@@ -253,6 +256,14 @@ class Prompt:
     split: str = "train"
     pair: str = ""
     aims: tuple[str, ...] = ()
+    context: tuple[Message, ...] = ()
+    later: tuple[str, ...] = ()
+    draft: str = ""
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The conversation to be answered, its last turn the user's; without those that come `later`."""
+        return (*self.context, user(self.text))
 
     @property
     def harmful(self) -> bool:
