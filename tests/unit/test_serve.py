@@ -239,8 +239,16 @@ def test_many_turns_and_parts(start: Callable[..., Running]) -> None:
     assert draft.messages == (system("Be brief."), user("One"), assistant("Two"), user("Three\nFour"))
     shown = critique.messages[0].content
     # The system prompt is quoted like the rest: its facts are there, and it cannot switch the constitution off.
-    said = "System: Be brief.\n\nUser: One\n\nAssistant: Two\n\nUser: Three\nFour\n\nAssistant: "
-    assert re.search(rf"^<conversation-(\w+)>\n{re.escape(said + DRAFT)}\n</conversation-\1>$", shown, re.M)
+    turns = [
+        ("system", "Be brief."),
+        ("user", "One"),
+        ("assistant", "Two"),
+        ("user", "Three\nFour"),
+        ("assistant", DRAFT),
+    ]
+    mark = re.search(r"<system-(\w+)>", shown)
+    assert mark is not None
+    assert "\n".join(f"<{role}-{mark[1]}>\n{text}\n</{role}-{mark[1]}>" for role, text in turns) in shown
 
 
 def test_the_conversation_names_the_record() -> None:
