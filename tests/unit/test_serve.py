@@ -548,7 +548,7 @@ def test_options_that_name_nothing_to_serve(tmp_path: Path) -> None:
     assert "go together" in _refusal("--upstream", "http://x/v1", *free)
     assert "not both" in _refusal(str(tmp_path), "--constitution", "balanced", *free)
     assert "no recipe.yaml" in _refusal(str(tmp_path), *free)
-    assert "is not an http address" in _refusal(
+    assert "is no http address" in _refusal(
         "--constitution", "balanced", "--upstream", "ftp://x", "--upstream-model", "m", *free
     )
     (tmp_path / "recipe.yaml").write_text(RECIPE)

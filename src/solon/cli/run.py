@@ -22,6 +22,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the summary and warnings.")] = False,
 ) -> None:
     """Run a recipe: critique, revise, fine-tune, label, train the policy, evaluate, report. Resumes by itself."""
+    from solon.errors import afterwards
     from solon.pipeline.progress import Progress
     from solon.pipeline.recipe import load_recipe
     from solon.pipeline.run import run_recipe
@@ -29,10 +30,8 @@ def run(
 
     loaded = load_recipe(recipe, tuple(overrides or ()))
     folder = out or Path("runs") / loaded.name
-    try:
+    with afterwards(lambda: _write_judge_page(folder)):  # a run that stops for its judge says so on this page
         run_recipe(loaded, folder, Progress(quiet), until, begin)
-    finally:  # a run that stops for its judge says so on this page
-        _write_judge_page(folder)
     report = write_report(folder)
     summarise(folder, report)
 

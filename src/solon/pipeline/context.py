@@ -14,7 +14,7 @@ from solon.constitution import Constitution, load_constitution
 from solon.data.prompts import PromptSets, load_prompt_sets
 from solon.data.rows import BadRow
 from solon.engines import Engine, MemoisedEngine, Usage
-from solon.errors import PromptUnfit
+from solon.errors import PromptUnfit, afterwards
 from solon.memo import Memo
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, Role, RoleName
@@ -153,10 +153,8 @@ class Context:
 
     def ask(self, work: Coroutine[Any, Any, T]) -> T:
         """Run coroutines that ask engines, then commit what they stored, however they ended."""
-        try:
+        with afterwards(self.keep_calls):
             return asyncio.run(work)
-        finally:
-            self.keep_calls()
 
     def keep_calls(self) -> None:
         """Commit the calls that were stored, and what they took."""
@@ -270,4 +268,6 @@ class Context:
         return tuple(sorted(self.finished["reward_model"].facts["aims"]))
 
     def close(self) -> None:
+        if damaged := self.memo.damaged:
+            self.progress.warn(f"{self.memo.path}: {damaged} stored answers were damaged, and were asked again")
         self.memo.close()

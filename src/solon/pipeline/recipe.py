@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from solon.constitution.model import Aim
 from solon.data.aims import AIMS
+from solon.engines.address import check_address
 from solon.errors import ConfigError
 from solon.files import explain
 from solon.settings import (
@@ -41,6 +42,7 @@ from solon.settings import (
     unshown,
 )
 from solon.settings.base import Omitting
+from solon.settings.servers import TimeLimits
 from solon.yaml import read_yaml
 
 EngineName = Literal["transformers", "openai", "recorded", "scripted"]
@@ -52,11 +54,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+MAX_SEED = 2**32 - 1  # the most that the trainers' libraries take
+
+
 class Role(Section):
     """Which engine plays a role, and with which model.
 
     `model` is a hub id, a local folder, a GGUF file or `package:NAME/FILE.gguf` (transformers), a model
     name (openai), the recorded role (recorded; by default the role itself) or a script file (scripted).
+    `base_url` may name variables of the environment, as in http://${USER}:${PASSWORD}@host/v1; `time_limits` are those
+    of a server's calls.
     """
 
     engine: EngineName = "transformers"
@@ -67,6 +74,17 @@ class Role(Section):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     batch_size: int = Field(default=64, ge=1)
     concurrency: int = Field(default=8, ge=1)
+    time_limits: TimeLimits = TimeLimits()
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_address(value)
+            except ConfigError as error:
+                raise ValueError(str(error).removeprefix("base_url: ")) from None
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> Role:
@@ -245,7 +263,7 @@ class RlCai(Omitting, Section):
     OMITTED: ClassVar[tuple[str, ...]] = ("constraint", "checkpoints")
 
     method: Method = "ppo"
-    seed: int | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     checkpoints: int = Field(default=0, ge=0, le=64)
     feedback: FeedbackSettings = FeedbackSettings()
     qualify: QualifySettings = QualifySettings()
@@ -318,7 +336,7 @@ class Recipe(Section):
     """Everything a run depends on."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     constitution: str = "balanced"
     prompts: dict[str, Kind] = Field(min_length=1)
     roles: Roles

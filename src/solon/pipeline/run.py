@@ -18,7 +18,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from solon.errors import ConfigError
+from solon.errors import ConfigError, afterwards
 from solon.files import write_atomic, write_json
 from solon.memo import copy_memo
 from solon.pipeline.aiming import check_aims
@@ -61,7 +61,7 @@ def run_recipe(
         context = Context(recipe, run, progress, siblings=siblings)
         _say_repeats(context)
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
-        try:
+        with afterwards(context.close), afterwards(lambda: _write_quarantine(context)):
             cautions = check_aims(context.constitution, context.recipe)
             check_select(context)
             check_human(context)
@@ -69,9 +69,6 @@ def run_recipe(
             for line in [*cautions, *of_origin]:
                 progress.warn(line)
             steps = _run_steps(context, chosen)
-        finally:
-            _write_quarantine(context)
-            context.close()
         manifest = _manifest(context, steps, recorded)
         write_json(folder / "manifest.json", manifest)
         if "evaluate" in context.finished:
@@ -87,10 +84,8 @@ def opened(folder: Path, progress: Progress) -> Iterator[Context]:
     run = Run(folder)
     with run.locked():
         context = Context(load_recipe(str(folder / "recipe.yaml")), run, progress)
-        try:
+        with afterwards(context.close):
             yield context
-        finally:
-            context.close()
 
 
 def _run_steps(context: Context, steps: Sequence[Step]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +41,12 @@ class Upstream:
         """Raises ConfigError when the address is none."""
         from solon.engines.openai import OpenAIEngine
 
-        if not self.url.startswith(("http://", "https://")):
-            raise ConfigError(f"upstream: '{self.url}' is not an http address (such as http://127.0.0.1:11434/v1)")
-        return OpenAIEngine(self.model, self.url, retries=2)
+        try:
+            # Behind a load balancer names change by the answer: nothing is stored here, so nothing can mix.
+            key = os.environ.get("OPENAI_API_KEY")
+            return OpenAIEngine(self.model, self.url, api_key=key, retries=2, one_model=False)
+        except ConfigError as error:
+            raise ConfigError(str(error).replace("base_url:", "upstream:", 1)) from None
 
 
 def from_run(folder: Path, upstream: Upstream | None = None, what: str | None = None) -> Source:
