@@ -13,18 +13,21 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from solon.errors import ModelError
+from solon.errors import ModelError, SolonError
 from solon.files import sha256_file, sync_folder
 from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 CONVERSION = 2  # raise when a GGUF file is converted otherwise
 _ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
+_CONVERTED = "converted.json"  # beside a converted model: the hash of what it was made of, and of every file
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -60,10 +63,11 @@ class ModelSource:
 
 def resolve(name: str, precision: str) -> ModelSource:
     """The files behind `name`. Raises ModelError: missing, pickle weights alone, remote code, no weights."""
-    source = _identified(name, _path_of(name) or _download(name))
-    if source.folder.is_file():
-        return replace(source, folder=_converted(source.folder, source.weights, precision))
-    return source
+    with loading(name):
+        source = _identified(name, _path_of(name) or _download(name))
+        if source.folder.is_file():
+            return replace(source, folder=_converted(source.folder, source.weights, precision))
+        return source
 
 
 def identify(name: str) -> ModelSource | None:
@@ -71,8 +75,32 @@ def identify(name: str) -> ModelSource | None:
 
     A GGUF file's `folder` is the file itself. Raises ModelError as `resolve` does.
     """
-    path = _path_of(name) or _fetched(name)
-    return _identified(name, path) if path else None
+    with loading(name):
+        path = _path_of(name) or _fetched(name)
+        return _identified(name, path) if path else None
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Inside, whatever libraries raise about a model's files becomes a ModelError in one line.
+
+    A damaged file fails wherever one of them first trips over it: in its JSON, its header, its tensors, its template.
+    """
+    try:
+        yield
+    except SolonError:
+        raise
+    except MemoryError:
+        raise ModelError(f"model: {name} does not fit into memory") from None
+    except Exception as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
+        raise ModelError(f"model: cannot load {name}: {shortened(said)}") from None
+
+
+def shortened(text: str, length: int = 240) -> str:
+    """A library's message on one line, cut between words."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= length else f"{line[:length].rsplit(' ', 1)[0]} …"
 
 
 def _identified(name: str, path: Path) -> ModelSource:
@@ -124,7 +152,7 @@ def _download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except Exception as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = shortened(str(error).splitlines()[0]) if str(error) else type(error).__name__
         raise ModelError(f"model: cannot fetch {name} from the hub: {reason}") from None
 
 
@@ -163,8 +191,10 @@ def _refuse_unsafe(folder: Path, name: str) -> None:
         raise ModelError(f"model: {name}: no config.json in the folder")
     try:
         described = json.loads(config.read_text())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ModelError(f"model: {name}: config.json is not JSON") from None
+    if not isinstance(described, dict):
+        raise ModelError(f"model: {name}: config.json holds no object; fetch it again")
     if "auto_map" in described:
         raise ModelError(f"model: {name}: needs code from its folder (auto_map), which Solon does not run")
     weights = [path.name for path in folder.glob("*.safetensors") if not path.name.startswith(_ADAPTER)]
@@ -175,6 +205,25 @@ def _refuse_unsafe(folder: Path, name: str) -> None:
         )
     if not weights:
         raise ModelError(f"model: {name}: no .safetensors weights in the folder")
+    _refuse_hollow(folder, weights, described, name)
+
+
+def _refuse_hollow(folder: Path, weights: Sequence[str], config: dict[str, Any], name: str) -> None:
+    """Raises ModelError where the configuration has more layers than the weights have tensors: to build them all takes
+    hours, or all memory, before anyone finds that they are not there."""
+    from safetensors import safe_open
+
+    text = config.get("text_config")
+    said = [part.get(key) for part in (config, text) if isinstance(part, dict) for key in _LAYERS]
+    layers = max((n for n in said if isinstance(n, int)), default=0)
+    tensors = 0
+    for one in weights:
+        with safe_open(folder / one, framework="np") as file:
+            tensors += len(file.keys())
+    if layers > tensors:
+        raise ModelError(
+            f"model: {name}: config.json has {layers:,} layers and the weights have {tensors:,} tensors; fetch it again"
+        )
 
 
 @contextmanager
@@ -224,7 +273,7 @@ def _ends_of_turn(gguf: Path, vocabulary: int) -> list[int]:
 def _converted(gguf: Path, weights: str, precision: str) -> Path:
     """The GGUF file as a folder of safetensors: dequantising takes 15-60 s, reading the copy one or two."""
     target = cache_folder() / "models" / f"{weights[:16]}-{precision}-{CONVERSION}"
-    if target.exists():
+    if _is_conversion(target, weights):
         return target
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -245,9 +294,25 @@ def _converted(gguf: Path, weights: str, precision: str) -> Path:
         ends = sorted({*_listed(model.generation_config.eos_token_id), *_ends_of_turn(gguf, len(tokenizer))})
         model.generation_config.eos_token_id = ends or None
         model.save_pretrained(folder)
+        (folder / _CONVERTED).write_text(json.dumps({"source": weights, "files": _hashes(folder)}))
         sync_folder(folder)
+        with contextlib.suppress(OSError):  # what lies there is damaged: it goes when this block ends
+            target.rename(Path(temporary) / "old")
         with contextlib.suppress(OSError):  # another process published the same content first
             folder.rename(target)
-    if not target.exists():
+    if not _is_conversion(target, weights):
         raise ModelError(f"model: could not store the converted {gguf.name} under {target}")
     return target
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.name != _CONVERTED}
+
+
+def _is_conversion(folder: Path, weights: str) -> bool:
+    """Whether a folder holds what was converted from a file with this hash, byte for byte."""
+    try:
+        said = json.loads((folder / _CONVERTED).read_text())
+        return bool(said == {"source": weights, "files": _hashes(folder)})
+    except (OSError, ValueError):
+        return False
