@@ -30,7 +30,7 @@ from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError, EngineError, PromptTooLong
 from solon.revision.chain import ChainSettings
 from solon.serve import ServeSettings, bind, create_app, from_run, from_upstream
-from solon.serve.answer import Ask, answer, as_prompt
+from solon.serve.answer import REFUSAL, Ask, answer, as_prompt
 from solon.serve.protocol import ChatRequest
 from solon.serve.source import Upstream
 from solon.types import Completion, GenerateRequest, Message, assistant, digest, system, user
@@ -135,7 +135,7 @@ def test_an_answer_is_the_scripted_revision(start: Callable[..., Running]) -> No
     assert reply.choices[0].message.role == "assistant"
     assert reply.choices[0].message.content == REVISED
     assert reply.choices[0].finish_reason == "stop"
-    assert "solon" not in reply.model_extra
+    assert reply.model_extra["solon"] == {"outcomes": ["revised"]}
     assert [len(request.messages) for request in engine.asked] == [1, 1, 3]
 
 
@@ -153,7 +153,7 @@ def test_usage_sums_draft_critique_and_revision(start: Callable[..., Running]) -
 
 @pytest.mark.parametrize("how", [{"extra_headers": {"X-Solon-Trail": "1"}}, {"extra_body": {"solon": {"trail": True}}}])
 def test_the_trail_comes_on_request(start: Callable[..., Running], how: dict[str, Any]) -> None:
-    reply = start(scripted(), replace(SETTINGS, rounds=2)).chat(**how)
+    reply = start(scripted(), replace(SETTINGS, rounds=2, trail=True)).chat(**how)
     solon = reply.model_extra["solon"]
     assert solon["constitution"] == {"name": "test-law", "version": "1.2.3", "hash": LAW.hash}
     (choice,) = solon["trail"]
@@ -261,19 +261,46 @@ def test_the_conversation_names_the_record() -> None:
 # --- failed revisions ------------------------------------------------------------------------------
 
 
-def test_a_truncated_revision_leaves_the_draft(start: Callable[..., Running]) -> None:
-    reply = start(scripted()).chat(max_tokens=4, extra_headers={"X-Solon-Trail": "1"})  # the draft has 4 words
-    assert reply.choices[0].message.content == DRAFT
+SHOWN = replace(SETTINGS, trail=True)
+
+
+def test_a_truncated_revision_is_sent_as_far_as_it_goes(start: Callable[..., Running]) -> None:
+    reply = start(scripted(), SHOWN).chat(max_tokens=4, extra_headers={"X-Solon-Trail": "1"})  # the draft has 4 words
+    assert reply.choices[0].message.content == "A kind reply. END"[: len(reply.choices[0].message.content)]
     assert reply.choices[0].finish_reason == "length"
     (choice,) = reply.model_extra["solon"]["trail"]
     assert [step["failure"] for step in choice["steps"]] == ["truncated"]
-    assert (choice["returned"], choice["draft_failure"]) == ("draft", None)
+    assert (choice["returned"], choice["draft_failure"]) == ("revision", None)
 
 
-def test_an_empty_revision_leaves_the_draft(start: Callable[..., Running]) -> None:
-    reply = start(scripted(revision="")).chat(extra_headers={"X-Solon-Trail": "1"})
-    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == (DRAFT, "stop")
+def test_where_nothing_could_be_revised_the_draft_is_not_sent(start: Callable[..., Running]) -> None:
+    engine = scripted(revision="")
+    reply = start(engine, SHOWN).chat(temperature=0, extra_headers={"X-Solon-Trail": "1"})
+    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == (REFUSAL, "content_filter")
+    assert reply.model_extra["solon"]["outcomes"] == ["failed"]
     assert reply.model_extra["solon"]["trail"][0]["steps"][0]["failure"] == "empty"
+    # It was tried again, and not greedily, for that would have said the same.
+    assert [request.temperature for request in engine.asked] == [0, 0, 0, 0.7, 0.7, 0.7]
+    refused = start(scripted(revision=""), replace(SETTINGS, on_failure="error")).refused()
+    assert (refused[0], refused[1]["code"]) == (502, "revision_failed")
+
+
+def test_an_empty_draft_is_no_answer(start: Callable[..., Running]) -> None:
+    class Mute(Spy):
+        async def generate(self, request: GenerateRequest) -> Completion:
+            self.asked.append(request)
+            return Completion("", "length")
+
+    reply = start(Mute()).chat()
+    assert (reply.choices[0].message.content, reply.model_extra["solon"]["outcomes"]) == (REFUSAL, ["failed"])
+
+
+@pytest.mark.parametrize("how", [{"headers": {"X-Solon-Trail": "1"}}, {"json": {"solon": {"trail": True}}}])
+def test_a_trail_is_shown_where_the_operator_lets_it_be(start: Callable[..., Running], how: dict[str, Any]) -> None:
+    body = {"messages": HELLO, **how.get("json", {})}
+    reply = HTTP.post(f"{start(scripted()).url}/v1/chat/completions", json=body, headers=how.get("headers", {}))
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "no_trail")
+    assert DRAFT not in reply.text
 
 
 def test_the_last_good_revision_is_returned() -> None:
@@ -287,7 +314,7 @@ def test_the_last_good_revision_is_returned() -> None:
     engine = Weary((ON_REVISION, "good"), (ON_CRITIQUE, CRITIQUE), (".", DRAFT))
     (choice,) = asyncio.run(answer(engine, LAW, Ask((user("Hi"),), ChainSettings(rounds=3))))
     assert [step.failure for step in choice.steps] == [None, "truncated"]
-    assert (choice.text, choice.finish_reason, choice.revised) == ("good", "stop", True)
+    assert (choice.text, choice.finish_reason, choice.outcome) == ("good", "stop", "revised")
 
 
 # --- refusals --------------------------------------------------------------------------------------
@@ -452,7 +479,7 @@ def test_a_body_just_below_the_limit_passes(start: Callable[..., Running]) -> No
     ("error", "status", "code", "message"),
     [
         (PromptTooLong("the prompt has 9 tokens"), 400, "context_length_exceeded", "the prompt has 9 tokens"),
-        (EngineError("bad request: SECRET"), 500, "engine_error", "bad request: SECRET"),
+        (EngineError("bad: SECRET"), 502, "engine_error", "the model behind this server could not answer"),
         (KeyError("SECRET"), 500, "internal_error", "internal error; the server's log says where"),
     ],
 )
@@ -488,7 +515,7 @@ def test_an_upstream_that_is_down_is_502(start: Callable[..., Running]) -> None:
 def test_a_constitution_in_front_of_another_server(start: Callable[..., Running]) -> None:
     behind = start(scripted())
     source = from_upstream("balanced", Upstream(f"{behind.url}/v1", "served"))
-    server = start(source.engine, replace(source.settings, model="front"), source.constitution)
+    server = start(source.engine, replace(source.settings, model="front", trail=True), source.constitution)
     reply = server.chat(model="front", extra_headers={"X-Solon-Trail": "1"})
     assert reply.choices[0].message.content == REVISED
     trail = reply.model_extra["solon"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from solon.serve import ServeSettings, Source
 
 KEY_ENV = "SOLON_API_KEY"
+GRACE = 10  # seconds that answers under way have when the server is told to stop
 
 
 def serve(
@@ -30,6 +31,13 @@ def serve(
         typer.Option("--what", help="policy, policy@STEP, sl_cai or base; by default the picked one, else the policy."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Revisions per answer.")] = 1,
+    trail: Annotated[
+        bool, typer.Option("--trail", help="Let callers see drafts, critiques and revisions (solon.trail).")
+    ] = False,
+    on_failure: Annotated[
+        Literal["refuse", "error"],
+        typer.Option(help="Where no revision could be made: a refusal, or an error (502). The draft is never sent."),
+    ] = "refuse",
 ) -> None:
     """Serve an OpenAI-compatible API that critiques and revises every answer before it is sent."""
     import os
@@ -46,7 +54,9 @@ def serve(
     # First what fails fast; loading weights takes a while.
     with bind(host, port, has_key=key is not None, key_env=api_key_env) as listener:
         source = _source(run, constitution, upstream, upstream_model, what)
-        settings = replace(source.settings, rounds=rounds, api_key=key, local_only=key is None)
+        settings = replace(
+            source.settings, rounds=rounds, api_key=key, local_only=key is None, trail=trail, on_failure=on_failure
+        )
         _listen(source, settings, listener, api_key_env)
 
 
@@ -80,7 +90,9 @@ def _listen(source: Source, settings: ServeSettings, listener: socket.socket, ke
     from solon.serve import create_app
 
     app = create_app(source.engine, source.constitution, settings)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE
+    )
     listener.listen(config.backlog)
     if source.warning:
         typer.echo(f"warning: {source.warning}", err=True)

@@ -30,10 +30,10 @@ from solon.serve.protocol import (
     AsciiJson,
     ChatReply,
     ChatRequest,
+    Outcomes,
     ReplyChoice,
     ReplyMessage,
     ReplyUsage,
-    Trail,
     TrailChoice,
     TrailConstitution,
     TrailStep,
@@ -59,7 +59,13 @@ class Service:
         """The reply to one request. Raises ApiError, and nothing else."""
         if request.model is not None:
             self.check_model(request.model)
+        if (trail := trail or request.solon.trail) and not self.settings.trail:
+            raise ApiError(
+                400, "this server shows no trail; whoever runs it can start it with --trail", "no_trail", "solon"
+            )
         choices = await _translated(self.engine, self.constitution, self._ask(request))
+        if self.settings.on_failure == "error" and any(choice.outcome == "failed" for choice in choices):
+            raise ApiError(502, "the answer could not be revised, and is not sent as it was drafted", "revision_failed")
         return ChatReply(
             id=f"chatcmpl-{uuid.uuid4().hex}",
             created=int(time.time()),
@@ -67,7 +73,7 @@ class Service:
             choices=[_choice(index, choice) for index, choice in enumerate(choices)],
             usage=_usage(choices),
             system_fingerprint=f"fp_{digest([self.engine.fingerprint.key, self.constitution.hash])[:16]}",
-            solon=self._trail(choices) if trail or request.solon.trail else None,
+            solon=self._outcomes(choices, trail),
         )
 
     def check_model(self, name: str) -> None:
@@ -93,9 +99,12 @@ class Service:
         )
         return Ask(request.conversation(), chain, request.top_p or 1.0, request.n, tuple(request.stop))
 
-    def _trail(self, choices: list[Answered]) -> Trail:
-        law = self.constitution
-        return Trail(
+    def _outcomes(self, choices: list[Answered], trail: bool) -> Outcomes:
+        law, outcomes = self.constitution, [choice.outcome for choice in choices]
+        if not trail:
+            return Outcomes(outcomes=outcomes)
+        return Outcomes(
+            outcomes=outcomes,
             trail=[_trail_choice(choice) for choice in choices],
             constitution=TrailConstitution(name=law.name, version=law.version, hash=law.hash),
         )
@@ -114,8 +123,9 @@ async def _translated(engine: Engine, constitution: Constitution, ask: Ask) -> l
             502, "the model behind this server cannot be reached; try again later", "upstream_down"
         ) from None
     except SolonError as error:
+        # Its text may quote the request, the server behind this one, or what that said: it is for nobody here.
         _LOG.error("a request failed: %s", type(error).__name__)
-        raise ApiError(500, str(error), "engine_error") from None
+        raise ApiError(502, "the model behind this server could not answer", "engine_error") from None
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         _LOG.error("a request failed: %s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
@@ -140,7 +150,7 @@ def _trail_choice(answered: Answered) -> TrailChoice:
             TrailStep(principle=s.principle, critique=s.critique, revision=s.revision, failure=s.failure)
             for s in answered.steps
         ],
-        returned="revision" if answered.revised else "draft",
+        returned="revision" if answered.outcome == "revised" else "refusal",
     )
 
 
