@@ -29,8 +29,9 @@ from solon.engines.openai import OpenAIEngine
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError, EngineError, PromptTooLong
 from solon.revision.chain import ChainSettings
-from solon.serve import ServeSettings, bind, create_app, from_run, from_upstream
+from solon.serve import ServeSettings, bind, create_app, from_run, from_upstream, listening
 from solon.serve.answer import REFUSAL, Ask, answer, as_prompt
+from solon.serve.listening import server_for
 from solon.serve.protocol import ChatRequest
 from solon.serve.source import Upstream
 from solon.types import Completion, GenerateRequest, Message, assistant, digest, system, user
@@ -79,8 +80,7 @@ class Running:
         self.listener = bind("127.0.0.1", 0, has_key=False, key_env="X")
         self.port = self.listener.getsockname()[1]
         self.listener.listen(64)
-        config = uvicorn.Config(create_app(engine, law, settings), log_level="warning", access_log=False)
-        self.server = uvicorn.Server(config)
+        self.server = server_for(create_app(engine, law, settings))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -634,3 +634,83 @@ def test_the_command_serves_and_says_where(start: Callable[..., Running], monkey
     assert "$MY_KEY" in lines[1]
     assert "os.environ['MY_KEY']" in lines[2]
     assert "sesame" not in result.output
+
+
+# --- patience --------------------------------------------------------------------------------------
+
+
+def connected(server: Running, said: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    client.sendall(said)
+    return client
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900\r\n\r\n{",
+        b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /healthz HT",  # the next one never comes
+    ],
+)
+def test_a_client_that_never_ends_its_request_is_closed(
+    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(listening, "BODY_SECONDS", 0.2)
+    server = start(scripted())
+    with connected(server, said) as client:
+        try:
+            while client.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
+
+
+def test_a_slow_answer_is_waited_for(start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(listening, "BODY_SECONDS", 0.1)
+
+    class Slow(Spy):
+        async def generate(self, request: GenerateRequest) -> Completion:
+            await asyncio.sleep(0.2)
+            return await Spy.generate(self, request)
+
+    engine = Slow((ON_REVISION, REVISED), (ON_CRITIQUE, CRITIQUE), (".", DRAFT))
+    assert start(engine).chat().choices[0].message.content == REVISED
+
+
+def test_nobody_is_asked_for_a_client_that_left(start: Callable[..., Running]) -> None:
+    class Held(Spy):
+        cancelled = False
+
+        async def generate(self, request: GenerateRequest) -> Completion:
+            self.asked.append(request)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                type(self).cancelled = True
+                raise
+            raise AssertionError
+
+    engine = Held()
+    server = start(engine)
+    body = json.dumps({"messages": HELLO}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    with connected(server, head + b"Content-Length: %d\r\n\r\n" % len(body) + body):
+        while not engine.asked:
+            time.sleep(0.01)
+    until = time.monotonic() + 10
+    while not Held.cancelled and time.monotonic() < until:
+        time.sleep(0.01)
+    assert Held.cancelled
+    assert len(engine.asked) == 1
+
+
+def test_the_second_signal_ends_the_server_at_once() -> None:
+    server = server_for(lambda *_: None)
+    server.handle_exit(15, None)
+    assert (server.should_exit, server.force_exit) == (True, False)
+    server.handle_exit(15, None)
+    assert server.force_exit

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from solon.serve import ServeSettings, Source
 
 KEY_ENV = "SOLON_API_KEY"
-GRACE = 10  # seconds that answers under way have when the server is told to stop
 
 
 def serve(
@@ -85,20 +84,16 @@ def _listen(source: Source, settings: ServeSettings, listener: socket.socket, ke
     """Answer on `listener` until interrupted."""
     import contextlib
 
-    import uvicorn
-
     from solon.serve import create_app
+    from solon.serve.listening import server_for
 
-    app = create_app(source.engine, source.constitution, settings)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE
-    )
-    listener.listen(config.backlog)
+    server = server_for(create_app(source.engine, source.constitution, settings))
+    listener.listen(server.config.backlog)
     if source.warning:
         typer.echo(f"warning: {source.warning}", err=True)
     typer.echo(_greeting(source, settings, listener, key_env))
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 def _greeting(source: Source, settings: ServeSettings, listener: socket.socket, key_env: str) -> str:

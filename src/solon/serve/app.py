@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header, Request
+from fastapi import FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -25,6 +25,7 @@ from solon.revision.chain import ChainSettings
 from solon.serve.access import Access
 from solon.serve.answer import Answered, Ask, answer
 from solon.serve.limits import BodyLimit
+from solon.serve.listening import ClientGone, unless_gone
 from solon.serve.protocol import (
     ApiError,
     AsciiJson,
@@ -175,8 +176,11 @@ def create_app(engine: Engine, constitution: Constitution, settings: ServeSettin
 
 def _add_routes(app: FastAPI, service: Service) -> None:
     @app.post("/v1/chat/completions")
-    async def chat(body: ChatRequest, x_solon_trail: Annotated[str, Header()] = "") -> AsciiJson:
-        reply = await service.complete(body, x_solon_trail.strip() == "1")
+    async def chat(request: Request, body: ChatRequest, x_solon_trail: Annotated[str, Header()] = "") -> Response:
+        try:
+            reply = await unless_gone(request, service.complete(body, x_solon_trail.strip() == "1"))
+        except ClientGone:
+            return Response(status_code=499)  # nobody reads it
         return AsciiJson(reply.body())
 
     @app.get("/v1/models")
