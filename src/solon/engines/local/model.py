@@ -30,6 +30,7 @@ from solon.engines.local.source import ModelSource, resolve, whole
 from solon.engines.local.tokens import complete
 from solon.engines.thoughts import split
 from solon.errors import ModelError, PromptTooLong
+from solon.files import reason_of
 from solon.types import Message
 
 transformers_logging.disable_progress_bar()
@@ -117,7 +118,7 @@ class LocalModel:
         try:
             yield
         except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"model: cannot load {self.source.name}: {str(error).splitlines()[0][:200]}") from None
+            raise ModelError(f"model: cannot load {self.source.name}: {reason_of(error)}") from None
 
     @classmethod
     def load(cls, name: str, precision: str = "float32", device: str | None = None) -> LocalModel:

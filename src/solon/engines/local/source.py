@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from solon.errors import ModelError
-from solon.files import sha256_file, sync_folder
+from solon.files import reason_of, share, sha256_file, sync_folder
 from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
@@ -124,8 +124,7 @@ def _download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except Exception as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise ModelError(f"model: cannot fetch {name} from the hub: {reason}") from None
+        raise ModelError(f"model: cannot fetch {name} from the hub: {reason_of(error)}") from None
 
 
 def _refuse_partial(folder: Path, name: str) -> None:
@@ -245,6 +244,7 @@ def _converted(gguf: Path, weights: str, precision: str) -> Path:
         ends = sorted({*_listed(model.generation_config.eos_token_id), *_ends_of_turn(gguf, len(tokenizer))})
         model.generation_config.eos_token_id = ends or None
         model.save_pretrained(folder)
+        share(folder)
         sync_folder(folder)
         with contextlib.suppress(OSError):  # another process published the same content first
             folder.rename(target)
