@@ -25,7 +25,7 @@ from solon.types import digest
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 CONVERSION = 2  # raise when a GGUF file is converted otherwise
 _ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
-_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 # What else an answer depends on: how text becomes tokens, how turns are written, where an answer ends.
@@ -76,7 +76,7 @@ def identify(name: str) -> ModelSource | None:
 
 
 def _identified(name: str, path: Path) -> ModelSource:
-    shown = name if _HUB_ID.match(name) and not Path(name).expanduser().exists() else path.name
+    shown = name if HUB_ID.match(name) and not Path(name).expanduser().exists() else path.name
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(
@@ -113,7 +113,7 @@ def _path_of(name: str) -> Path | None:
     path = Path(name).expanduser()
     if path.exists():
         return path
-    if not _HUB_ID.match(name) or name.endswith(".gguf"):
+    if not HUB_ID.match(name) or name.endswith(".gguf"):
         raise ModelError(f"model: no such file or folder: {name} (a hub id looks like owner/name)")
     return None
 
