@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import ConfigError, RunLocked, StorageError
-from solon.files import share, sha256_file, sync_folder, write_json
+from solon.files import sha256_file, share, sync_folder, write_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     model = write_tiny_llama(home / "model")
     path = tiny_recipe(home / "shore", model)
-    path.write_text(path.read_text().replace(f"{home}/shore/", "").replace("constitution: balanced", "constitution: l.yaml"))
+    path.write_text(
+        path.read_text().replace(f"{home}/shore/", "").replace("constitution: balanced", "constitution: l.yaml")
+    )
     (home / "shore/l.yaml").write_text(LAW)
     return home
 
@@ -53,7 +55,9 @@ def made(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     moved = tmp_path_factory.mktemp("elsewhere") / "moved"
     with contextlib.chdir(home):
         command = command_said(["solon", "run", "shore/recipe.yaml", "name=the-shore"])
-        run_recipe(load_recipe("shore/recipe.yaml", ("name=the-shore",)), Path("made"), Progress(quiet=True), command=command)
+        run_recipe(
+            load_recipe("shore/recipe.yaml", ("name=the-shore",)), Path("made"), Progress(quiet=True), command=command
+        )
     shutil.move(home / "made", moved)
     (moved.parent / "p.jsonl").write_text('{"prompt": "When is high water?"}\n{"prompt": "May I swim now?"}\n')
     return moved
@@ -70,7 +74,9 @@ def moved(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- what a recipe names ------------------------------------------------------------------------------------
 
 
-def test_a_recipe_is_planned_from_the_folder_above(home: Path, solon_cli: Solon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recipe_is_planned_from_the_folder_above(
+    home: Path, solon_cli: Solon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(home)
     code, out, _ = solon_cli("plan", "shore/recipe.yaml")
     assert code == 0
@@ -130,7 +136,9 @@ def test_nothing_is_left_to_do_in_a_moved_run(moved: Path, solon_cli: Solon) -> 
     assert code == 0
     plan = json.loads(out)
     assert [step["state"] for step in plan["steps"]] == ["unchanged"] * 7
-    assert plan["notes"] == [f"constitution: shore/l.yaml is not here; the run's own is used, {moved}/constitution.json"]
+    assert plan["notes"] == [
+        f"constitution: shore/l.yaml is not here; the run's own is used, {moved}/constitution.json"
+    ]
     assert re.search(r"red_team\.jsonl, \S+helpful\.jsonl not here; the rows that the run kept are used", err)
     code, out, _ = solon_cli("run", moved, "-q")
     assert code == 0
@@ -221,7 +229,11 @@ def test_a_run_half_done_is_refused_before_the_first_answer(moved: Path, solon_c
 
 @pytest.mark.parametrize(
     ("what", "said"),
-    [("reward_model", "is no model that answers"), ("policy@3", "keeps none"), ("sl_cai@3", "is no model that answers")],
+    [
+        ("reward_model", "is no model that answers"),
+        ("policy@3", "keeps none"),
+        ("sl_cai@3", "is no model that answers"),
+    ],
 )
 def test_a_model_that_cannot_be_asked(moved: Path, solon_cli: Solon, what: str, said: str) -> None:
     code, _, err = solon_cli("evaluate", moved, "p.jsonl", "--what", what)
@@ -233,7 +245,11 @@ def test_a_model_that_cannot_be_asked(moved: Path, solon_cli: Solon, what: str, 
 
 def test_kept_prompts_are_the_files(tmp_path: Path) -> None:
     rows = [{"id": f"a{n}", "prompt": f"Is {n} odd\u2028or even?", "area": "sums"} for n in range(7)]
-    rows += [{"id": "b", "prompt": ""}, {"id": "c", "prompt": "Half \ud83d?"}, {"id": "a1", "prompt": "Is 1 odd or even?"}]
+    rows += [
+        {"id": "b", "prompt": ""},
+        {"id": "c", "prompt": "Half \ud83d?"},
+        {"id": "a1", "prompt": "Is 1 odd or even?"},
+    ]
     file = tmp_path / "sums.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     files = {"helpful": str(file)}
@@ -276,7 +292,10 @@ def test_a_broken_prompt_file_is_not_passed_over(tmp_path: Path) -> None:
         (["x=sk-proj-0123456789abcdef"], "'x=***'"),
         (["x=hf_abcdefghijk"], "'x=***'"),
         (["roles.judge.api_key=abc"], "'roles.judge.api_key=***'"),
-        (["roles.judge.api_key_env=MY_KEY", "evaluate.max_tokens=9"], "roles.judge.api_key_env=MY_KEY evaluate.max_tokens=9"),
+        (
+            ["roles.judge.api_key_env=MY_KEY", "evaluate.max_tokens=9"],
+            "roles.judge.api_key_env=MY_KEY evaluate.max_tokens=9",
+        ),
     ],
 )
 def test_a_command_is_quoted_and_holds_no_secret(words: list[str], said: str) -> None:

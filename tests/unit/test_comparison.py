@@ -76,7 +76,7 @@ def test_runs_on_other_prompts_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no recipe.yaml"):
+    with pytest.raises(ConfigError, match=r"no recipe\.yaml"):
         compared([tmp_path])
     (tmp_path / "recipe.yaml").write_text(RECIPE.format(name="half", method="ppo", seed=1))
     (tmp_path / "steps").mkdir()

@@ -25,6 +25,7 @@ from solon.cli import (
 )
 from solon.errors import SolonError
 
+
 def _say_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version

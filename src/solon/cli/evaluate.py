@@ -60,7 +60,9 @@ def _answers(
 
     if (run / FRONT).is_file():
         if what is not None or model is not None:
-            raise ConfigError(f"--what, --model: {run} is a front, whose checkpoints are all asked; give one of {run}/runs")
+            raise ConfigError(
+                f"--what, --model: {run} is a front, whose checkpoints are all asked; give one of {run}/runs"
+            )
         return answers_of_front(run, prompts, progress), True
     answers = answers_of_training if training_in(run) is not None else answers_of_run
     return answers(run, prompts, progress, what, model), False
@@ -93,7 +95,7 @@ def _by_group(answered: Mapping[str, Answered]) -> None:
     """A row for each group of prompts, a column for each model; the change is from the first model to the last."""
     from solon.evaluation import difference
 
-    first, last = list(answered)[0], list(answered)[-1]
+    first, *_, last = [*answered, *answered]
     heads = ["group", "n", *answered, *(["change"] if len(answered) > 1 else [])]
     rows = []
     for group in _groups(answered[first]):

@@ -20,7 +20,9 @@ def plan(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, such as constitution=mine.yaml.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default RECIPE's own, or runs/<name>.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; by default RECIPE's own, or runs/<name>.")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Stop when this step is done.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     detailed_exitcode: Annotated[

@@ -13,7 +13,9 @@ def run(
         str, typer.Argument(help="A recipe file, the name of a shipped one (quickstart), or a run's folder.")
     ],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as rl_cai.ppo.steps=8.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default RECIPE's own, or runs/<name>.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; by default RECIPE's own, or runs/<name>.")
+    ] = None,
     until: Annotated[
         str | None, typer.Option("--until", help="Stop when this step is done, such as preferences: data only.")
     ] = None,
@@ -36,7 +38,11 @@ def run(
     options = {"--out": out, "--until": until, "--from": begin}
     words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
     # Going on with a run in its own folder is not what made it.
-    given = "" if loaded.home == folder and not overrides else command_said(["solon", "run", recipe, *(overrides or ()), *words])
+    given = (
+        ""
+        if loaded.home == folder and not overrides
+        else command_said(["solon", "run", recipe, *(overrides or ()), *words])
+    )
     try:
         run_recipe(loaded, folder, progress, until, begin, command=given)
     finally:  # a run that stops for its judge says so on this page

@@ -18,7 +18,9 @@ KEY_ENV = "SOLON_API_KEY"
 
 
 def serve(
-    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="The folder of a run, a front or solon train.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="The folder of a run, a front or solon train.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; beyond this machine only with a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     api_key_env: Annotated[str, typer.Option(help="Environment variable that holds the key callers need.")] = KEY_ENV,

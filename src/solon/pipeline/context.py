@@ -114,7 +114,9 @@ class Context:
 
     def _load_prompts(self, given: PromptSets | None) -> dict[str, list[Prompt]]:
         folders = [self.run.folder, *self.siblings]
-        loaded = load_prompts(self.recipe, folders, self.progress.warn) if given is None else used_of(self.recipe, given)
+        loaded = (
+            load_prompts(self.recipe, folders, self.progress.warn) if given is None else used_of(self.recipe, given)
+        )
         self.quarantine += loaded.bad
         self.repeats = loaded.repeats
         return loaded.prompts

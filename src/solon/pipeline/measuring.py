@@ -47,15 +47,17 @@ def _asked(folder: Path, what: str | None) -> list[str]:
         return [*dict.fromkeys([*NAMES, picked])]
     name, step = model_of(what)
     if name not in WHATS or (step is not None and name != "policy"):
-        raise ConfigError(f"--what: '{what}' is no model that answers; choose one of {', '.join(WHATS)} or policy@STEP")
+        raise ConfigError(f"--what: '{what}' is no model that answers; choose base, sl_cai, policy or policy@STEP")
     if step is not None and step not in kept(folder):
         raise ConfigError(f"--what: '{what}' is no checkpoint of {folder}; {known_steps(folder)}")
     return [*dict.fromkeys(["base", what.replace(name, WHATS[name], 1)])]
 
 
 def refuse_unfinished(folder: Path, models: Sequence[str]) -> None:
-    """Raises ConfigError where the run in `folder` has not finished one of the models, or it was changed since: with the
-    command that makes it, and the models that there are."""
+    """Raises ConfigError where the run in `folder` has not finished one of the models, or it was changed since.
+
+    It names the command that makes the model, and what there is instead.
+    """
     run = Run(folder, read_only=True)
     there = {model: model == "base" or run.finished(MADE_BY[model]) is not None for model in NAMES}
     if all(there[model_of(model)[0]] for model in models):

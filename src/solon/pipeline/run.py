@@ -183,7 +183,7 @@ def _peak_memory_mb() -> int:
 
 
 def _command_in(folder: Path) -> str:
-    """The command that made the run as its recipe says it, which is there before the manifest is; "" where none does."""
+    """The command that made the run, as its recipe says before the manifest is there; "" where it does not."""
     path = folder / "recipe.yaml"
     first = read_text(path, "recipe").partition("\n")[0] if path.is_file() else ""
     return first.removeprefix("# ") if first.startswith("# solon ") else ""

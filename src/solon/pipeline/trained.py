@@ -61,7 +61,9 @@ class Trained:
             raise ConfigError(f"{folder} holds no training; solon train makes one")
         manifest = _manifest(own)
         if not manifest:
-            raise ConfigError(f"{own} holds a training that is not finished; give the same command of solon train again")
+            raise ConfigError(
+                f"{own} holds a training that is not finished; give the same command of solon train again"
+            )
         if not all((own / MODEL / name).is_file() for name in (CONFIG, WEIGHTS)):
             raise ConfigError(f"{own}: {MODEL}/{WEIGHTS} is not there; give the same command of solon train again")
         return cls(own, manifest)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from solon.errors import ModelError
-from solon.files import reason_of, share, sha256_file, sync_folder
+from solon.files import reason_of, sha256_file, share, sync_folder
 from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}

@@ -35,8 +35,8 @@ KIND = {
     "reward_model": "the reward model",
 }
 PRINCIPLE = (
-    "It learnt with a principle, fenced as Solon fences it, at the end of the user's turn: without one its rewards are of "
-    "something it was never asked."
+    "It learnt with a principle, fenced as Solon fences it, at the end of the user's turn: without one its rewards are "
+    "of something it was never asked."
 )
 TRAINED = "It learnt from the file named above. Nothing here says who wrote or labelled that, or by what rules."
 UNKNOWN = "not known here; look it up before you share"

@@ -135,9 +135,7 @@ def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
         context.keep_calls()
 
 
-def answers_by(
-    engine: Engine, prompts: list[Prompt], asked: dict[str, Any], progress: Progress, name: str
-) -> Answered:
+def answers_by(engine: Engine, prompts: list[Prompt], asked: dict[str, Any], progress: Progress, name: str) -> Answered:
     """Greedy answers of an engine to the prompts, `asked` as the recipe's section evaluate says."""
 
     async def ask(prompt: Prompt) -> Completion:

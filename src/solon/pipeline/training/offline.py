@@ -58,7 +58,9 @@ def train_preferences(work: Work) -> Made:
     aside = held_out([spoken(_turns(row)) for row in kept], work.job.held_out, "reward")
     rows = [row for row, held in zip(kept, aside, strict=True) if not held]
     if not rows:
-        raise DataError(f"--held-out {work.job.held_out:g}: nothing of {len(kept)} rows is left to learn from; lower it")
+        raise DataError(
+            f"--held-out {work.job.held_out:g}: nothing of {len(kept)} rows is left to learn from; lower it"
+        )
     task = Task(
         local=work.local,
         prompts=(),

@@ -54,9 +54,7 @@ def measure_preferences(
     return figures
 
 
-def _log_ratios(
-    local: LocalModel, policy: str, reference: str | None, pairs: Sequence[Pair], batch_size: int
-) -> Any:
+def _log_ratios(local: LocalModel, policy: str, reference: str | None, pairs: Sequence[Pair], batch_size: int) -> Any:
     """log π - log π_ref of both answers of each pair, (n, 2) in nats."""
     if not pairs:
         return np.zeros((0, 2))
