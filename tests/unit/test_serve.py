@@ -573,13 +573,15 @@ def test_options_that_name_nothing_to_serve(tmp_path: Path) -> None:
     free = ("--port", "0")
     assert "give RUN, or --constitution" in _refusal(*free)
     assert "go together" in _refusal("--upstream", "http://x/v1", *free)
-    assert "not both" in _refusal(str(tmp_path), "--constitution", "balanced", *free)
+    assert "no recipe.yaml" in _refusal(str(tmp_path), "--constitution", "balanced", *free)
     assert "no recipe.yaml" in _refusal(str(tmp_path), *free)
     assert "is no http address" in _refusal(
         "--constitution", "balanced", "--upstream", "ftp://x", "--upstream-model", "m", *free
     )
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    assert "no trained policy yet" in _refusal(str(tmp_path), *free)
+    assert "holds a recipe and no run" in _refusal(str(tmp_path), *free)
+    (tmp_path / "steps").mkdir()
+    assert f"no trained policy yet ({tmp_path}/rl_cai/policy); make it with solon run" in _refusal(str(tmp_path), *free)
     assert not (tmp_path / "lock").exists()
 
 
@@ -595,13 +597,14 @@ sl_cai: {revision: {critique_tokens: 77, temperature: 0.5, sentences: 2}}
 
 def test_a_run_gives_constitution_seed_and_settings(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
+    (tmp_path / "steps").mkdir()
     source = from_run(tmp_path, Upstream("http://127.0.0.1:9/v1", "m"))
     assert source.settings == ServeSettings("m", seed=9, critique_tokens=77, temperature=0.5, sentences=2)
     assert source.constitution.name == "balanced"
     assert source.warning == ""
     (tmp_path / "manifest.json").write_text('{"constitution": {"hash": "0"}}')
     assert "has changed" in from_run(tmp_path, Upstream("http://127.0.0.1:9/v1", "m")).warning
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "recipe.yaml"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "recipe.yaml", "steps"]
 
 
 def test_the_command_serves_and_says_where(start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:

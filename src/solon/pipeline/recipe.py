@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -17,6 +17,7 @@ from solon.data.aims import AIMS
 from solon.engines.address import check_address
 from solon.errors import ConfigError
 from solon.files import explain
+from solon.pipeline.places import Tell, home_of, place
 from solon.settings import (
     OFFLINE,
     Ask,
@@ -345,6 +346,17 @@ class Recipe(Section):
     evaluate: Evaluate = Evaluate()
     select: Select | None = Field(default=None, description="Which checkpoint is the model.")
     prices: dict[str, Price] = Field(default={}, description="By model name; solon plan counts with them.")
+    _home: Path | None = PrivateAttr(default=None)
+
+    @property
+    def home(self) -> Path | None:
+        """The run in whose folder the recipe was found; None of one that was written by hand."""
+        return self._home
+
+    def with_policy(self, model: str) -> Recipe:
+        """The recipe with the policy's base taken from `model`, where its weights lie now."""
+        policy = self.roles.policy.model_copy(update={"model": model})
+        return self.model_copy(update={"roles": self.roles.model_copy(update={"policy": policy})})
 
     @property
     def harm_kinds(self) -> tuple[str, ...]:
@@ -449,21 +461,30 @@ def _kind(name: str, given: Any) -> Any:
 
 
 def recipe_path(name: str) -> Path:
-    """A shipped recipe by name ("quickstart") or a path."""
+    """A shipped recipe by name ("quickstart"), a run's own by its folder, or a path."""
     shipped = Path(str(files("solon") / "recipes" / f"{name}.yaml"))
-    return shipped if shipped.exists() else Path(name)
+    if shipped.exists():
+        return shipped
+    own = Path(name) / "recipe.yaml"
+    return own if own.is_file() else Path(name)
 
 
-def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
-    """The recipe in a file with `key.path=value` overrides applied. Raises ConfigError in one line."""
+def load_recipe(name: str, overrides: tuple[str, ...] = (), tell: Tell = lambda _: None) -> Recipe:
+    """The recipe in a file or a run's folder, with `key.path=value` overrides applied; what it names by a relative path
+    is looked for beside it first, then in the current directory, which `tell` hears. Raises ConfigError in one line."""
     path = recipe_path(name)
+    if path.is_dir():
+        raise ConfigError(f"recipe: {path} holds no run (no recipe.yaml); give a recipe's file, or the folder of a run")
     data = read_yaml(path, "recipe")
+    place(data, path, tell)
     for override in overrides:
         apply_override(data, override)
     try:
-        return Recipe.model_validate(data)
+        made = Recipe.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"recipe: {path}: {explain(error, _known_keys(Recipe))}") from None
+    made._home = home_of(path)
+    return made
 
 
 def apply_override(data: dict[str, Any], override: str, what: str = "override") -> None:

@@ -17,6 +17,11 @@ Model = Annotated[
     str | None,
     typer.Option("--model", help="Hub id, folder, GGUF file or package:NAME/FILE; by default --adapter's own."),
 ]
+Base = Annotated[
+    str | None, typer.Option("--model", help="Hub id, folder, GGUF file or package:NAME/FILE of the model to train.")
+]
+HELD_OUT = "Share of the prompts whose pairs are not learnt from, but measure what was."
+HeldOut = Annotated[float, typer.Option("--held-out", min=0.0, max=0.9, help=HELD_OUT)]
 Adapter = Annotated[
     Path | None,
     typer.Option("--adapter", help="Start from this PEFT adapter and stay tied to it; else the bare model."),

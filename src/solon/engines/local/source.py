@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import ModelError, SolonError
-from solon.files import sha256_file, sync_folder
+from solon.files import reason_of, sha256_file, share, sync_folder
 from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
@@ -28,7 +28,7 @@ CONVERSION = 2  # raise when a GGUF file is converted otherwise
 _ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
 _CONVERTED = "converted.json"  # beside a converted model: the hash of what it was made of, and of every file
-_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 # What else an answer depends on: how text becomes tokens, how turns are written, where an answer ends.
@@ -93,18 +93,11 @@ def loading(name: str) -> Iterator[None]:
     except MemoryError:
         raise ModelError(f"model: {name} does not fit into memory") from None
     except Exception as error:
-        said = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
-        raise ModelError(f"model: cannot load {name}: {shortened(said)}") from None
-
-
-def shortened(text: str, length: int = 240) -> str:
-    """A library's message on one line, cut between words."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= length else f"{line[:length].rsplit(' ', 1)[0]} …"
+        raise ModelError(f"model: cannot load {name}: {reason_of(error)}") from None
 
 
 def _identified(name: str, path: Path) -> ModelSource:
-    shown = name if _HUB_ID.match(name) and not Path(name).expanduser().exists() else path.name
+    shown = name if HUB_ID.match(name) and not Path(name).expanduser().exists() else path.name
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(
@@ -141,7 +134,7 @@ def _path_of(name: str) -> Path | None:
     path = Path(name).expanduser()
     if path.exists():
         return path
-    if not _HUB_ID.match(name) or name.endswith(".gguf"):
+    if not HUB_ID.match(name) or name.endswith(".gguf"):
         raise ModelError(f"model: no such file or folder: {name} (a hub id looks like owner/name)")
     return None
 
@@ -152,8 +145,7 @@ def _download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except Exception as error:
-        reason = shortened(str(error).splitlines()[0]) if str(error) else type(error).__name__
-        raise ModelError(f"model: cannot fetch {name} from the hub: {reason}") from None
+        raise ModelError(f"model: cannot fetch {name} from the hub: {reason_of(error)}") from None
 
 
 def _refuse_partial(folder: Path, name: str) -> None:
@@ -295,6 +287,7 @@ def _converted(gguf: Path, weights: str, precision: str) -> Path:
         model.generation_config.eos_token_id = ends or None
         model.save_pretrained(folder)
         (folder / _CONVERTED).write_text(json.dumps({"source": weights, "files": _hashes(folder)}))
+        share(folder)
         sync_folder(folder)
         with contextlib.suppress(OSError):  # what lies there is damaged: it goes when this block ends
             target.rename(Path(temporary) / "old")
