@@ -1,4 +1,4 @@
-"""Our own labelled pairs: prompt, response_a, response_b, and better ("a" or "b") or prob_a; neither: unlabelled.
+"""Our own pairs: prompt, response_a, response_b, and better ("a", "b" or "tie") or prob_a; without either no label.
 
 `context` holds the turns before the prompt, as messages; or `prompt` itself is a list of messages. `revised` says
 which response is a revision of the other ("a" or "b"); `ended_a` and `ended_b` whether each ended by itself.
@@ -6,12 +6,14 @@ which response is a revision of the other ("a" or "b"); `ended_a` and `ended_b` 
 
 from __future__ import annotations
 
-from solon.data.formats.base import Format, has
+from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, member, probability, text
 from solon.data.formats.ends import OF_PLACES, OF_SIDES
+from solon.data.formats.labels import better_of
 from solon.data.formats.messages import messages
 from solon.data.formats.row import Row, compared, prompted
+from solon.data.formats.side_by_side import LABELS
 from solon.types import Message
 
 OWN = ("prompt", "context", "response_a", "response_b", "better", "prob_a", "revised", *OF_PLACES)
@@ -39,7 +41,7 @@ def _turns(record: Record) -> tuple[Message, ...]:
 
 def _label(record: Record) -> float | None:
     if record.get("better") is not None:
-        return float(member(record, "better", LETTERS))
+        return better_of(record["better"], "better", "response_a", "response_b")
     return probability(record, "prob_a", 0) if record.get("prob_a") is not None else None
 
 
@@ -58,6 +60,11 @@ def _render(row: Row) -> list[Record]:
     return [assembled(own, row, STATED, reserved=OWN)]
 
 
-FORMAT = Format(
-    "pairs", "prompt, response_a, response_b, better", has("prompt", "response_a", "response_b"), _parse, _render
-)
+def _holds(record: Record) -> bool:
+    """Not where another column says which is better: side_by_side.py reads it, or says that it cannot."""
+    if not all(name in record for name in ("prompt", "response_a", "response_b")):
+        return False
+    return any(name in record for name in ("better", "prob_a")) or not any(name in record for name in LABELS)
+
+
+FORMAT = Format("pairs", "prompt, response_a, response_b, better", _holds, _parse, _render)
