@@ -13,7 +13,7 @@ from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, text
 from solon.data.formats.labels import is_good
-from solon.data.formats.reply import Reply, beside, judged, liked, replied
+from solon.data.formats.reply import Reply, alone, beside, judged, liked, replied
 from solon.data.formats.row import Row, Sides, chosen_of, preferred
 from solon.data.formats.turns import BETWEEN, INPUT, LENGTH, instructed, reply_of, with_system
 from solon.data.formats.unpaired import unpaired
@@ -107,7 +107,7 @@ def _own(reply: Reply) -> tuple[Record, Reply]:
 
 
 def _render_reply(reply: Reply) -> list[Record]:
-    own, freed = _own(liked(reply))
+    own, freed = _own(alone(liked(reply)))
     return [beside(own, freed, (*RESERVED, *TAGS, "chosen", "rejected"))]
 
 
