@@ -17,10 +17,10 @@ OF_PAIRS = ("prob_chosen", "chosen_is_a", "revised_chosen", *OF_SIDES)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply to `turns`, whose last is the user's; `after` are turns that follow it unanswered. `good` says whether it is desirable, None where the file does not.
+    """A reply to `turns`, whose last is the user's; `after` are turns that follow it unanswered.
 
-    `ended` false: its token limit cut it off. `extra` holds the columns that the format does not use; `file` and
-    `line` (from 1) say where it stood.
+    `good` says whether it is desirable, None where the file does not. `ended` false: its token limit cut it off.
+    `extra` holds the columns that the format does not use; `file` and `line` (from 1) say where it stood.
     """
 
     turns: tuple[Message, ...]
