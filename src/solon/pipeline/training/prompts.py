@@ -14,6 +14,7 @@ from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.loaded import Loaded, taken
+from solon.types import Turns, user
 
 FIELDS = ("prompt", "text", "instruction", "question")
 
@@ -26,6 +27,10 @@ class Asked:
     kind: str
     file: str
     line: int
+
+    @property
+    def turns(self) -> Turns:
+        return (user(self.text),)
 
     @property
     def harmless(self) -> bool:
