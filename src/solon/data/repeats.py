@@ -84,6 +84,21 @@ def spoken(turns: Iterable[Message]) -> str:
     return "\n".join(turn.content for turn in turns)
 
 
+def conversation_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str:
+    """What two copies of a conversation have in common: of one turn, its normalised text; of several, who says what."""
+    if len(turns) == 1 and not later:
+        return normalised(turns[0].content)
+    said = [f"{turn.role}: {turn.content}" for turn in turns]
+    return normalised("\n".join([*said, *(f"later: {text}" for text in later)]))
+
+
+def near_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str:
+    """The text that near-repeats of a conversation are told by: all turns but the system's, which a whole file may share
+    and which would make near-repeats of all its questions."""
+    said = [turn.content for turn in turns if turn.role != "system"]
+    return normalised("\n".join([*said, *later]))
+
+
 def held_out(texts: Sequence[str], share: float, purpose: str) -> list[bool]:
     """Which of some texts are held out: about a `share` of them, by hash of what they say and of `purpose`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
@@ -16,12 +17,21 @@ BATCH = 1024  # rows in memory, at most; fewer where they are long
 BYTES = 64 << 20  # of a batch, about
 _CANNOT = (ValueError, OverflowError, KeyError, TypeError, NotImplementedError)  # Arrow's errors are among them
 
-MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow file", b"FEA1": "arrow feather", b"\xff\xff\xff\xff": "arrow stream"}
+_MAGIC = (
+    (re.compile(rb"PAR1[^ -~]"), "parquet"),
+    (re.compile(rb"ARROW1\x00\x00"), "arrow file"),
+    (re.compile(rb"FEA1\x00"), "arrow feather"),
+    (re.compile(rb"\xff\xff\xff\xff..\x00\x00", re.S), "arrow stream"),
+)
+_NAMES = {".parquet": (b"PAR1", "parquet"), ".arrow": (b"ARROW1", "arrow file"), ".feather": (b"FEA1", "arrow feather")}
 
 
-def columns_in(head: bytes) -> str:
-    """parquet, or arrow file, stream or feather, by the first bytes; "" of anything else."""
-    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
+def columns_in(head: bytes, ending: str = "") -> str:
+    """parquet, or arrow file, stream or feather, by the first bytes (fewer of them, where the name says so, too); "" of
+    anything else."""
+    told = next((name for magic, name in _MAGIC if magic.match(head)), "")
+    mark, name = _NAMES.get(ending, (b"", ""))
+    return told or (name if mark and head.startswith(mark) else "")
 
 
 def parquet_rows(path: Path, source: Path | BinaryIO) -> Records:

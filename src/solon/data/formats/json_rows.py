@@ -83,14 +83,35 @@ def _all_of(handle: BinaryIO) -> tuple[bytes, Torn | None]:
 def _is_whole(head: bytes) -> bool:
     """Whether the text is one value, or objects over several lines each, and not an object a line."""
     start = head.removeprefix(BOM).lstrip()
+    if start[:1] == b"[":
+        return not _has_objects_on_lines(start)
     if start[:1] != b"{":
-        return start[:1] == b"["
+        return False
     first, _, more = start.partition(b"\n")
-    try:
-        value = _LENIENT.decode(first.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return more.lstrip()[:1] in (b'"', b"}") or bool(_HOLDER.search(start) and not more)
+    value = _decoded(first)
+    if value is None:
+        over_lines = more.lstrip()[:1] in (b'"', b"}") and not _has_objects_on_lines(more)
+        return over_lines or bool(_HOLDER.search(start) and not more)
     return not more.strip() and any(isinstance(value.get(name), list) for name in HOLDERS)
+
+
+def _has_objects_on_lines(text: bytes) -> bool:
+    """Whether lines are objects by themselves, and not elements of a list with a comma behind each."""
+    alone = several = 0
+    for line in text.splitlines():
+        if line.startswith(b"{") and (len(line) > 1):
+            alone += _decoded(line) is not None
+            several += line.rstrip().endswith(b",") and _decoded(line.rstrip()[:-1]) is not None
+    return alone > several + (text.rstrip().endswith(b"]"))
+
+
+def _decoded(line: bytes) -> Record | None:
+    """The object on a line; None where there is none."""
+    try:
+        value = _LENIENT.decode(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 # --- lines ---------------------------------------------------------------------------------------
@@ -150,7 +171,7 @@ def _checked(value: Any, escaped: bool) -> Record:
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
-            raise RowProblem("holds a lone surrogate (half of a \\u pair), which no UTF-8 file can hold") from None
+            raise RowProblem("holds a lone surrogate, half of a \\u pair, which no UTF-8 file can hold") from None
     return value
 
 

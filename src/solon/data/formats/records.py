@@ -47,7 +47,7 @@ def records(path: Path) -> Records:
     try:
         with closing(unpacked(path)) as stream:
             head = head_of(stream)
-        if columnar := columns_in(head):
+        if columnar := columns_in(head, _inner(path)):
             yield from _columns(path, columnar)
         else:
             _check_rows(path, head)
@@ -63,14 +63,14 @@ def kind_of(path: Path) -> str:
             head = head_of(stream, 64)
     except OSError:
         return ""
-    return (columns_in(head) or "text").partition(" ")[0]
+    return (columns_in(head, _inner(path)) or "text").partition(" ")[0]
 
 
 def about(path: Path) -> int:
     """About how many rows there are, for a progress bar: counted where that is quick, else 0."""
     try:
         with path.open("rb") as handle:
-            if packed_as(handle.read(6)):
+            if packed_as(handle.read(10)):
                 return 0
             if kind_of(path) == "parquet":
                 import pyarrow.parquet as pq
@@ -88,7 +88,7 @@ def about(path: Path) -> int:
 def _plain(path: Path) -> Iterator[Path | BinaryIO]:
     """The file where it is not packed, else what is in it on the disk: tables are read from their end."""
     with path.open("rb") as handle:
-        if not packed_as(handle.read(6)):
+        if not packed_as(handle.read(10)):
             yield path
             return
     with closing(unpacked(path)) as stream, tempfile.TemporaryFile() as copy:

@@ -51,7 +51,7 @@ _TEMPLATES = (
     _template("Llama 4", r"<\|header_start\|>ROLE<\|header_end\|>\n{0,2}", r"<\|(?:eot|eom)\|>"),
     _template("Gemma", r"<start_of_turn>ROLE(?:\n|\Z)", r"<end_of_turn>"),
     _template("Gemma 4", r"<\|turn>ROLE(?:\n|\Z)", r"<turn\|>"),
-    _template("Zephyr", r"<\|ROLE\|>(?:\n|\Z)?", r"</s>|<\|end\|>|<\|endoftext\|>|<\|end_of_text\|>"),
+    _template("Zephyr", r"<\|ROLE\|>(?:\n|\Z|(?=\S))", r"</s>|<\|end\|>|<\|endoftext\|>|<\|end_of_text\|>"),
     _template(
         "Command R",
         r"<\|START_OF_TURN_TOKEN\|><\|ROLE_TOKEN\|>(?:<\|START_RESPONSE\|>)?",
@@ -74,16 +74,17 @@ END = re.compile(
     r"|<end_of_turn>|<turn\|>|<eos>|</s>|<｜end▁of▁sentence｜>)\s*\Z"
 )
 _CONTROL = re.compile(r"<[|｜][^<>|｜\s]{2,40}[|｜]>")
-_CONTROL_ENDS = re.compile(r"\A\s*<[|｜][^<>|｜\s]{2,40}[|｜]>.*<[|｜][^<>|｜\s]{2,40}[|｜]>[ \n]*\w{0,12}[:\n ]*\Z", re.S)
+_CONTROL_ENDS = re.compile(r"\A\s*<[|｜][^<>|｜\s]{2,40}[|｜]>[^ ].*<[|｜][^<>|｜\s]{2,40}[|｜]>[ \n]*\w{0,12}[:\n ]*\Z", re.S)
 
-# Plain words that mark turns: (name, the user's mark, the assistant's), each at the start of a line.
-_SPEAKERS: dict[str, Role] = {"Human": "user", "H": "user", "Assistant": "assistant", "A": "assistant"}
+# Plain words that mark turns.
+_SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
 _TURN = re.compile(r"\n\n(Human|Assistant):")
 _OPEN = re.compile(r"\n\nAssistant:\s*\Z")
+# A turn's mark, how a text ends that waits for the assistant, and whether a system prompt may stand before the turns.
 _WORDS = (
-    (re.compile(r"(?:\A|\n+)###[ ]?(Human|User|Assistant|System):[ ]?"), r"###[ ]?Assistant:"),
-    (re.compile(r"(?:\A|\s)(USER|ASSISTANT|SYSTEM):[ ]?"), r"ASSISTANT:"),
-    (re.compile(r"(?:\A|\n+)(User|Assistant|System):[ ]?"), r"\nAssistant:"),
+    (re.compile(r"(?:\A|\n+)###[ ]?(Human|User|Assistant|System):[ ]?"), r"###[ ]?Assistant:", True),
+    (re.compile(r"(?:\A|\s|</s>)(USER|ASSISTANT|SYSTEM):[ ]?"), r"ASSISTANT:", True),
+    (re.compile(r"(?:\A|\n+)(User|Assistant|System):[ ]?"), r"\nAssistant:", False),
 )
 _ALPACA = re.compile(
     r"(.*?)\s*### Instruction:\n(.*?)(?:\n\n### Input:\n(.*?))?\n\n### Response:[ \n]*\Z", re.S
@@ -107,7 +108,7 @@ def turns_of_text(text: str) -> tuple[Message, ...]:
             return _speaking(_parsed(template, body))
     if (turns := _of_words(text)) is not None:
         return _speaking(turns)
-    if body != text or _CONTROL_ENDS.match(text):
+    if (body != text and not text.lstrip().startswith("<s>")) or _CONTROL_ENDS.match(text):
         mark = (_CONTROL.search(text) or _BEGIN.match(text) or [text[:20]])[0]
         raise RowProblem(
             f"the text is written out by a chat template that is not known ({mark.strip()[:40]}): give its turns as "
@@ -158,10 +159,9 @@ def _parsed(template: _Template, body: str) -> list[Message]:
         closed = template.end.split(said, maxsplit=1)
         if template.end.search("".join(closed[1:])) or (len(closed) > 1 and closed[1].strip()):
             raise RowProblem(f"turn {n} of a {template.name} prompt goes on after its end: give its turns as messages")
-        text = closed[0]
-        # Only ChatML, Gemma and their like put a line feed of their own between a turn's words and its end.
-        turns.append(Message(_ROLES[name.lower()], text.removesuffix("\n") if len(closed) == 1 else text))
-    return [Message(turn.role, turn.content.strip("\n")) for turn in turns]
+        # The line feeds around a turn's words are the template's; an indentation is not.
+        turns.append(Message(_ROLES[name.lower()], closed[0].strip("\n")))
+    return turns
 
 
 def _llama_2(text: str, found: re.Match[str]) -> list[Message]:
@@ -187,11 +187,11 @@ def _of_words(text: str) -> list[Message] | None:
         before, asked, about = found.groups()
         turns = [system(before.strip())] if before.strip() else []
         return [*turns, user(f"{asked.strip()}\n\n{about.strip()}" if about and about.strip() else asked.strip())]
-    for mark, end in _WORDS:
+    for mark, end, preamble in _WORDS:
         if re.search(rf"{end}\s*\Z", text):
             before, *parts = mark.split(text)
             roles = [_ROLES[name.lower()] for name in parts[::2]]
-            if "user" not in roles:
+            if "user" not in roles or (before.strip() and not preamble):
                 continue
             said = [Message(role, part.strip()) for role, part in zip(roles, parts[1::2], strict=True)]
             said = [Message(turn.role, END.sub("", turn.content)) for turn in said]
@@ -208,18 +208,19 @@ def _speaking(turns: list[Message]) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def plain_replies(*replies: str) -> tuple[str, ...]:
-    """Replies without the mark that a template closes a turn with.
+def plain_replies(one: str, other: str) -> tuple[str, str]:
+    """Two replies without the mark that a template closes a turn with.
 
-    It is taken off where all of them end with the same mark, or where it follows a word directly: after a space it may
-    be what the reply speaks of.
+    It is taken off where both end with the same, or where it follows a word directly: after a space it may be what the
+    reply speaks of.
     """
-    marks = [found.group().strip() if (found := END.search(reply)) else "" for reply in replies]
-    alike = len(replies) > 1 and len(set(marks)) == 1
-    return tuple(
-        END.sub("", reply) if mark and (alike or _is_attached(reply, mark)) else reply
-        for reply, mark in zip(replies, marks, strict=True)
-    )
+    first, second = (found.group().strip() if (found := END.search(text)) else "" for text in (one, other))
+    alike = first == second
+    return _without(one, first, alike), _without(other, second, alike)
+
+
+def _without(reply: str, mark: str, surely: bool) -> str:
+    return END.sub("", reply) if mark and (surely or _is_attached(reply, mark)) else reply
 
 
 def _is_attached(reply: str, mark: str) -> bool:

@@ -60,7 +60,7 @@ def _is_json(start: bytes) -> bool:
 
 def _table(start: bytes, least: int) -> str:
     """CSV and the delimiter of a header, if it has so many names that are known."""
-    header = start.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
+    header = " ".join(start.partition(b"\n")[0].decode("utf-8", "replace").split("\r"))
     best, known = DELIMITERS[0], -1
     for delimiter in DELIMITERS:
         names = next(iter(csv.reader([header], delimiter=delimiter)), [])

@@ -7,6 +7,7 @@ import codecs
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,12 @@ BOM = codecs.BOM_UTF8
 HEAD = 1 << 20  # bytes that tell what a file holds: a first row of the greatest length is among them
 CHUNK = 1 << 13  # what is unpacked at once; where an archive is torn, no more than that is lost before the tear
 
-PACKED = {b"\x1f\x8b\x08": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_PACKED = (
+    (re.compile(rb"\x1f\x8b\x08"), "gzip"),
+    (re.compile(rb"BZh[1-9]1AY&SY"), "bzip2"),
+    (re.compile(rb"\xfd7zXZ\x00"), "xz"),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
+)
 _ENCODED = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -58,13 +64,13 @@ class _Through(io.RawIOBase):
 
 def packed_as(first: bytes) -> str:
     """gzip, bzip2, xz or zstd, by the first bytes; "" of what is not packed."""
-    return next((name for magic, name in PACKED.items() if first.startswith(magic)), "")
+    return next((name for magic, name in _PACKED if magic.match(first)), "")
 
 
 def unpacked(path: Path) -> BinaryIO:
     """The file's bytes, unpacked; reading raises Torn where they cannot be. The caller closes it."""
     handle = path.open("rb")
-    name = packed_as(handle.read(6))
+    name = packed_as(handle.read(10))
     handle.seek(0)
     if not name:
         return handle
@@ -105,11 +111,10 @@ def encoding_of(head: bytes) -> str:
         # What has the mark of UTF-16 and no NUL near it is not UTF-16: braces, quotes and letters have one each.
         if head.startswith(mark) and b"\x00" in head[len(mark) : len(mark) + 4]:
             return name
-    for shape, name in ((b"\x00", "utf-16-be"), (b"\x00", "utf-16-le")):
-        at = 0 if name.endswith("be") else 1
-        if len(head) > 3 and head[at : at + 1] == shape == head[at + 2 : at + 3] and head[1 - at] and head[3 - at]:
-            return name
-    return ""
+    odd, even = head[1:16:2], head[0:16:2]
+    if len(head) >= 16 and odd == bytes(8) and b"\x00" not in even:
+        return "utf-16-le"
+    return "utf-16-be" if len(head) >= 16 and even == bytes(8) and b"\x00" not in odd else ""
 
 
 def is_recoded(head: bytes) -> bool:
