@@ -50,8 +50,11 @@ def normalised(text: str) -> str:
 
     Invisible characters are left out, typographic quotes and dashes are plain. A text of punctuation alone keeps it.
     """
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_PLAIN)
-    spaced = " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
+    if text.isascii():  # which most texts are: then the forms are one, and nothing is invisible
+        spaced = " ".join(text.lower().split())
+    else:
+        plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_PLAIN)
+        spaced = " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
     start, stop = 0, len(spaced)
     while start < stop and _outer(spaced[start]):
         start += 1
@@ -88,8 +91,8 @@ def conversation_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str
     """What two copies of a conversation have in common: of one turn, its normalised text; of several, who says what."""
     if len(turns) == 1 and not later:
         return normalised(turns[0].content)
-    said = [f"{turn.role}: {turn.content}" for turn in turns]
-    return normalised("\n".join([*said, *(f"later: {text}" for text in later)]))
+    said = [f"{turn.role}: {normalised(turn.content)}" for turn in turns]
+    return "\n".join([*said, *(f"later: {normalised(text)}" for text in later)])
 
 
 def near_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str:

@@ -18,7 +18,7 @@ BYTES = 64 << 20  # of a batch, about
 _CANNOT = (ValueError, OverflowError, KeyError, TypeError, NotImplementedError)  # Arrow's errors are among them
 
 _MAGIC = (
-    (re.compile(rb"PAR1[^ -~]"), "parquet"),
+    (re.compile(rb"PAR1[^ -~\t\n\r]"), "parquet"),
     (re.compile(rb"ARROW1\x00\x00"), "arrow file"),
     (re.compile(rb"FEA1\x00"), "arrow feather"),
     (re.compile(rb"\xff\xff\xff\xff..\x00\x00", re.S), "arrow stream"),

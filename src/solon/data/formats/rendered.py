@@ -120,13 +120,14 @@ def turns_of_text(text: str) -> tuple[Message, ...]:
 def is_transcript(text: str) -> bool:
     """Whether a text is an HH transcript: it begins with a turn, or ends where the assistant is to speak."""
     start = "\n\n" + text.lstrip()
-    opened = _OPEN.search(text) is not None and "\n\nHuman:" in start
-    first = _TURN.match(start) is not None
-    return opened or (first and ("\n\nAssistant:" in start or text.startswith("\n\nHuman:")))
+    if "\n\nHuman:" not in start:
+        return False
+    begins = start.startswith("\n\nHuman:") and ("\n\nAssistant:" in start or text.startswith("\n\nHuman:"))
+    return begins or _OPEN.search(text) is not None
 
 
 def _transcript(text: str) -> list[Message]:
-    before, *parts = _TURN.split("\n\n" + text.lstrip())
+    before, *parts = _TURN.split("\n\n" + text.lstrip("\n"))
     turns = [system(before.strip())] if before.strip() else []
     for speaker, said in zip(parts[::2], parts[1::2], strict=True):
         turns.append(Message(_SPEAKERS[speaker], said.removeprefix(" ")))
