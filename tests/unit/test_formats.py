@@ -21,6 +21,7 @@ from solon.data.formats.hh import read_transcript, write_transcript
 from solon.data.formats.names import chosen_comes_first
 from solon.data.formats.records import FOREIGN
 from solon.data.formats.unpacking import packed_as
+from solon.data.formats.unpaired import ALONE
 from solon.data.rows import BadRow
 from solon.data.tables import write_rows
 from solon.errors import ConfigError, DataError
@@ -156,7 +157,7 @@ def test_unpaired_replies_are_paired_by_prompt_or_by_pair(tmp_path: Path) -> Non
         reply("q", "good 2", True, model="m"),
         reply("q", "bad 1", False, model="n"),
         reply("q", "bad 2", False, model="m"),
-        reply("r", "bad r", 0),  # type: ignore[arg-type]
+        reply("r", "bad r", "maybe"),  # type: ignore[arg-type]
         reply("s", "good s1", True, pair_id="1"),
         reply("s", "good s2", True, pair_id="2"),
         reply("s", "bad s2", False, pair_id="2"),
@@ -167,8 +168,8 @@ def test_unpaired_replies_are_paired_by_prompt_or_by_pair(tmp_path: Path) -> Non
     assert [better(row) for row in rows] == said
     assert [row.extra for row in rows[:2]] == [{"model_chosen": "m", "model_rejected": "n"}, {"model": "m"}]
     assert [(b.line, b.reason) for b in bad] == [
-        (6, "label is a number, expected true or false"),
-        (2, "no reply with the other label to this prompt"),
+        (6, "label is 'maybe', expected true or false"),
+        (2, ALONE),
     ]
 
 
@@ -306,9 +307,11 @@ TALK = "\n\nHuman: ask\n\nAssistant: so\n\nHuman: more"
         ({"chosen": "\n\nAssistant: a", "rejected": "\n\nAssistant: b"}, "the last reply follows nothing"),
         ({"chosen": "Q: a", "rejected": HH_NO}, "chosen is no transcript: it does not begin with 'Human:'"),
         ({"chosen": HH_YES, "rejected": HH_NO, "gold_option": "(C)"}, "gold_option is '(C)', expected (A) or (B)"),
-        ({"input": "i", "output_1": "a", "output_2": "b", "label": "1"}, "label is '1', expected 1 or 2"),
-        ({"input": "i", "output_1": "a", "output_2": "b", "label": True}, "label is True, expected 1 or 2"),
-        ({"input": "i", "output_1": "a", "output_2": "b"}, "label is missing"),
+        (
+            {"input": "i", "output_1": "a", "output_2": "b", "label": "3"},
+            "label is '3', expected output_1, output_2 or tie",
+        ),
+        ({"input": "i", "output_1": "a", "output_2": "b", "label": True}, "label is True, expected output_1"),
         ({"input": "i", "target_scores": {"a": 1}}, "expected two choices and their scores"),
         ({"input": "i", "target_scores": {"a": 1, "b": 1}}, "both choices have the same score"),
         ({"input": "i", "targets": {"choices": ["a"], "labels": [1, 0]}}, "targets has no choices with a label each"),
@@ -317,9 +320,15 @@ TALK = "\n\nHuman: ask\n\nAssistant: so\n\nHuman: more"
         (KINDS[15][1] | {"score_chosen": 3}, "score_chosen is 3, below score_rejected, 4"),
         (KINDS[15][1] | {"messages": ASK}, "messages is not the chosen conversation"),
         ({"instruction": "i", "completions": [{"response": "a", "overall_score": 1}] * 2}, "the same score, 1"),
-        ({"instruction": "i", "completions": [{"response": "a", "overall_score": 1}]}, "expected a list of two"),
+        (
+            {"instruction": "i", "completions": [{"response": "a", "overall_score": 1}]},
+            "has 1 completions, expected two or more",
+        ),
         ({"prompt": "p", "response_a": "a", "response_b": "b", "prob_a": -0.1}, "prob_a is -0.1, expected a number"),
-        ({"prompt": "p", "response_a": "a", "response_b": "b", "better": "A"}, "better is 'A', expected a or b"),
+        (
+            {"prompt": "p", "response_a": "a", "response_b": "b", "better": "C"},
+            "better is 'C', expected response_a, response_b or tie",
+        ),
         ({"prompt": [*ASK, *YES], "response_a": "a", "response_b": "b"}, "prompt ends with a turn of the assistant"),
         ({"prompt_turns": ASK, "chosen": "a", "rejected": "b"}, "role is 'user', expected human, assistant, system"),
         ({"prompt": "p", "chosen": ["a"], "rejected": "b", "subset": "s"}, "are not both lists of texts"),
@@ -338,9 +347,9 @@ def test_what_a_format_cannot_mean_is_not_guessed(tmp_path: Path, record: Record
         ({"messages": [*ASK, *YES]}, "language modelling: whole texts, no two responses to one prompt"),
         ({"text": "t"}, "language modelling"),
         ({"prompt": "p"}, "prompts without responses"),
-        ({"prompt": "p", "responses": ["r", "s"]}, "several responses to a prompt and no label: solon label makes"),
+        ({"prompt": "p", "responses": []}, "several responses to a prompt and no label: solon label makes"),
         ({"prompt": "p", "completion": "c"}, "one completion a prompt and no label"),
-        ({"question": "q", "answer": "a"}, "columns question, answer are of no format that is known; say which it is"),
+        ({"question": "q", "answer": "a"}, "columns question, answer are of no format that is known; the nearest is '"),
         ({}, "columns none"),
     ],
 )
@@ -348,7 +357,7 @@ def test_a_file_of_no_pairs_is_refused_in_one_line(tmp_path: Path, record: Recor
     with pytest.raises(DataError) as refused:
         read_pairs(lines(tmp_path, record))
     assert why in str(refused.value)
-    assert "--format is one of hh, hh-turns, " in str(refused.value)
+    assert "(--format is one of alpaca-kto, alpaca-pairs, " in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -364,7 +373,7 @@ def test_files_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) -> No
         read_pairs(tmp_path / "torn.parquet")
     with pytest.raises(ConfigError, match=r"format 'ultrafedback' is not known; did you mean 'ultrafeedback'\?"):
         read_pairs(lines(tmp_path, GOOD), "ultrafedback")
-    with pytest.raises(ConfigError, match=r"format 'trl-prompts' is not read; formats that are read: hh, "):
+    with pytest.raises(ConfigError, match=r"format 'trl-prompts' is not read; formats that are read: alpaca-kto, "):
         read_pairs(lines(tmp_path, GOOD), "trl-prompts")
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.formats.checks import Record, RowProblem, check_text, identity, kind
-from solon.data.formats.conversation import conversation_of, reply_columns
+from solon.data.formats.conversation import conversation_of
 from solon.data.formats.ends import of_reason
+from solon.data.formats.known import reply_columns
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.prompts import PromptFile, load_prompt_files
@@ -88,7 +89,7 @@ def several_replies(name: str) -> list[str]:
     first = [item[1] for item in islice(records(data_path(name)), LOOKED_AT) if not isinstance(item, BadRow)]
     if any("responses" in record for record in first):
         return []
-    found = reply_columns({column for record in first for column in record})
+    found = sorted({column for record in first for column in reply_columns(record)})
     lists = any(isinstance(record.get(column), list) for record in first for column in found)
     return found if len(found) > 1 or lists else []
 

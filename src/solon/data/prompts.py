@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.formats.checks import Record, RowProblem, identity
-from solon.data.formats.conversation import Conversation, conversation_of, own_reply, reply_columns
+from solon.data.formats.conversation import Conversation, conversation_of, own_reply
+from solon.data.formats.known import reply_columns
 from solon.data.formats.records import records
 from solon.data.repeats import conversation_key, group_names, near_key
 from solon.data.rows import BadRow, data_path
@@ -207,9 +208,9 @@ def read_prompts(
 
 
 def _unused(row: Record, said: Conversation, area: str) -> tuple[str, ...]:
-    """The columns that hold replies, of which an answered prompt makes no use."""
-    given = [name for name, value in row.items() if value not in (None, "", [])]
-    beside = reply_columns(given, (*said.columns, area, "label", "labels"))
+    """The columns that hold replies, of which an answered prompt makes no use. A label of the prompt is none."""
+    given = {name: value for name, value in row.items() if value not in (None, "", []) and name != area}
+    beside = sorted(name for name in reply_columns(given) if name not in said.columns and "label" not in name.lower())
     return (*beside, *(sorted(said.columns) if said.reply and not beside else ()))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +27,6 @@ FIELDS = (
 )
 SYSTEM = ("system", "system_prompt", "system_message")
 LATER = "turns"  # a list of texts under it are turns of the user, asked one after another
-# Columns of replies and labels, by the many names that they have: a file's own replies are not thrown away unsaid.
-OF_REPLIES = re.compile(
-    r"(labels|answers?|repl(y|ies)|responses?|outputs?|completions?|candidates?|generations?)(_?(\d+|[a-z]))?"
-    r"|(preferred|dispreferred|preferences?|better|safer|winner|loser)([_\d].*)?"
-    r"|(chosen|rejected)(_.*)?|(model_|assistant_)(answer|reply|response|output)s?|conversation_[ab12]",
-    re.IGNORECASE,
-)
 _ONE_REPLY = ("response", "output", "completion", "answer", "reply")  # one text under it answers the prompt
 
 
@@ -79,12 +71,6 @@ def conversation_of(record: Record) -> Conversation:
 def trimmed(text: str) -> str:
     """A text without empty lines around it and spaces at its end. The indentation of its first line says something."""
     return re.sub(r"\A(?:[^\S\n]*\n)+", "", text).rstrip()
-
-
-def reply_columns(columns: Iterable[str], used: Iterable[str] = ()) -> list[str]:
-    """Those that hold replies or labels by their names, in order of the alphabet."""
-    taken = set(used)
-    return sorted(name for name in columns if name not in taken and OF_REPLIES.fullmatch(name))
 
 
 def own_reply(record: Record, found: Conversation) -> str:

@@ -97,9 +97,8 @@ def turns_of_text(text: str) -> tuple[Message, ...]:
     A last turn of the assistant without words, which only asks for an answer, is left out. Raises RowProblem for a text
     that is written out by a template that cannot be read, or that holds the calls of tools.
     """
-    if "\n\nHuman:" in text or "\n\nAssistant:" in text:
-        if is_transcript(text):
-            return _speaking(_transcript(text))
+    if is_transcript(text):
+        return _speaking(_transcript(text))
     body = _BEGIN.sub("", text)
     if found := _LLAMA_2.match(text):
         return _speaking(_llama_2(text, found))
@@ -115,6 +114,14 @@ def turns_of_text(text: str) -> tuple[Message, ...]:
             "messages"
         )
     return (user(text),)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is read as one turn of the user, as it is."""
+    try:
+        return turns_of_text(text) == (user(text),)
+    except RowProblem:
+        return False
 
 
 def is_transcript(text: str) -> bool:
@@ -207,6 +214,18 @@ def _speaking(turns: list[Message]) -> tuple[Message, ...]:
     if not turns:
         raise RowProblem("the text has marks of turns and no words in them")
     return tuple(turns)
+
+
+def whole_of(prompt: object, before: tuple[Message, ...], reply: str) -> tuple[Message, ...]:
+    """The turns of a prompt and a reply in one text, which may be the whole transcript that the prompt begins. One space
+    after a transcript's "Assistant:" is the transcript's.
+    """
+    if reply.lstrip("\n").startswith("Human:") and is_transcript(reply):
+        told = turns_of_text(reply)
+        if told[: len(before)] == before and told[-1].role == "assistant":
+            return told
+    of_transcript = isinstance(prompt, str) and is_transcript(prompt)
+    return (*before, assistant(reply.removeprefix(" ") if of_transcript else reply))
 
 
 def plain_replies(one: str, other: str) -> tuple[str, str]:

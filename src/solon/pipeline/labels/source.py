@@ -9,7 +9,8 @@ from pathlib import Path
 
 from solon.data.candidates import Candidates, load_candidates
 from solon.data.formats import Row, read_pairs, recognise
-from solon.data.formats.conversation import reply_columns
+from solon.data.formats.known import reply_columns, told_by_columns
+from solon.data.formats.read import unknown
 from solon.data.formats.records import about, records
 from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
@@ -52,21 +53,27 @@ def open_source(name: str, format: str | None, limit: int | None) -> Source:
 
 
 def _told(path: Path, format: str | None) -> str:
+    """The format's name. Raises DataError where the file holds replies, but none that can be compared."""
     if format is not None:
         return format
     try:
         return recognise(path).name
     except DataError:
         first = [item[1] for item in islice(records(path), LOOKED_AT) if not isinstance(item, BadRow)]
+        if (alone := told_by_columns(first, replies=True)) is not None:
+            raise DataError(
+                f"{path}: {alone.name} ({alone.columns}) holds one reply to each prompt: nothing to compare it "
+                "with; put a second one beside it (chosen and rejected, or responses), or say --format prompts to have "
+                "the prompts answered anew"
+            ) from None
         if not first or any(OF_PAIRS & set(record) for record in first):
             raise
-        columns = sorted({name for record in first for name in record})
-        replies = reply_columns(columns)
-        if replies and "responses" not in columns:
+        replies = sorted({name for record in first for name in reply_columns(record)})
+        if replies and not any("responses" in record for record in first):
             raise DataError(
-                f"{path}: beside the prompt stand {', '.join(replies)}: replies or labels, but in no known format "
-                f"(columns: {', '.join(columns)}); make them a list of texts under responses, or say --format prompts "
-                "to have the prompts answered anew"
+                f"{path}: beside the prompt stand {', '.join(replies)}: replies or labels, but {unknown(first[0])}; "
+                "rename them, make them a list of texts under responses, or say --format prompts to have the prompts "
+                "answered anew"
             ) from None
         return PROMPTS
 
