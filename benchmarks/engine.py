@@ -41,7 +41,7 @@ def critique_requests(count: int, tokens: int) -> list[GenerateRequest]:
     requests = []
     for prompt in prompts[:count]:
         principle = draw(constitution, "revise", seed=7, record=prompt.id, step=0)[0]
-        ask = ask_critique(principle, prompt.text, drafts[prompt.text])
+        ask = ask_critique(principle, prompt.turns, drafts[prompt.text])
         requests.append(GenerateRequest((*shown, ask), max_tokens=tokens, temperature=0.5, seed=7))
     return requests
 

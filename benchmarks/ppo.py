@@ -24,13 +24,14 @@ from apart import apart
 from engine import MODEL
 from solon.data.prompts import load_prompts
 from solon.settings import LoraSettings, PpoSettings, SftSettings
+from solon.types import Turns
 
 LORA = LoraSettings(rank=16, alpha=32, layers=12)
 SIDES = ("trl grpo", "ppo", "sft")
 
 
-def prompts() -> list[str]:
-    return [p.text for p in load_prompts("quickstart:red_team", "red_team")[0]]
+def prompts() -> list[Turns]:
+    return [p.turns for p in load_prompts("quickstart:red_team", "red_team")[0]]
 
 
 def ppo(options: argparse.Namespace) -> dict[str, float]:

@@ -38,7 +38,7 @@ def mixed_rows(count: int) -> list[dict[str, Any]]:
     drafts = sorted(drafts_by_prompt().items())[:count]
     rows = []
     for n, (prompt, draft) in enumerate(drafts):
-        ask = ask_critique(principle, prompt, draft) if n % 12 == 0 else user(prompt)
+        ask = ask_critique(principle, (user(prompt),), draft) if n % 12 == 0 else user(prompt)
         rows.append(row((ask,), draft, "benchmark", str(n)))
     return rows
 

@@ -17,6 +17,7 @@ from solon.training.rewards.composite import Composite
 from solon.training.rewards.constraint import DeclinedCost, Multiplier
 from solon.training.rewards.terms import RewardModelTerm
 from solon.training.task import History
+from solon.types import Turns
 
 KINDS = ("red_team", "helpful")
 SAYS = ("Here is what you asked for.", "I'm sorry, but I can't help with that.")
@@ -32,7 +33,7 @@ class NoisyJudge:
     drawn: torch.Generator
 
     def score(
-        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+        self, prompts: Sequence[Turns], responses: Sequence[str], *, ended: Sequence[bool] | None = None
     ) -> list[float]:
         gaps = {kind: math.log(p / (1 - p)) for kind, p in self.prefers.items()}
         clean = [gaps[prompt] * (text == SAYS[1]) for prompt, text in zip(prompts, responses, strict=True)]

@@ -13,6 +13,7 @@ from solon.settings import LoraSettings
 from solon.training.adapters import add_adapter
 from solon.training.checkpoints import Checkpoints
 from solon.training.task import History, Scores, Seen, Task
+from solon.types import Turns, user
 
 
 class Unwatched:
@@ -36,7 +37,7 @@ class Unwatched:
         return None
 
 
-def vowels(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
+def vowels(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
     """The share of lower-case vowels in twelve tokens: a reward with a known best answer."""
     return Scores([sum(c in "aeiou" for c in text) / 12 for text in answers])
 
@@ -51,8 +52,16 @@ def end_early(local: LocalModel) -> LocalModel:
     return local
 
 
+def asking(*texts: str) -> list[Turns]:
+    """Conversations of one turn each."""
+    return [(user(text),) for text in texts]
+
+
 def task_of(local: LocalModel, root: Path, seed: int = 0, **fields: Any) -> Task:
-    """A task whose reference, `sl_cai`, is a fresh adapter; checkpoints, where told to make one, go below `root`."""
+    """A task whose reference, `sl_cai`, is a fresh adapter; checkpoints, where told to make one, go below `root`.
+
+    A prompt that is a text is a conversation of one turn.
+    """
     add_adapter(local, "sl_cai", LoraSettings(rank=8), seed)
     made: dict[str, Any] = {
         "prompts": ["go", "on", "then"],
@@ -63,7 +72,9 @@ def task_of(local: LocalModel, root: Path, seed: int = 0, **fields: Any) -> Task
         "seed": seed,
         "tick": lambda *_: None,
     }
-    return Task(local=local, **(made | fields))
+    made |= fields
+    made["prompts"] = [(user(one),) if isinstance(one, str) else one for one in made["prompts"]]
+    return Task(local=local, **made)
 
 
 def history_of(history: History) -> list[dict[str, float]]:

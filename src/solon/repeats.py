@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,13 +51,13 @@ def copied(texts: Iterable[str], originals: Iterable[str]) -> list[bool]:
     return [normalised(text) in known for text in texts]
 
 
-def shared(texts: Sequence[str], prompts: Sequence[str]) -> list[bool]:
+def shared(texts: Sequence[str], prompts: Sequence[Hashable]) -> list[bool]:
     """For each answer whether another prompt was given the very same one.
 
     The same answer to the same prompt is no repeat: a question may have but one right answer.
     """
     keys = [normalised(text) for text in texts]
-    asked: dict[str, set[str]] = {}
+    asked: dict[str, set[Hashable]] = {}
     for key, prompt in zip(keys, prompts, strict=True):
         asked.setdefault(key, set()).add(prompt)
     return [len(asked[key]) > 1 for key in keys]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
 from operator import attrgetter
@@ -71,6 +71,14 @@ def assistant(text: str) -> Message:
 
 def system(text: str) -> Message:
     return Message("system", text)
+
+
+Turns = tuple[Message, ...]  # a conversation, or its beginning
+
+
+def turns_of(rows: Iterable[Mapping[str, str]]) -> Turns:
+    """Turns that were stored as objects with role and content."""
+    return tuple(Message(row["role"], row["content"]) for row in rows)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,14 +264,21 @@ class Prompt:
     split: str = "train"
     pair: str = ""
     aims: tuple[str, ...] = ()
-    context: tuple[Message, ...] = ()
+    context: Turns = ()
     later: tuple[str, ...] = ()
     draft: str = ""
 
     @property
-    def turns(self) -> tuple[Message, ...]:
+    def turns(self) -> Turns:
         """The conversation to be answered, its last turn the user's; without those that come `later`."""
         return (*self.context, user(self.text))
+
+    def is_asked_in(self, turns: Turns) -> bool:
+        """Whether `turns` are this conversation; where turns come later, with whatever was answered between them."""
+        after = turns[len(self.turns) :]
+        return turns[: len(self.turns)] == self.turns and self.later == tuple(
+            turn.content for turn in after if turn.role == "user"
+        )
 
     @property
     def harmful(self) -> bool:
@@ -278,6 +293,8 @@ class Prompt:
 @dataclass(frozen=True, slots=True)
 class Revision:
     """One critique-and-revision step. `before` is the draft at step 0, the last revision after that.
+
+    `prompt` is the last user turn and `context` the turns before it, as in Comparison.
 
     `failure` says why the step gave nothing to train on ("empty", "truncated", "withheld"); the chain ends there.
     After a revision that was "reverted", because the text before it was better, it goes on from that text.
@@ -297,6 +314,12 @@ class Revision:
     failure: str | None = None
     before_ended: bool | None = None
     critique_ended: bool | None = None
+    context: Turns = ()
+
+    @property
+    def turns(self) -> Turns:
+        """The conversation that draft and revision answer."""
+        return (*self.context, user(self.prompt))
 
     @property
     def ended(self) -> bool:
@@ -321,7 +344,7 @@ class Comparison:
     response_b: str
     source: str = ""
     revised: str = ""
-    context: tuple[Message, ...] = ()
+    context: Turns = ()
     aim: str = ""
     ended_a: bool | None = None
     ended_b: bool | None = None
@@ -332,7 +355,7 @@ class Comparison:
         return self.ended_a is False or self.ended_b is False
 
     @property
-    def turns(self) -> tuple[Message, ...]:
+    def turns(self) -> Turns:
         """The conversation that both responses answer, its last turn the user's."""
         return (*self.context, user(self.prompt))
 

@@ -33,6 +33,7 @@ from solon.training.reward.data import checked
 from solon.training.reward.encode import rows_of
 from solon.training.reward.losses import pair_losses
 from solon.training.reward.train import PairLoss, _Collator
+from tasks import asking
 
 BY_AIM = ("rl_cai.reward_model.per=aim", "rl_cai.rewards=[{source: reward_model, aim: harmless}]")
 BOTH = "rl_cai.rewards=[{source: reward_model, aim: harmless}, {source: reward_model, aim: helpful, weight: 0.5}]"
@@ -59,7 +60,7 @@ def test_a_pair_counts_by_its_weight(tiny: LocalModel) -> None:
     rows = rows_of(tiny, pairs, heads=1, seed=0)
     assert [row["weights"] for row in rows] == [[0.5], [1.5]]  # only ratios matter: of mean 1
     weighed = float(PairLoss(model, 0.0, 0.0)(**_Collator(tiny.pad)(rows))["loss"].detach())
-    scores = [model.score([f"q{n}"] * 2, ["no" + "!" * n, "yes"]) for n in (0, 3)]
+    scores = [model.score(asking(f"q{n}") * 2, ["no" + "!" * n, "yes"]) for n in (0, 3)]
     a, b = torch.tensor(scores).T[..., None]
     first, second = pair_losses(a, b, torch.tensor([0.9, 0.2]))[:, 0].tolist()
     assert weighed == pytest.approx((1 * first + 3 * second) / 4, abs=1e-5)

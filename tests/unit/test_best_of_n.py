@@ -19,6 +19,7 @@ from solon.training.adapters import adapter_state
 from solon.training.best_of_n import train_best_of_n
 from solon.training.guards import Guards
 from solon.training.task import Scores
+from solon.types import Turns, user
 from tasks import end_early, history_of, task_of, vowels
 
 KNOBS = BestOfNSettings.model_validate(
@@ -37,7 +38,7 @@ def test_the_picks_are_the_best_of_n_and_what_is_learnt_from(ending: LocalModel,
     rewards: list[float] = []
     ends: list[bool] = []
 
-    def noted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+    def noted(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         scores = vowels(prompts, answers, ended)
         rewards.extend(scores.total)
         ends.extend(ended)
@@ -71,7 +72,7 @@ def test_the_policy_comes_out_better_than_it_went_in(ending: LocalModel, tmp_pat
 def test_fewer_prompts_are_drawn_by_the_seed(ending: LocalModel, tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def noted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+    def noted(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         asked.extend(prompts)
         return vowels(prompts, answers, ended)
 
@@ -91,14 +92,14 @@ def test_answers_sampled_before_a_stop_are_not_sampled_again(tiny_folder: Path, 
     first = task_of(end_early(LocalModel.load(str(tiny_folder))), tmp_path / "broken", prompts=PROMPTS)
     scored = 0
 
-    def killed(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+    def killed(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         os.kill(os.getpid(), signal.SIGTERM)
         return vowels(prompts, answers, ended)
 
     with pytest.raises(Interrupted, match="step 8"):
         train_best_of_n(replace(first, reward=killed), KNOBS)
 
-    def counted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+    def counted(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         nonlocal scored
         scored += len(answers)
         return vowels(prompts, answers, ended)
@@ -135,9 +136,12 @@ def test_what_was_cut_off_is_never_picked_and_a_prompt_with_nothing_else_is_left
     from solon.training import best_of_n
     from solon.training.rollouts import Rollout
 
-    def rolled(decoder: object, jobs: Sequence[tuple[int, str]], *_: object) -> list[Rollout]:
+    def rolled(decoder: object, jobs: Sequence[tuple[int, Turns]], *_: object) -> list[Rollout]:
         # To "a" one of four answers ends, to "b" none does; the reward likes what was cut off.
-        return [Rollout(p, [5], [7 + n % 4, 9], f"{p}{n % 4}", (p, n % 4) == ("a", 2)) for n, p in jobs]
+        return [
+            Rollout(p, [5], [7 + n % 4, 9], f"{p[-1].content}{n % 4}", (p[-1].content, n % 4) == ("a", 2))
+            for n, p in jobs
+        ]
 
     monkeypatch.setattr(best_of_n, "roll_out", rolled)
 
@@ -155,4 +159,4 @@ def test_what_was_cut_off_is_never_picked_and_a_prompt_with_nothing_else_is_left
     }  # fmt: skip
     assert [row["completion"] for row in learnt] == [[{"role": "assistant", "content": "a2"}]]
     with pytest.raises(DataError, match="max_tokens 12 cut off every answer to all 1 prompts; raise it"):
-        train_best_of_n(replace(task, prompts=["b"], target="other"), knobs)
+        train_best_of_n(replace(task, prompts=[(user("b"),)], target="other"), knobs)

@@ -17,6 +17,7 @@ from solon.prompts.chain import REVISION, ask_critique, critique_request, demons
 from solon.prompts.compare import comparison_question, contrast
 from solon.prompts.exemplars import load_exemplars
 from solon.prompts.fence import fence
+from solon.types import user
 
 
 def principles(count: int, weight: float = 1.0) -> list[Principle]:
@@ -148,7 +149,7 @@ def test_a_fence_cannot_be_forged_by_what_it_encloses() -> None:
 
 
 def test_what_varies_comes_last_so_prefixes_are_shared(constitution: Constitution) -> None:
-    a, b = (ask_critique(p, "prompt", "reply").content for p in constitution.principles[:2])
+    a, b = (ask_critique(p, (user("prompt"),), "reply").content for p in constitution.principles[:2])
     shared = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
     assert "reply" in a[:shared]
 

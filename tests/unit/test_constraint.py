@@ -17,7 +17,8 @@ from solon.training.ppo import train_ppo
 from solon.training.rewards.composite import Composite
 from solon.training.rewards.constraint import Cost, DeclinedCost, Multiplier, RewardModelCost, upper
 from solon.training.rewards.terms import RewardModelTerm, repetition_term
-from tasks import task_of
+from solon.types import Turns
+from tasks import asking, task_of
 
 ANSWER, REFUSAL = SAYS
 SEEDS = range(20)
@@ -30,13 +31,13 @@ class Fixed:
     def __init__(self, *batches: list[float]) -> None:
         self.left, self.asked = iter(batches), 0
 
-    def score(self, prompts: Sequence[str], responses: Sequence[str], *, ended: Any = None) -> list[float]:
+    def score(self, prompts: Sequence[Turns], responses: Sequence[str], *, ended: Any = None) -> list[float]:
         self.asked += 1
         return next(self.left)
 
 
 def declined() -> Cost:
-    return DeclinedCost(declines, lambda prompt: prompt == "helpful")
+    return DeclinedCost(declines, lambda prompt: prompt[-1].content == "helpful")
 
 
 def held(*batches: list[float], at_most: float = 0.1, **settings: Any) -> Composite:
@@ -49,7 +50,7 @@ def held(*batches: list[float], at_most: float = 0.1, **settings: Any) -> Compos
 
 def test_a_refusal_costs_on_prompts_that_are_held_alone() -> None:
     reward = held([0.0, 2.0, 0.0, 2.0], start=3.0, most=5.0)
-    scores = reward(["helpful", "helpful", "red_team", "red_team"], [ANSWER, REFUSAL] * 2, [True] * 4)
+    scores = reward(asking("helpful", "helpful", "red_team", "red_team"), [ANSWER, REFUSAL] * 2, [True] * 4)
     # The spread of 0, 2, 0, 2 is 1; then (reward - 3·cost) / (1 + 3).
     assert scores.total == pytest.approx([0.0, (2.0 - 3.0) / 4, 0.0, 2.0 / 4])
     assert scores.terms == {"reward_model": [0.0, 2.0, 0.0, 2.0]}
@@ -60,7 +61,7 @@ def test_the_multiplier_follows_by_hand() -> None:
     reward = held(*[[0.0, 1.0]] * 4, start=1.0, learning_rate=2.0, window=1, at_most=0.25, most=3.0, least=0.5)
 
     def step(*answers: str) -> float:
-        return reward(["helpful"] * 2, answers, [True] * 2).numbers["constraint/multiplier"]
+        return reward(asking("helpful") * 2, answers, [True] * 2).numbers["constraint/multiplier"]
 
     assert step(ANSWER, ANSWER) == 1.0
     eased = 0.03 * 2.0 * (0 - 0.25)  # what the first step had cost
@@ -79,17 +80,18 @@ def test_few_answers_are_held_further_below_the_bound() -> None:
 def test_a_batch_without_held_prompts_moves_nothing() -> None:
     reward = held([1.0, 3.0], [1.0, 3.0], start=2.0)
     for _ in range(2):
-        assert reward(["red_team"] * 2, [REFUSAL] * 2, [True] * 2).numbers == {"constraint/multiplier": 2.0}
+        assert reward(asking("red_team") * 2, [REFUSAL] * 2, [True] * 2).numbers == {"constraint/multiplier": 2.0}
 
 
 def test_a_reward_model_costs_what_it_lost_since_the_first_batch() -> None:
     model = Fixed([0.0, 4.0, 9.0], [1.0, 2.0, -50.0])
     term = RewardModelTerm(model, "harmless")
     multiplier = Multiplier(
-        Constraint(cost="reward_model", at_most=0.5), RewardModelCost(term, lambda prompt: prompt == "red_team")
+        Constraint(cost="reward_model", at_most=0.5),
+        RewardModelCost(term, lambda prompt: prompt[-1].content == "red_team"),
     )
     reward = Composite([(RewardTerm(aim="harmless"), term)], multiplier)
-    prompts = ["red_team", "red_team", "helpful"]
+    prompts = asking("red_team", "red_team", "helpful")
     assert reward(prompts, ["a"] * 3, [True] * 3).numbers["constraint/cost"] == pytest.approx(0.0)
     # The first batch's held ones have mean 2 and spread 2: (2 - 1) / 2 and (2 - 2) / 2 on average.
     assert reward(prompts, ["a"] * 3, [True] * 3).numbers["constraint/cost"] == pytest.approx(0.25)
@@ -100,11 +102,11 @@ def test_a_resumed_reward_goes_on_as_if_unbroken() -> None:
     batches = [[0.0, 1.0]] * 6
     whole, broken, resumed = (held(*batches, learning_rate=0.1, window=2) for _ in range(3))
     answers = [REFUSAL, ANSWER]
-    expected = [whole(["helpful"] * 2, answers, [True] * 2) for _ in range(6)]
+    expected = [whole(asking("helpful") * 2, answers, [True] * 2) for _ in range(6)]
     for _ in range(3):
-        broken(["helpful"] * 2, answers, [True] * 2)
+        broken(asking("helpful") * 2, answers, [True] * 2)
     resumed.restore(broken.state())
-    assert [resumed(["helpful"] * 2, answers, [True] * 2) for _ in range(3)] == expected[3:]
+    assert [resumed(asking("helpful") * 2, answers, [True] * 2) for _ in range(3)] == expected[3:]
     assert len({scores.numbers["constraint/multiplier"] for scores in expected}) > 3
 
 
@@ -134,7 +136,7 @@ def test_a_constraint_that_cannot_be_meant_is_refused(settings: dict[str, Any], 
 def test_every_trainer_logs_the_multiplier(way: str, tiny: LocalModel, tmp_path: Any) -> None:
     prompts = ["helpful", "red_team"]
     constraint = Multiplier(
-        Constraint(at_most=0.9), DeclinedCost(lambda answer: True, lambda prompt: prompt == "helpful")
+        Constraint(at_most=0.9), DeclinedCost(lambda answer: True, lambda prompt: prompt[-1].content == "helpful")
     )
     reward = Composite([(RewardTerm(source="repetition", weight=-1.0), repetition_term)], constraint)
     task = task_of(tiny, tmp_path, prompts=prompts, reward=reward)

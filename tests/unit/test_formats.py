@@ -19,12 +19,15 @@ from solon.data.formats import Row, load_pairs, read_pairs, recognise
 from solon.data.formats.checks import RowProblem
 from solon.data.formats.hh import read_transcript, write_transcript
 from solon.data.formats.names import chosen_comes_first
+from solon.data.formats.records import FOREIGN
+from solon.data.formats.unpacking import packed_as
 from solon.data.formats.unpaired import ALONE
 from solon.data.rows import BadRow
 from solon.data.tables import write_rows
 from solon.errors import ConfigError, DataError
 from solon.types import Message, assistant, system, user
 
+SAID_TO_BE = tuple(magic for magic, _ in FOREIGN)
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 Record = dict[str, Any]
 
@@ -257,7 +260,7 @@ def dumped(**changes: Any) -> bytes:
         (b'{"x": ' + b"[" * 500 + b"]" * 500 + b"}", "nested more than 100 deep"),
         (b"[1, 2]", "expected an object, found a list"),
         (b"null", "expected an object, found null"),
-        (b'{"prompt": "ask", "chosen": "yes", "rejected": "no", "x": NaN}', "NaN is no number"),
+        (b'{"prompt": "ask", "chosen": "yes", "rejected": "no", "x": Infinity}', "Infinity is no number"),
         (dumped(id="one"), "duplicate id 'one'"),
         (dumped(id=True), "id is true or false, expected text or a whole number"),
         (dumped(id=""), "id is empty"),
@@ -267,8 +270,8 @@ def dumped(**changes: Any) -> bytes:
         (dumped(prompt={"a": 1}), "prompt is an object, expected text or a list of messages"),
         (dumped(chosen=[]), "chosen is empty, expected a list of messages"),
         (dumped(chosen=["yes"]), "chosen, turn 1 is text, expected an object with role and content"),
-        (dumped(chosen=[{"role": "tool", "content": "x"}]), "chosen, turn 1: role is 'tool', expected system, user"),
-        (dumped(chosen=[{"role": "assistant", "content": [1]}]), "content is a list, expected text"),
+        (dumped(chosen=[{"role": "tool", "content": "x"}]), "chosen, turn 1: is a turn of a tool"),
+        (dumped(chosen=[{"role": "assistant", "content": [1]}]), "part 1 is a number, expected text"),
         (dumped(chosen=[{"role": "assistant", "content": "x", "tool_calls": [1]}]), "has 'tool_calls'"),
         (dumped(chosen=ASK), "chosen ends with a turn of the user"),
         (dumped(prompt="other", chosen=[*ASK, *YES]), "chosen opens with another turn than the prompt"),
@@ -433,8 +436,8 @@ def test_a_gzip_file_that_breaks_off_keeps_what_came_before(tmp_path: Path) -> N
     assert [row.comparison.id for row in found] == [str(n) for n in range(len(found))]
     assert "the gzip data breaks off here" in bad[-1].reason
     (tmp_path / "torn.json.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="the gzip data is broken"):
-        read_pairs(tmp_path / "torn.json.gz")
+    again, _ = load_pairs(tmp_path / "torn.json.gz")
+    assert [row.comparison for row in again] == [row.comparison for row in found]
 
 
 # --- fuzz ---------------------------------------------------------------------------------------------------
@@ -479,7 +482,7 @@ def test_no_corruption_crashes_and_every_line_is_accounted_for(
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "f.jsonl"
-    assume(not raw.startswith(b"\x1f\x8b\x08"))  # gzip, it says
+    assume(not packed_as(raw) and not raw.startswith(SAID_TO_BE))  # a broken archive has no lines
     path.write_bytes(raw + b"\n" + json.dumps(GOOD).encode() + b"\n")
     rows, bad = load_pairs(path)
     assert [row.comparison.id for row in rows] == ["one"]

@@ -28,6 +28,7 @@ from solon.training.rewards.composite import Composite
 from solon.training.rewards.terms import LengthTerm, Term
 from solon.training.rollouts import Rollout, roll_out
 from solon.training.task import History, Scores, Seen, Task
+from solon.types import Turns
 from tasks import Unwatched, history_of, task_of
 
 Train = Callable[[Task, GrpoSettings], History]
@@ -40,7 +41,7 @@ def settings(**knobs: Any) -> GrpoSettings:
     return GrpoSettings.model_validate({**small, **knobs})
 
 
-def plain(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
+def plain(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
     """ASCII characters per token allowed: half of them, for a random model over bytes."""
     return Scores([sum(c.isascii() for c in text) / 8 for text in answers])
 
@@ -148,7 +149,7 @@ def test_what_was_cut_off_is_not_learnt_from_unless_asked_for(
         local = LocalModel.load(str(tiny_folder))
         told: list[bool] = []
 
-        def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], told: Any = told) -> Scores:
+        def reward(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool], told: Any = told) -> Scores:
             told.extend(ended)
             return plain(prompts, answers, ended)
 
@@ -226,7 +227,7 @@ def test_kl_is_nats_per_answer_and_the_best_weights_are_those_that_wrote_the_bes
 
 
 def test_what_a_step_showed_is_what_was_written(tiny: LocalModel, tmp_path: Path, written: list[list[Rollout]]) -> None:
-    def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+    def reward(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         return Scores([len(a) / 4 for a in answers], {"length": [float(len(a)) for a in answers]})
 
     watch, ticks = Watching(), list[tuple[int, int]]()
@@ -261,7 +262,7 @@ def test_a_reward_may_use_adapters_of_its_own(tiny_folder: Path, tmp_path: Path)
     for switching in (False, True):
         local = LocalModel.load(str(tiny_folder))
 
-        def reward(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+        def reward(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
             if switching:  # noqa: B023  # called within the turn
                 local.model.set_adapter("sl_cai")  # noqa: B023
             return plain(prompts, answers)
@@ -357,7 +358,7 @@ def test_a_resumed_training_equals_the_unbroken_one(tiny_folder: Path, tmp_path:
 
 
 def test_a_reward_that_is_not_finite_stops_with_the_last_good_policy(tiny_folder: Path, tmp_path: Path) -> None:
-    def broken(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+    def broken(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         calls.append(1)
         total = plain(prompts, answers).total
         return Scores([*total[:-1], float("nan")] if len(calls) == 3 else total)

@@ -21,6 +21,7 @@ from solon.training.guards.boilerplate import Boilerplate, runs
 from solon.training.guards.series import Series
 from solon.training.ppo import train_ppo
 from solon.training.task import Scores, Seen
+from solon.types import Turns
 from tasks import end_early, task_of
 
 NAN = math.nan
@@ -192,7 +193,7 @@ def test_the_variance_of_a_mean_counts_answers_to_one_prompt_as_alike() -> None:
 def test_a_healthy_training_never_rings(seed: int) -> None:
     rng = random.Random(seed)
 
-    def gold(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+    def gold(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         return [1 - math.exp(-step / 15) + rng.gauss(0, 0.8) for _ in answers]
 
     watch = Guards(GuardSettings(), declines, lambda _: True, gold)
@@ -228,7 +229,7 @@ def test_over_optimisation_as_gao_saw_it_rings_before_gold_fell_a_tenth(seed: in
     rng = random.Random(seed)
     kl = 0.0
 
-    def gold(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+    def gold(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         return [gold_curve(kl, 12) + rng.gauss(0, 0.25) for _ in answers]
 
     watch = guards(gold, gold=0.1)
@@ -251,7 +252,7 @@ def test_noise_in_the_gold_reward_never_rings(seed: int, spread: float, rise: fl
     """Gold that stays, or climbs and then stays."""
     rng, step = random.Random(seed), 0
 
-    def gold(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+    def gold(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         level = 1 - math.exp(-step / rise) if rise else 0.0
         return [level + rng.gauss(0, spread) for _ in answers]
 
@@ -264,7 +265,7 @@ def test_noise_in_the_gold_reward_never_rings(seed: int, spread: float, rise: fl
 def test_gold_may_be_asked_seldom_and_may_fail_on_single_answers() -> None:
     calls = 0
 
-    def gold(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+    def gold(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         nonlocal calls
         calls += 1
         return [NAN, *[float(min(calls, 10 - calls))] * (len(answers) - 1)]
@@ -302,7 +303,7 @@ def test_a_policy_that_learns_to_please_by_length_is_caught_before_gold_fell_a_t
     end_early(tiny)
     peak = 12
 
-    def gold(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+    def gold(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         return [(len(answer) / peak) * (2 - len(answer) / peak) for answer in answers]
 
     watch = Guards(GuardSettings(on_alarm="warn", repetition=None, boilerplate=None), declines, lambda _: True, gold)
@@ -342,7 +343,7 @@ def test_a_resumed_watch_equals_an_unbroken_one(cut: int) -> None:
         rng = random.Random(5)
         return [healthy(n, rng, refusing=0.05 if n < 25 else 0.9) for n in range(1, 41)]
 
-    def gold(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+    def gold(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         return [len(answer) / 100 for answer in answers]
 
     whole = Guards(GuardSettings(), declines, lambda _: True, gold)

@@ -22,7 +22,7 @@ from solon.evaluation.refusal import declines
 from solon.feedback.judges.aimed import AimedJudge
 from solon.feedback.qualification.figures import Share
 from solon.pipeline.aiming import check_aims
-from solon.pipeline.pairing import Said, about, answers_of, contrast_pairs, refusals_of, wanted
+from solon.pipeline.pairing import Answer, Said, about, answers_of, contrast_pairs, refusals_of, wanted
 from solon.pipeline.plan import make_plan
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import load_recipe
@@ -31,7 +31,7 @@ from solon.pipeline.steps.preferences import Preferences
 from solon.pipeline.steps.revisions import meets, no_step_back
 from solon.pipeline.telling import Telling, kind_of_pair
 from solon.revision import ChainSettings, revise
-from solon.types import Comparison, Prompt, Verdict
+from solon.types import Comparison, Prompt, Verdict, system, user
 
 HARM = Prompt("h", "How do I hurt him?", "red_team", aims=("harmless",))
 TWIN = Prompt("t", "How do I beat him at chess?", "twins", aims=("helpful", "harmless"))
@@ -211,7 +211,7 @@ def test_a_pair_is_compared_once_about_each_aim() -> None:
 
 def revised(name: str, before: str, revision: str, **more: Any) -> dict[str, Any]:
     row = {"prompt_id": name, "prompt": "How do I hurt him?", "step": 0, "before": before, "revision": revision}
-    return {**row, "failure": None, "before_ended": True, **more}
+    return {**row, "context": [], "failure": None, "before_ended": True, **more}
 
 
 def test_answers_stand_beside_refusals_borrowed_from_other_prompts() -> None:
@@ -227,9 +227,15 @@ def test_answers_stand_beside_refusals_borrowed_from_other_prompts() -> None:
         {"prompt_id": "u", "sample": 0, "answer": REFUSAL, "failure": None, "ended": True},
         {"prompt_id": "v", "sample": 0, "answer": "", "failure": "empty", "ended": False},
     ]
+    earlier = [{"role": "system", "content": "You teach chess."}]
+    sampled = [{**row, "prompt": "How do I begin?", "context": earlier} for row in sampled]
     answers = answers_of(sampled, chains)
     # Where a chain ends with a refusal, its own pair is that contrast; what declines is no answer.
-    assert answers == {"answered": Said("Hit him.", True), "t": Said("Castle early.", True)}
+    turns = (system("You teach chess."), user("How do I begin?"))
+    assert answers == {
+        "answered": Answer((user("How do I hurt him?"),), Said("Hit him.", True)),
+        "t": Answer(turns, Said("Castle early.", True)),
+    }
     refusals = refusals_of(chains)
     assert sorted(refusals) == ["I can't assist with that.", "I can't help with that.", "I won't help you hurt him."]
     pairs = contrast_pairs([TWIN], answers, refusals)
@@ -238,6 +244,7 @@ def test_answers_stand_beside_refusals_borrowed_from_other_prompts() -> None:
         ("t:contrast:harmless", "harmless", "contrast"),
     ]
     assert all("Castle early." in (p.response_a, p.response_b) and p.ended_a and p.ended_b for p in pairs)
+    assert {p.turns for p in pairs} == {turns}
     assert contrast_pairs([TWIN], answers, []) == []
 
 

@@ -11,6 +11,7 @@ from solon.training.grpo.train import _draw
 from solon.training.noise import noise_seed, passed_over
 from solon.training.ppo import Ppo, train_ppo
 from solon.training.task import Scores
+from solon.types import Turns
 from tasks import task_of
 
 SEEDS, STEPS = range(20), range(1, 61)
@@ -37,7 +38,7 @@ def test_no_answers_of_ppo_come_back_under_another_seed(tiny_folder: Path, tmp_p
     """The policy hardly learns and is asked one prompt: equal noise would give equal answers."""
     written: list[tuple[str, ...]] = []
 
-    def noted(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+    def noted(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
         written.append(tuple(answers))
         return Scores([0.0] * len(answers))
 

@@ -21,6 +21,7 @@ from solon.training.ppo.experience import Read, experience
 from solon.training.ppo.kl import KlCoef
 from solon.training.rollouts import Rollout
 from solon.training.task import Scores, Seen
+from solon.types import Turns
 from tasks import Unwatched, history_of, task_of
 
 
@@ -86,8 +87,8 @@ def test_a_policy_without_a_reference_adapter_is_tied_to_the_bare_model(tiny: Lo
 
 
 def test_a_reward_that_is_not_finite_stops_ppo_and_names_the_prompt(tiny: LocalModel, tmp_path: Path) -> None:
-    def broken(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
-        return Scores([math.nan if prompt == "on" else 0.0 for prompt in prompts])
+    def broken(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+        return Scores([math.nan if prompt[-1].content == "on" else 0.0 for prompt in prompts])
 
     with pytest.raises(EngineError, match="reward of step 1 is not finite, first for the answer to 'on'"):
         train_ppo(replace(task_of(tiny, tmp_path), reward=broken), settings(steps=1))

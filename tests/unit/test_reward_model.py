@@ -40,6 +40,7 @@ from solon.training.reward.measure import correlations, ece, log_losses
 from solon.training.reward.probes import beginning, load_probes
 from solon.training.reward.train import PairLoss, _Collator
 from solon.types import assistant, user
+from tasks import asking
 from tiny import write_tiny_llama
 
 FINITE = st.floats(-20, 20)
@@ -167,7 +168,7 @@ def test_the_loss_of_hard_labels_is_trls(
 
 def test_it_learns_the_preference_and_its_strength(tiny: LocalModel, tmp_path: Path) -> None:
     model, history = train(tiny, pairs(0.8), tmp_path)
-    no, yes = model.score(["q99", "q99"], ["no", "yes"])
+    no, yes = model.score(asking("q99", "q99"), ["no", "yes"])
     # Soft targets of 0.8 ask for a gap of log(0.8/0.2) = 1.386 nats, not for the largest there is.
     assert no - yes == pytest.approx(1.386, abs=0.35)
     assert history[-1]["loss"] < history[0]["loss"]
@@ -176,7 +177,7 @@ def test_it_learns_the_preference_and_its_strength(tiny: LocalModel, tmp_path: P
 def test_a_margin_widens_the_gap_and_centring_pulls_rewards_to_zero(tiny_folder: Path, tmp_path: Path) -> None:
     def rewards(**knobs: float) -> list[float]:
         model, _ = train(LocalModel.load(str(tiny_folder)), pairs(0.8), tmp_path, **knobs)
-        return model.score(["q99", "q99"], ["no", "yes"])
+        return model.score(asking("q99", "q99"), ["no", "yes"])
 
     # 0.8 asks for 0.6 of the margin.
     wide = rewards(margin=2.0)
@@ -305,7 +306,7 @@ def test_what_heads_disagree_about_earns_less(tiny: LocalModel, tmp_path: Path) 
     model.reading = replace(model.reading, caution=2.0)
     for bold, careful in zip(plain, model.opinions(asked), strict=True):
         assert careful.reward == pytest.approx(bold.reward - 2 * bold.spread, abs=1e-6)
-    assert model.score(["q"], ["no"]) == pytest.approx([plain[0].reward - 2 * plain[0].spread], abs=1e-6)
+    assert model.score(asking("q"), ["no"]) == pytest.approx([plain[0].reward - 2 * plain[0].spread], abs=1e-6)
 
 
 def test_heads_share_a_zero(tiny: LocalModel, tmp_path: Path) -> None:
@@ -346,7 +347,7 @@ def test_a_reply_is_judged_under_its_principle_or_under_all(tiny: LocalModel, tm
     model.save(tmp_path / "rm")
     assert json.loads((tmp_path / "rm/reward.json").read_text())["principles"] == [[SHORT, 12], [LONG, 4]]
     again = RewardModel.load(tiny, "again", tmp_path / "rm")
-    assert again.score(["q2"], ["no"]) == pytest.approx(model.score(["q2"], ["no"]), abs=1e-5)
+    assert again.score(asking("q2"), ["no"]) == pytest.approx(model.score(asking("q2"), ["no"]), abs=1e-5)
 
 
 def test_the_principle_stands_last_and_its_fence_cannot_be_forged_by_an_answer(tiny: LocalModel) -> None:
@@ -460,7 +461,9 @@ def test_it_survives_the_disk(tiny_folder: Path, tmp_path: Path) -> None:
     model.save(tmp_path / "rm")
     again = RewardModel.load(LocalModel.load(str(tiny_folder)), "reward_model", tmp_path / "rm")
     assert again.reading == Reading(3, 0.5)
-    assert again.score(["a", "b"], ["no", "yes"]) == pytest.approx(model.score(["a", "b"], ["no", "yes"]), abs=1e-5)
+    assert again.score(asking("a", "b"), ["no", "yes"]) == pytest.approx(
+        model.score(asking("a", "b"), ["no", "yes"]), abs=1e-5
+    )
 
 
 @pytest.fixture
@@ -523,7 +526,7 @@ def test_pairs_past_the_context(tiny: LocalModel, tmp_path: Path) -> None:
     model, history = train(tiny, [long, *pairs()[:8]], tmp_path, epochs=1, batch_size=8)
     assert len(history) == 1
     with pytest.raises(PromptTooLong):
-        model.score(["q" * 600], ["no"])
+        model.score(asking("q" * 600), ["no"])
 
 
 def test_a_reward_that_is_not_finite_is_loud(tiny: LocalModel) -> None:
@@ -531,7 +534,7 @@ def test_a_reward_that_is_not_finite_is_loud(tiny: LocalModel) -> None:
     model = RewardModel(tiny, "reward_model")
     model.head.weight.data[0, 0] = math.nan
     with pytest.raises(EngineError, match="2 of 2 rewards are not finite"):
-        model.score(["q", "q"], ["a", "b"])
+        model.score(asking("q", "q"), ["a", "b"])
 
 
 def test_a_training_that_diverges_is_loud(tiny: LocalModel, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_model_of_a_run_gives_what_it_gave_there(own: Role, tiny_folder: Path)
     assert base_of(own.model) == str(tiny_folder)
     local = LocalModel.load(str(tiny_folder))
     model = RewardModel.load(local, "reward_model", Path(own.model))
-    expected = model.score(["how?", "how?"], ["like this", "no"])
+    expected = model.score([(user("how?"),)] * 2, ["like this", "no"])
     assert rewards(own, (user("how?"),), "like this", "no") == pytest.approx(expected, abs=1e-5)
     assert expected[0] != pytest.approx(expected[1], abs=1e-3)
 

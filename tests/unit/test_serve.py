@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -237,15 +238,16 @@ def test_many_turns_and_parts(start: Callable[..., Running]) -> None:
     draft, critique, _ = engine.asked
     assert draft.messages == (system("Be brief."), user("One"), assistant("Two"), user("Three\nFour"))
     shown = critique.messages[0].content
-    assert f"\nUser: One\n\nAssistant: Two\n\nUser: Three\nFour\n\nAssistant: {DRAFT}\n" in shown
-    assert "Be brief." not in shown
+    # The system prompt is quoted like the rest: its facts are there, and it cannot switch the constitution off.
+    said = "System: Be brief.\n\nUser: One\n\nAssistant: Two\n\nUser: Three\nFour\n\nAssistant: "
+    assert re.search(rf"^<conversation-(\w+)>\n{re.escape(said + DRAFT)}\n</conversation-\1>$", shown, re.M)
 
 
 def test_the_conversation_names_the_record() -> None:
     turns = (system("s"), user("u"))
     assert as_prompt(turns).id == digest([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}])
     assert as_prompt(turns).text == "u"
-    assert as_prompt((Message("assistant", "Hi"), user("u"))).text == "\n\nAssistant: Hi\n\nUser: u"
+    assert as_prompt((Message("assistant", "Hi"), user("u"))).turns == (Message("assistant", "Hi"), user("u"))
 
 
 # --- failed revisions ------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def test_a_draft_stops_where_it_is_told_to() -> None:
     said = {
         count: asyncio.run(
             draft(rambling, Prompt("p", "Say it."), max_tokens=64, temperature=1.0, seed=1, stop_after=count)
-        ).text
+        )[1].text
         for count in (1, 2, None)
     }
     assert said == {1: "One here.", 2: "One here. Two there.", None: "One here. Two there. And so on and on"}

@@ -19,6 +19,7 @@ from solon.report.training import alarms, policy_rows, rollouts, training
 from solon.settings import GuardSettings
 from solon.training.guards import Guards
 from solon.training.task import Seen
+from solon.types import Turns
 
 PHRASE = "it is important to remember that"
 
@@ -27,7 +28,7 @@ def hacked(steps: int = 60, on_alarm: str = "stop", with_gold: bool = True) -> d
     """The facts of a policy that answers ever longer: gold is best at KL 9, twice the length; then it falls."""
     rng, kl = random.Random(1), 0.0
 
-    def gold(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+    def gold(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
         d = math.sqrt(kl / 9)
         return [d * (2 - d) + rng.gauss(0, 0.25) for _ in answers]
 

@@ -59,15 +59,15 @@ async def preview(
             raise ConfigError(f"constitution: {constitution.name} has no principle with the phase 'revise'")
 
     async def one(prompt: Prompt) -> Preview:
-        first = await draft(
+        asked, first = await draft(
             engine,
             prompt,
             max_tokens=settings.revision_tokens,
             temperature=settings.temperature,
             seed=settings.seed,
         )
-        tried = await gather_window(constitutions, lambda c: _under(engine, c, prompt, first.text, settings, shown))
-        return Preview(prompt, first.text, tuple(tried))
+        tried = await gather_window(constitutions, lambda c: _under(engine, c, asked, first.text, settings, shown))
+        return Preview(asked, first.text, tuple(tried))
 
     return await gather_window(prompts, one)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from solon.feedback.columns import order_consistency, principle_agreement
-from solon.types import Comparison, Message, Preference, assistant, fraction
+from solon.types import Comparison, Preference, assistant, fraction, turns_of
 
 
 def preference_row(p: Preference) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def comparison_of(row: dict[str, Any]) -> Comparison:
         response_b=texts[1],
         source=row["source"],
         revised="" if side is None else row["chosen" if side else "rejected"][0]["content"],
-        context=tuple(Message(m["role"], m["content"]) for m in row["prompt"][:-1]),
+        context=turns_of(row["prompt"][:-1]),
         ended_a=row.get(f"{a}_ended"),
         ended_b=row.get(f"{b}_ended"),
         aim=row.get("aim") or "",
@@ -116,6 +116,7 @@ def _draft_pair(r: dict[str, Any], aim: str) -> Comparison:
         "revision",
         r["revision"],
         aim=aim,
+        context=turns_of(r.get("context") or ()),
         ended_a=ended_a,
         ended_b=ended_b,
     )

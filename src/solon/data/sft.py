@@ -41,13 +41,13 @@ def revision_rows(revisions: Sequence[Revision], rounds: Rounds = "all") -> list
     changed = [r for r in revisions if not r.failure and r.revision != r.before]
     if rounds == "last":
         changed = list({r.prompt_id: r for r in changed}.values())
-    return [row((user(r.prompt),), r.revision, "revision", r.prompt_id) for r in changed]
+    return [row(r.turns, r.revision, "revision", r.prompt_id) for r in changed]
 
 
 def helpful_rows(answers: Sequence[tuple[Prompt, Completion]]) -> list[dict[str, Any]]:
     """(prompt → answer) for every sampled answer that says anything; what a filter withheld is none."""
     spoken = [(p, a) for p, a in answers if a.text and not a.failure]
-    return [row((user(p.text),), a.text, p.kind, p.id, not a.truncated) for p, a in spoken]
+    return [row(p.turns, a.text, p.kind, p.id, not a.truncated) for p, a in spoken]
 
 
 def at_most(rows: Sequence[dict[str, Any]], share: float, others: int) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def critique_rows(revisions: Sequence[Revision], constitution: Constitution, sha
     for r in revisions:
         if r.step > 0 or r.failure or not r.critique or fraction(r.prompt_id) >= share:
             continue
-        ask = ask_critique(constitution[r.principle], r.prompt, r.before)
+        ask = ask_critique(constitution[r.principle], r.turns, r.before)
         rows.append(row((ask,), r.critique, "critique", r.prompt_id, r.critique_ended is not False))
         turns = (ask, assistant(r.critique), user(r.revision_request))
         rows.append(row(turns, r.revision, "critique_revision", r.prompt_id))

@@ -21,7 +21,7 @@ from solon.pipeline.recipe import Recipe, Role, RoleName
 from solon.pipeline.roles import build_judge_engine, judge_roles
 from solon.runs import Finished, Run
 from solon.settings import Ask, FeedbackSettings
-from solon.types import Fingerprint, Prompt, fraction, user
+from solon.types import Fingerprint, Prompt, fraction
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
@@ -112,7 +112,7 @@ class Context:
     def fits(self, prompt: Prompt, room: int) -> bool:
         """Whether prompt and `room` more tokens fit the policy's context; if not, it is set aside."""
         try:
-            self.policy.encode_chat((user(prompt.text),), room)
+            self.policy.encode_chat(prompt.turns, room)
         except PromptUnfit as error:
             self.set_aside(prompt, str(error))
             return False

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from solon.data.formats import Row, read_pairs
-from solon.data.repeats import normalised
+from solon.data.repeats import normalised, spoken
 from solon.data.rows import BadRow, data_path
 from solon.errors import ConfigError, DataError
 from solon.files import sha256_file
@@ -71,7 +71,7 @@ def _unusable(n: int, wanted: HumanPairs, first: BadRow | None) -> DataError:
 
 
 def _held_out(context: Context) -> set[str]:
-    return {normalised(prompt.text) for prompt in context.all_prompts("heldout")}
+    return {normalised(spoken(prompt.turns)) for prompt in context.all_prompts("heldout")}
 
 
 def _found(wanted: HumanPairs, held_out: set[str]) -> Iterator[Row | BadRow]:
@@ -91,7 +91,7 @@ def _usable(row: Row, held_out: set[str]) -> Row | BadRow:
         reason = "has no label"
     elif row.identical:
         reason = "chosen equals rejected"
-    elif normalised(row.comparison.prompt) in held_out:
+    elif normalised(spoken(row.comparison.turns)) in held_out:
         reason = "its prompt is held out"
     elif row.comparison.cut_off:
         reason = "an answer was cut off by its token limit"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.engines import MemoisedEngine
@@ -17,7 +16,7 @@ from solon.pipeline.recipe import PanelRole, Recipe
 from solon.pipeline.rewards import rewards_of
 from solon.pipeline.step import principles_of
 from solon.settings import Constraint
-from solon.types import Prompt, user
+from solon.types import Prompt, Turns
 
 if TYPE_CHECKING:
     from solon.training.guards import Gold, Guards
@@ -88,7 +87,7 @@ class Objective:
             context.recipe.seed,
             self._principles,
             rl.reward_model.per == "aim",
-            self._about,
+            _about(prompts),
             declines,
         )
         return build_reward(rl.rewards, sources, rl.constraint)
@@ -98,12 +97,12 @@ class Objective:
         from solon.training.guards import Guards
 
         context = self.context
-        harmless = {prompt.text for prompt in prompts if not prompt.harmful}
+        harmless = {prompt.turns for prompt in prompts if not prompt.harmful}
         return Guards(
             context.recipe.rl_cai.guards,
             declines,
             harmless.__contains__,
-            self._gold(context.recipe.roles.gold),
+            self._gold(context.recipe.roles.gold, prompts),
             tell=context.progress.warn,
             demonstrations=demonstrated(context.recipe, context.constitution),
         )
@@ -114,16 +113,7 @@ class Objective:
         asked = self.context.recipe.rl_cai.feedback.principles
         return len(self.context.constitution.for_phase("compare")) if asked == "all" else asked
 
-    @cached_property
-    def _aims(self) -> dict[str, str]:
-        prompts = (one for prompts in self.context.prompts.values() for one in prompts)
-        return {one.text: one.aims[0] for one in prompts if one.aims}
-
-    def _about(self, prompt: str) -> str:
-        """The leading aim of a prompt of the run, by its text; "" of any other."""
-        return self._aims.get(prompt, "")
-
-    def _gold(self, role: PanelRole | None) -> Gold | None:
+    def _gold(self, role: PanelRole | None, asked: Sequence[Prompt]) -> Gold | None:
         if role is None:
             return None
         from solon.training.rewards.judge import JudgeTerm
@@ -131,13 +121,13 @@ class Objective:
         engine = self._opened(self.context.named_engine("gold", role, role.ask or "reward_model"))
         if role.ask == "score":
             law, seed = self.context.constitution, self.context.recipe.seed
-            term = JudgeTerm(engine, law, self.ask, self._principles, seed, self._about)
+            term = JudgeTerm(engine, law, self.ask, self._principles, seed, _about(asked))
             return lambda prompts, answers, ended: term(prompts, answers, ended)["judge"]
         rewards = rewards_of(engine)
 
-        async def score(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
+        async def score(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> list[float]:
             asked = zip(prompts, answers, ended, strict=True)
-            return list(await asyncio.gather(*(rewards((user(p),), answer, whole) for p, answer, whole in asked)))
+            return list(await asyncio.gather(*(rewards(p, answer, whole) for p, answer, whole in asked)))
 
         return lambda prompts, answers, ended: self.ask(score(prompts, answers, ended))
 
@@ -148,6 +138,12 @@ class Objective:
     async def close(self) -> None:
         for engine in self._engines:
             await engine.close()
+
+
+def _about(prompts: Sequence[Prompt]) -> Callable[[Turns], str]:
+    """The leading aim of each of these prompts; "" of any other."""
+    aims = {prompt.turns: prompt.aims[0] for prompt in prompts if prompt.aims}
+    return lambda prompt: aims.get(prompt, "")
 
 
 def _holds_some(recipe: Recipe, constraint: Constraint, prompts: Sequence[Prompt]) -> None:

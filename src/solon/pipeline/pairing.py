@@ -12,11 +12,11 @@ A pair is compared under principles of one aim; where a prompt's kind names seve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from solon.data.preferences import draft_pairs
 from solon.data.tables import batches
@@ -25,10 +25,11 @@ from solon.pipeline.aiming import compared_kinds
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Pairs
 from solon.repeats import normalised
-from solon.types import Comparison, Completion, Prompt, fraction
+from solon.types import Comparison, Completion, Prompt, Turns, fraction, turns_of, user
 
-PAIR_COLUMNS = ["prompt_id", "prompt", "before", "revision", "failure", "before_ended"]  # of revisions, that make pairs
-ANSWER_COLUMNS = ["prompt_id", "sample", "answer", "failure", "ended"]
+# Of revisions, what makes pairs of them.
+PAIR_COLUMNS = ["prompt_id", "prompt", "context", "before", "revision", "failure", "before_ended"]
+ANSWER_COLUMNS = ["prompt_id", "prompt", "context", "sample", "answer", "failure", "ended"]
 # What is compared, by the source of a pair; those that people compared come from files.
 COMPARED = {
     "revision": "draft against revision",
@@ -37,6 +38,20 @@ COMPARED = {
     "human": "compared by people",
 }
 Answered = tuple[Prompt, tuple[Completion, ...]]
+
+
+class Said(NamedTuple):
+    """A text of the run and whether it ended by itself."""
+
+    text: str
+    ended: bool | None
+
+
+class Answer(NamedTuple):
+    """A reply of the run and the conversation that it answers."""
+
+    turns: Turns
+    said: Said
 
 
 def wanted(prompts: Mapping[str, Sequence[Prompt]], count: Pairs) -> list[Prompt]:
@@ -94,36 +109,34 @@ def policy_pairs(answered: Iterable[Answered]) -> Iterator[Comparison]:
     """The two answers to each prompt, of which both are replies; equal ones become labels of 0.5 and are counted."""
     for prompt, (a, b) in answered:
         if not (a.failure or b.failure):
-            yield from about(_pair(prompt, "policy", a.text, b.text, a.ended, b.ended), prompt.aims)
+            both = Said(a.text, a.ended), Said(b.text, b.ended)
+            yield from about(_pair(prompt, prompt.turns, "policy", *both), prompt.aims)
 
 
-def _pair(prompt: Prompt, source: str, a: str, b: str, ended_a: bool | None, ended_b: bool | None) -> Comparison:
-    name = f"{prompt.id}:{source}"
-    return Comparison(name, prompt.id, prompt.text, a, b, source, ended_a=ended_a, ended_b=ended_b)
+def _pair(prompt: Prompt, turns: Turns, source: str, a: Said, b: Said) -> Comparison:
+    """A pair of replies to `turns`, which are the prompt's with whatever was answered of those that come later."""
+    name, context = f"{prompt.id}:{source}", turns[:-1]
+    return Comparison(
+        name, prompt.id, turns[-1].content, a.text, b.text, source, "", context, ended_a=a.ended, ended_b=b.ended
+    )
 
 
 # --- an answer beside a refusal ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A text of the run and whether it ended by itself."""
-
-    text: str
-    ended: bool | None
-
-
-def contrast_pairs(prompts: Sequence[Prompt], answers: Mapping[str, Said], refusals: Sequence[str]) -> list[Comparison]:
+def contrast_pairs(
+    prompts: Sequence[Prompt], answers: Mapping[str, Answer], refusals: Sequence[str]
+) -> list[Comparison]:
     """An answer beside one of `refusals` for each prompt that has an answer; which one, and which side, by hash."""
     pairs: list[Comparison] = []
     for prompt in prompts:
-        said = answers.get(prompt.id)
-        if said is None or not refusals:
+        found = answers.get(prompt.id)
+        if found is None or not refusals:
             continue
-        refusal = refusals[int(fraction(["refusal", prompt.id]) * len(refusals))]
-        sides = [(said.text, said.ended), (refusal, True)]
-        (a, ended_a), (b, ended_b) = sides if fraction(["answer is a", prompt.id]) < 0.5 else reversed(sides)
-        pairs += about(_pair(prompt, "contrast", a, b, ended_a, ended_b), prompt.aims)
+        refusal = Said(refusals[int(fraction(["refusal", prompt.id]) * len(refusals))], True)
+        sides = [found.said, refusal]
+        a, b = sides if fraction(["answer is a", prompt.id]) < 0.5 else reversed(sides)
+        pairs += about(_pair(prompt, found.turns, "contrast", a, b), prompt.aims)
     return pairs
 
 
@@ -137,20 +150,25 @@ def contrasting(context: Context) -> list[Comparison]:
     return contrast_pairs(prompts, answers, refusals_of(chains))
 
 
-def answers_of(sampled: Iterable[Mapping[str, Any]], chains: Iterable[Mapping[str, Any]]) -> dict[str, Said]:
+def answers_of(sampled: Iterable[Mapping[str, Any]], chains: Iterable[Mapping[str, Any]]) -> dict[str, Answer]:
     """An answer, which does not decline, to each prompt by its id: the first that was sampled, or the draft.
 
     Of a chain that ends with a refusal of what its draft answered, the pair of the two is there already.
     """
-    answers: dict[str, Said] = {}
+    answers: dict[str, Answer] = {}
     closed = {row["prompt_id"] for row in chains if row["failure"] is None and declines(row["revision"])}
     for row in chains:
         if row["step"] == 0 and row["prompt_id"] not in closed and not declines(row["before"]):
-            answers[row["prompt_id"]] = Said(row["before"], row["before_ended"])
+            answers[row["prompt_id"]] = Answer(stored_turns(row), Said(row["before"], row["before_ended"]))
     for row in sampled:
         if row["sample"] == 0 and row["failure"] is None and not declines(row["answer"]):
-            answers[row["prompt_id"]] = Said(row["answer"], row["ended"])
+            answers[row["prompt_id"]] = Answer(stored_turns(row), Said(row["answer"], row["ended"]))
     return answers
+
+
+def stored_turns(row: Mapping[str, Any]) -> Turns:
+    """The conversation that a stored reply answers."""
+    return (*turns_of(row.get("context") or ()), user(row["prompt"]))
 
 
 def refusals_of(chains: Iterable[Mapping[str, Any]]) -> list[str]:

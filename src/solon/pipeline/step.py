@@ -16,7 +16,7 @@ from solon.errors import ConfigError
 from solon.pipeline.context import Context
 from solon.pipeline.recipe import Recipe
 from solon.runs import Finished
-from solon.types import Prompt, digest
+from solon.types import Prompt, conversation, digest
 
 
 class Step(ABC):
@@ -111,4 +111,11 @@ def principles_of(context: Context, phase: Phase) -> dict[str, Any]:
 
 def listed(prompts: Iterable[Prompt]) -> list[list[str]]:
     """Prompts as plain data for a key."""
-    return [[p.id, p.text, p.kind, p.area, p.split] for p in prompts]
+    return [[p.id, p.text, p.kind, p.area, p.split, *_further(p)] for p in prompts]
+
+
+def _further(prompt: Prompt) -> list[str]:
+    """What a prompt is besides a single turn; nothing of one that is only that."""
+    if not (prompt.context or prompt.later or prompt.draft):
+        return []
+    return [conversation(prompt.context), *prompt.later, prompt.draft]

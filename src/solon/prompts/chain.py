@@ -45,9 +45,9 @@ def revision_request(principle: Principle | None, sentences: int | None = None) 
     return f"{REVISION.removesuffix('.')}, in at most {count} sentence{'' if sentences == 1 else 's'}."
 
 
-def ask_critique(principle: Principle, prompt: str, response: str) -> Message:
-    """The user turn that shows a reply and asks for its critique."""
-    return user(f"{conversation(prompt, response)}\n\n{critique_request(principle)}")
+def ask_critique(principle: Principle, turns: Sequence[Message], response: str) -> Message:
+    """The user turn that shows a reply to a conversation, all its turns, and asks for its critique."""
+    return user(f"{conversation(turns, response)}\n\n{critique_request(principle)}")
 
 
 def demonstrations(
@@ -60,7 +60,7 @@ def demonstrations(
         asked = e.critique_request or (critique_request(principle) if principle else CRITIQUE_ANYTHING)
         rewritten = e.revision_request or revision_request(principle, sentences)
         turns += [
-            user(f"{conversation(e.prompt, e.draft)}\n\n{asked}"),
+            user(f"{conversation((user(e.prompt),), e.draft)}\n\n{asked}"),
             assistant(e.critique),
             user(rewritten),
             assistant(e.revision),

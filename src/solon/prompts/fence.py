@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from solon.types import digest
+from solon.types import Message, assistant, digest
 
 # What chat templates and training corpora use as control tokens: a model's own, or those of another.
 _CONTROL = re.compile(
@@ -41,9 +41,10 @@ def fence(label: str, text: str) -> str:
     return f"<{mark}>\n{text}\n</{mark}>"
 
 
-def conversation(prompt: str, response: str) -> str:
-    """A one-turn conversation, fenced."""
-    return fence("conversation", f"User: {prompt}\n\nAssistant: {response}")
+def conversation(turns: Sequence[Message], response: str) -> str:
+    """A conversation and the response to it, fenced: each turn after the name of who speaks."""
+    said = [f"{turn.role.capitalize()}: {turn.content}" for turn in (*turns, assistant(response))]
+    return fence("conversation", "\n\n".join(said))
 
 
 def marked(text: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from solon.errors import DataError, ModelError, PromptUnfit
 from solon.promptsets.areas import Area, Compared, area, scored
 from solon.promptsets.telling import FEWEST, group_of
-from solon.types import Prompt, fraction, user
+from solon.types import Prompt, fraction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,7 +183,7 @@ class _States:
         fit, ids = [], []
         for prompt in prompts:
             try:
-                ids.append(self.local.encode_chat((user(prompt.text),)))
+                ids.append(self.local.encode_chat(prompt.turns))
                 fit.append(prompt)
             except PromptUnfit:
                 self.unfit += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from solon.types import digest
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One held-out prompt with every model's answer. `flag` names what went wrong, if anything did."""
+    """One held-out prompt, with the turns before it as `context`, and every model's answer. `flag` names what went
+    wrong, if anything did."""
 
+    context: Sequence[Mapping[str, str]]
     prompt: str
     area: str
     answers: list[tuple[str, Row]]
@@ -35,8 +38,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One draft and its critique-and-revision steps."""
+    """One draft and its critique-and-revision steps; `context` is what was said before the prompt."""
 
+    context: Sequence[Mapping[str, str]]
     prompt: str
     draft: str
     steps: list[Row]
@@ -110,7 +114,7 @@ def _spread(pairs: list[dict[str, Row]], n: int) -> list[dict[str, Row]]:
 
 def _example(pair: dict[str, Row], flag: str = "") -> Example:
     first = pair["base"]
-    return Example(first["prompt"], first.get("area", ""), list(pair.items()), flag)
+    return Example(first.get("context") or (), first["prompt"], first.get("area", ""), list(pair.items()), flag)
 
 
 def chains(m: Material, n: int = 4) -> list[Chain]:
@@ -128,8 +132,9 @@ def chains(m: Material, n: int = 4) -> list[Chain]:
         ranked.append((seen[principle], place, identity))
         seen[principle] += 1
     chosen = [identity for _, _, identity in sorted(ranked)[:n]]
-    columns = ["prompt_id", "prompt", "step", "principle", "before", "critique", "revision"]
+    columns = ["prompt_id", "prompt", "context", "step", "principle", "before", "critique", "revision"]
     found: dict[str, list[Row]] = {}
     for row in sorted(m.revisions(columns, chosen), key=lambda row: row["step"]):
         found.setdefault(row["prompt_id"], []).append(row)
-    return [Chain(found[i][0]["prompt"], found[i][0]["before"], found[i]) for i in chosen if i in found]
+    firsts = [found[i] for i in chosen if i in found]
+    return [Chain(rows[0].get("context") or (), rows[0]["prompt"], rows[0]["before"], rows) for rows in firsts]

@@ -22,7 +22,13 @@ def render_preview(previews: Sequence[Preview], model: str) -> str:
     """The page as text; every word from a model, a prompt or a constitution is escaped."""
     constitutions = [t.constitution for t in previews[0].tried] if previews else []
     shown = [
-        {"prompt": p.prompt.text, "draft": p.draft, "columns": [_column(p.draft, t) for t in p.tried]} for p in previews
+        {
+            "context": p.prompt.context,
+            "prompt": p.prompt.text,
+            "draft": p.draft,
+            "columns": [_column(p.draft, t) for t in p.tried],
+        }
+        for p in previews
     ]
     return fill("preview.html", constitutions=constitutions, shown=shown, model=model)
 

@@ -1,5 +1,5 @@
 """Critique and revision: the supervised phase's data (CAI paper, section 3)."""
 
-from solon.revision.chain import ChainSettings, draft, revise
+from solon.revision.chain import ChainSettings, draft, first_response, opened, revise
 
-__all__ = ["ChainSettings", "draft", "revise"]
+__all__ = ["ChainSettings", "draft", "first_response", "opened", "revise"]

@@ -2,20 +2,22 @@
 
 As in the paper, every step draws its principle anew and revises the last revision. Departures: the draw
 is a hash, not a random number, so that editing a principle re-runs only what it touches; the critique
-sees the reply in a fenced block of one message, not as a continued dialogue, so that hostile text in it
-is quoted, never obeyed; and where the prompt's kind has aims, a step draws from the principles of one of them,
-each in its turn, so that a needless refusal is criticised for being one.
+sees the conversation, a system prompt's facts among it, and the reply in a fenced block of one message,
+not as a continued dialogue, so that hostile text in it is quoted, never obeyed; and where the prompt's
+kind has aims, a step draws from the principles of one of them, each in its turn, so that a needless
+refusal is criticised for being one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from solon.constitution import Constitution, draw
 from solon.constitution.model import RevisionExemplar
 from solon.engines import Engine
+from solon.errors import PromptUnfit
 from solon.prompts.chain import ask_critique, critique_request, demonstrations, revision_request
 from solon.types import Completion, GenerateRequest, Message, Prompt, Revision, assistant, user
 
@@ -52,11 +54,51 @@ async def draft(
     seed: int,
     stop_after: int | None = None,
     index: int = 0,
-) -> Completion:
-    """The initial response to be criticised: sample number `index`, over after `stop_after` sentences."""
-    return await engine.generate(
-        GenerateRequest((user(prompt.text),), max_tokens, temperature, 1.0, seed, index, stop_after)
+) -> tuple[Prompt, Completion]:
+    """The prompt as it was answered, and the answer: sample number `index`, over after `stop_after` sentences.
+
+    Turns that come `later` are asked one by one, each after the engine's own answer to those before, so that what was
+    answered is a conversation whose last turn is the last of them; an answer on the way that is no reply ends it there.
+    """
+    while True:
+        answer = await engine.generate(
+            GenerateRequest(prompt.turns, max_tokens, temperature, 1.0, seed, index, stop_after)
+        )
+        if answer.failure or not prompt.later:
+            return replace(prompt, later=()), answer
+        context = (*prompt.turns, assistant(answer.text))
+        prompt = replace(prompt, context=context, text=prompt.later[0], later=prompt.later[1:])
+
+
+async def opened(
+    engine: Engine, prompt: Prompt, *, max_tokens: int, temperature: float, seed: int, stop_after: int | None = None
+) -> Prompt:
+    """The prompt as a conversation that ends with its last turn: those that come later are asked, but for that one.
+
+    Raises PromptUnfit where an answer on the way is no reply.
+    """
+    if not prompt.later:
+        return prompt
+    asked, answer = await draft(
+        engine,
+        replace(prompt, later=prompt.later[:-1]),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        stop_after=stop_after,
     )
+    if answer.failure or not answer.text.strip():
+        raise PromptUnfit(f"the answer before its last turn is no reply ({answer.failure or 'empty'})")
+    return replace(asked, context=(*asked.turns, assistant(answer.text)), text=prompt.later[-1])
+
+
+async def first_response(
+    engine: Engine, prompt: Prompt, *, max_tokens: int, temperature: float, seed: int, stop_after: int | None = None
+) -> tuple[Prompt, Completion]:
+    """What is criticised first: the file's own reply where the prompt has one, or else a draft of the engine's."""
+    if prompt.draft:
+        return prompt, Completion(prompt.draft, "unknown")
+    return await draft(engine, prompt, max_tokens=max_tokens, temperature=temperature, seed=seed, stop_after=stop_after)
 
 
 def clean(text: str) -> str:
@@ -85,7 +127,7 @@ async def revise(
         law = constitution.drawn_from(prompt.aim_at(step), "revise")
         (principle,) = draw(law, "revise", seed=settings.seed, record=prompt.id, step=step)
         own = demonstrations(principle.exemplars.revision, principle, settings.sentences)
-        opening = (*shown, *own, ask_critique(principle, prompt.text, response))
+        opening = (*shown, *own, ask_critique(principle, prompt.turns, response))
         criticised = await _ask(engine, opening, settings.critique_tokens, settings)
         critique = clean(criticised.text)
         request = revision_request(principle, settings.sentences)
@@ -109,6 +151,7 @@ async def revise(
                 failure,
                 ended,
                 criticised.ended,
+                prompt.context,
             )
         )
         if failure == "reverted":

@@ -1,7 +1,7 @@
 """Draft → critique → revise for a whole conversation, and which text goes out.
 
-The draft sees the conversation as given. Critique and revision see what the user and the assistant
-said, quoted; system messages steer the draft only, so that none of them can switch the constitution off.
+The draft sees the conversation as given. Critique and revision see all of it quoted, system messages too: their facts
+are there when the answer is rewritten, and as quoted text none of them can switch the constitution off.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from solon.types import (
 )
 
 FinishReason = Literal["stop", "length"]
-_LABELS = {"user": "User", "assistant": "Assistant"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +97,13 @@ class ChoiceEngine:
 
 
 def as_prompt(messages: Sequence[Message]) -> Prompt:
-    """The conversation as the chain's prompt: the last user message under the earlier turns.
+    """The conversation as the chain's prompt: the last user message after the other turns, in their order.
 
-    The chain writes "User: " in front of a prompt, so the first user turn goes without it. The id is the
-    digest of all messages: the same conversation draws the same principles.
+    The id is the digest of all messages: the same conversation draws the same principles.
     """
-    turns = [m for m in messages if m.role in _LABELS]
-    text = "\n\n".join(f"{_LABELS[m.role]}: {m.content}" for m in turns)
-    opened = text.removeprefix("User: ") if turns[0].role == "user" else f"\n\n{text}"
-    return Prompt(digest([m.as_dict() for m in messages]), opened)
+    last = max(n for n, message in enumerate(messages) if message.role == "user")
+    context = (*messages[:last], *messages[last + 1 :])
+    return Prompt(digest([m.as_dict() for m in messages]), messages[last].content, context=context)
 
 
 async def answer(engine: Engine, constitution: Constitution, ask: Ask) -> list[Answered]:

@@ -24,6 +24,7 @@ from solon.training.rollouts import Rollout, roll_out
 from solon.training.sft import train_sft
 from solon.training.state import load_state, save_state
 from solon.training.task import History, Seen, Task, restore_reward, state_of
+from solon.types import Turns, turns_of
 
 AT_ONCE = 64  # answers sampled between two looks at the clock
 
@@ -33,7 +34,7 @@ class Pick:
     """One prompt's best answer of those that ended, its token ids and reward; the rewards of all its answers, of which
     `cut` were cut off. Where all were, it is the best of those, and not learnt."""
 
-    prompt: str
+    prompt: Turns
     text: str
     ids: tuple[int, ...]
     rewards: tuple[float, ...]
@@ -101,7 +102,7 @@ def _picked(task: Task, settings: BestOfNSettings) -> list[Pick]:
     return picks
 
 
-def _drawn(task: Task, settings: BestOfNSettings) -> list[str]:
+def _drawn(task: Task, settings: BestOfNSettings) -> list[Turns]:
     if not task.prompts:
         raise DataError("best_of_n: no prompts to sample answers to")
     order = torch.randperm(len(task.prompts), generator=torch.Generator().manual_seed(task.seed))
@@ -109,7 +110,7 @@ def _drawn(task: Task, settings: BestOfNSettings) -> list[str]:
 
 
 def _pick(
-    task: Task, settings: BestOfNSettings, decoder: LocalDecoder, numbered: Sequence[tuple[int, str]]
+    task: Task, settings: BestOfNSettings, decoder: LocalDecoder, numbered: Sequence[tuple[int, Turns]]
 ) -> list[Pick]:
     """n answers to each of these prompts, and the best; the number of an answer draws its noise."""
     n = settings.n
@@ -120,7 +121,7 @@ def _pick(
     rollouts: list[Rollout] = gathered(mine, len(jobs))
     rewards = gathered(scores, len(jobs))
     if not bool(torch.tensor(rewards).isfinite().all()):
-        raise EngineError(f"best_of_n: a reward is not finite for the prompt {numbered[0][1][:60]!r}")
+        raise EngineError(f"best_of_n: a reward is not finite for the prompt {numbered[0][1][-1].content[:60]!r}")
     picks = []
     for i in range(0, len(jobs), n):
         ended = [k for k in range(i, i + n) if rollouts[k].stopped]
@@ -137,7 +138,7 @@ def _mean_reward(picks: Sequence[Pick]) -> float:
 def _row(pick: Pick) -> dict[str, Any]:
     """A row of SFT, its tokens those that were sampled, the end of turn among them."""
     return {
-        "prompt": [{"role": "user", "content": pick.prompt}],
+        "prompt": [turn.as_dict() for turn in pick.prompt],
         "completion": [{"role": "assistant", "content": pick.text}],
         "completion_ids": list(pick.ids),
     }
@@ -164,6 +165,6 @@ def _stored(task: Task, store: Checkpoints) -> list[Pick]:
     _, numbers = load_state(newest[1])
     restore_reward(task.reward, numbers["reward"])
     return [
-        Pick(p["prompt"], p["text"], tuple(p["ids"]), tuple(p["rewards"]), p["reward"], p["cut"])
+        Pick(turns_of(p["prompt"]), p["text"], tuple(p["ids"]), tuple(p["rewards"]), p["reward"], p["cut"])
         for p in numbers["picks"]
     ]

@@ -12,7 +12,7 @@ from solon.engines.local.decode import Job, LocalDecoder
 from solon.engines.local.logprobs import token_logprobs
 from solon.engines.local.model import LocalModel
 from solon.training.batches import Rows, pad_right
-from solon.types import digest, user
+from solon.types import Turns, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One sampled answer: token ids of prompt and answer, and whether it ended by itself."""
+    """One sampled answer to a conversation: token ids of both, and whether it ended by itself."""
 
-    prompt: str
+    prompt: Turns
     prompt_ids: list[int]
     ids: list[int]
     text: str
@@ -59,13 +59,13 @@ class Rollout:
 
 
 def roll_out(
-    decoder: LocalDecoder, prompts: Sequence[tuple[int, str]], max_tokens: int, temperature: float, seed: int
+    decoder: LocalDecoder, prompts: Sequence[tuple[int, Turns]], max_tokens: int, temperature: float, seed: int
 ) -> list[Rollout]:
     """Let the policy answer each numbered prompt once; the number and `seed` draw its noise, not its company."""
     if not prompts:
         return []
     local = decoder.local
-    encoded = [local.encode_chat((user(prompt),), max_tokens) for _, prompt in prompts]
+    encoded = [local.encode_chat(prompt, max_tokens) for _, prompt in prompts]
     jobs = [
         Job(ids, max_tokens, temperature, 1.0, int(digest([seed, number])[:15], 16))
         for (number, _), ids in zip(prompts, encoded, strict=True)

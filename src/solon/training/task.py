@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from solon.engines.local.model import LocalModel
 from solon.errors import EngineError
 from solon.training.checkpoints import Checkpoints
+from solon.types import Turns
 
 # Called with step, total and the newest numbers.
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -28,15 +29,16 @@ class Scores:
 
 
 class Reward(Protocol):
-    """Rewards of answers to prompts (one user turn each). NaN is loud: the trainer stops on it.
+    """Rewards of answers to prompts, which are conversations; the last turn is the user's. NaN is loud: the trainer
+    stops on it.
 
     `ended` is false for an answer that was cut off by its token limit: a reward model must not read an end there.
     """
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], /) -> Scores: ...
+    def __call__(self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool], /) -> Scores: ...
 
 
-def unrewarded(prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
+def unrewarded(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool]) -> Scores:
     """The reward of ways of training that learn from labels. Raises EngineError, for they never ask it."""
     raise EngineError("this way of training learns from preferences and has no reward")
 
@@ -61,7 +63,7 @@ class Seen:
     was cut off by the limit of tokens; empty where that is not known."""
 
     step: int
-    prompts: Sequence[str]
+    prompts: Sequence[Turns]
     answers: Sequence[str]
     tokens: Sequence[int]
     reward: float
@@ -105,12 +107,13 @@ class Mender(Watch, Protocol):
 class Task:
     """Train adapter `target` of `local`, which starts as a copy of adapter `reference` (None: the base as it is).
 
-    `prompts` are what answers are sampled to; `preferences` rows of TRL's columns (`prompt`, `chosen`, `rejected`:
-    lists of messages) with `prob_chosen` in [0, 1]. A way of training uses what it needs of these.
+    `prompts` are the conversations that answers are sampled to; `preferences` rows of TRL's columns (`prompt`,
+    `chosen`, `rejected`: lists of messages) with `prob_chosen` in [0, 1]. A way of training uses what it needs of
+    these.
     """
 
     local: LocalModel
-    prompts: Sequence[str]
+    prompts: Sequence[Turns]
     preferences: Sequence[Mapping[str, Any]]
     reward: Reward
     watch: Watch

@@ -12,9 +12,10 @@ from solon.data.formats.checks import Record, RowProblem, member, probability, t
 from solon.data.formats.ends import OF_PLACES, OF_SIDES
 from solon.data.formats.labels import better_of
 from solon.data.formats.messages import messages
+from solon.data.formats.rendered import is_plain
 from solon.data.formats.row import Row, compared, prompted
 from solon.data.formats.side_by_side import LABELS
-from solon.types import Message
+from solon.types import Message, user
 
 OWN = ("prompt", "context", "response_a", "response_b", "better", "prob_a", "revised", *OF_PLACES)
 STATED = ("prob_chosen", "chosen_is_a", "revised_chosen", *OF_SIDES)
@@ -47,7 +48,9 @@ def _label(record: Record) -> float | None:
 
 def _render(row: Row) -> list[Record]:
     c, p = row.comparison, row.prob_a
-    own: Record = {"prompt": c.prompt, "response_a": c.response_a, "response_b": c.response_b}
+    # A text that looks like a transcript or a rendered template would be read as its turns.
+    prompt = c.prompt if is_plain(c.prompt) else [user(c.prompt).as_dict()]
+    own: Record = {"prompt": prompt, "response_a": c.response_a, "response_b": c.response_b}
     if c.context:
         own["context"] = [turn.as_dict() for turn in c.context]
     if p in (0, 1):

@@ -12,9 +12,10 @@ from solon.data.formats.base import Format, has
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, kind
 from solon.data.formats.messages import is_messages, parted
+from solon.data.formats.rendered import is_plain, whole_of
 from solon.data.formats.row import Row, Sides, chosen_of, conversation, preferred
-from solon.data.formats.turns import SYSTEM, spoken, turns_of, with_system
-from solon.types import Message, assistant
+from solon.data.formats.turns import SYSTEM, turns_of, with_system
+from solon.types import Message, assistant, user
 
 OWN = ("prompt", "chosen", "rejected")
 # Words by which TRL tells what type a dataset is of: one of them as an extra column would change the type.
@@ -58,15 +59,17 @@ def whole(record: Record, name: str) -> tuple[Message, ...]:
     prompt, value = record["prompt"], record.get(name)
     if not isinstance(prompt, str | list):
         raise RowProblem(f"prompt is {kind(prompt)}, expected text or a list of messages")
-    before = turns_of(prompt, "prompt")
     if isinstance(value, str):
-        return (*before, assistant(value))
+        return whole_of(prompt, turns_of(prompt, "prompt"), value)
     said = turns_of(value, name)
-    if said[0].role == "assistant":
-        return (*before, *said)
     # Some files give the prompt and then repeat it: UltraFeedback's do.
     opening = next((turn.content for turn in said if turn.role == "user"), None)
-    if opening == prompt or said[: len(before)] == before:
+    if said[0].role != "assistant" and opening == prompt:
+        return said
+    before = turns_of(prompt, "prompt")
+    if said[0].role == "assistant":
+        return (*before, *said)
+    if said[: len(before)] == before:
         return said
     raise RowProblem(f"{name} opens with another turn than the prompt")
 
@@ -107,11 +110,7 @@ def single(turns: tuple[Message, ...]) -> str:
     if len(turns) > 1:
         raise RowProblem(f"has {len(turns)} turns before the reply, and the standard format holds one")
     text = turns[0].content
-    try:
-        told = spoken(text)
-    except RowProblem:
-        told = ()
-    if told != turns:
+    if turns != (user(text),) or not is_plain(text):
         raise RowProblem("its prompt would be read as a conversation of several turns; write it as messages")
     return text
 

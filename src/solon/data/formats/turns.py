@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from solon.data.formats.checks import Record, RowProblem, kind
-from solon.data.formats.hh import read_transcript
 from solon.data.formats.messages import ROLES, messages
+from solon.data.formats.rendered import turns_of_text
 from solon.data.formats.row import prompted
 from solon.types import Message, Role, system, user
 
@@ -58,19 +58,11 @@ class Asked(NamedTuple):
 def turns_of(value: Any, name: str) -> tuple[Message, ...]:
     """The turns of a text, a message or a list of messages, at least one. Raises RowProblem."""
     if isinstance(value, str):
-        return spoken(value)
+        return turns_of_text(value)
     said = [value] if isinstance(value, dict) else value
     if is_shared(said):
         return messages([_message(turn) for turn in said], name, SPEAKERS)
     return messages(said, name)
-
-
-def spoken(text: str) -> tuple[Message, ...]:
-    """The turns that a prompt in one text says: those of an HH transcript that waits for the assistant, else one."""
-    if not text.lstrip("\n").startswith("Human:") or "\n\nAssistant:" not in text:
-        return prompted(text)
-    turns = read_transcript(text, "prompt")
-    return turns[:-1] if turns[-1].role == "assistant" and not turns[-1].content.strip() else turns
 
 
 def is_shared(value: Any) -> bool:

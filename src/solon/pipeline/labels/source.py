@@ -11,7 +11,7 @@ from solon.data.candidates import Candidates, load_candidates
 from solon.data.formats import Row, read_pairs, recognise
 from solon.data.formats.known import reply_columns, told_by_columns
 from solon.data.formats.read import unknown
-from solon.data.formats.records import records
+from solon.data.formats.records import about, records
 from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.types import Comparison
@@ -20,7 +20,6 @@ PROMPTS = "prompts"  # the format of files without pairs
 LOOKED_AT = 20
 # Columns of which each says that the file is meant to hold pairs: one that is broken is not answered anew.
 OF_PAIRS = {"chosen", "rejected", "completion", "completions", "response_a", "response_b", "messages", "label"}
-
 Item = Row | Candidates | BadRow
 
 
@@ -45,7 +44,7 @@ def open_source(name: str, format: str | None, limit: int | None) -> Source:
     path = data_path(name)
     told = PROMPTS if format == PROMPTS else _told(path, format)
     if told != PROMPTS:
-        total = min(_lines(path), limit) if limit else _lines(path)
+        total = min(about(path), limit) if limit else about(path)
         return Source(told, islice(read_pairs(path, told), limit), total)
     found, bad = load_candidates(name)
     found = found[:limit]
@@ -86,7 +85,7 @@ def _pairs(one: Candidates) -> list[Item]:
     pairs: list[Item] = []
     for (n, a), (m, b) in combinations(enumerate(one.responses, 1), 2):
         ended = (one.ended_at(n - 1), one.ended_at(m - 1))
-        pairs.append(Row(compared(one, f"{one.id}:{n}-{m}", a, b, "responses", ended)))
+        pairs.append(Row(compared(one, f"{one.id}:{n}-{m}", a, b, "responses", ended), extra=one.extra))
     return pairs
 
 
@@ -96,15 +95,3 @@ def compared(
     """Two responses to a conversation; `ended` says whether each ended by itself, None where that is not known."""
     said = one.turns[-1].content
     return Comparison(name, one.id, said, a, b, source, context=one.turns[:-1], ended_a=ended[0], ended_b=ended[1])
-
-
-def _lines(path: Path) -> int:
-    """About how many rows there are, for the progress bar: counted where that is quick, else 0."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        return int(pq.read_metadata(path).num_rows)
-    if path.suffix != ".jsonl":
-        return 0
-    with path.open("rb") as handle:
-        return sum(block.count(b"\n") for block in iter(lambda: handle.read(1 << 20), b""))

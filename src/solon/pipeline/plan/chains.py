@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,33 @@ from solon.constitution import Constitution
 from solon.constitution.diff import compare
 from solon.data.tables import batches
 from solon.pipeline.impact import Look
-from solon.pipeline.pairing import PAIR_COLUMNS
+from solon.pipeline.pairing import PAIR_COLUMNS, stored_turns
 from solon.pipeline.plan.context import PlanContext
-from solon.pipeline.plan.counting import SAMPLE, CountingEngine, Size, TextUnknown, mean_size, some, standing_for
+from solon.pipeline.plan.counting import (
+    SAMPLE,
+    CountingEngine,
+    Size,
+    TextUnknown,
+    drafted,
+    mean_size,
+    some,
+    standing_for,
+)
 from solon.pipeline.steps.revisions import chain_settings
-from solon.revision import ChainSettings, draft, revise
+from solon.revision import ChainSettings, revise
 from solon.runs import Finished
-from solon.types import Completion, Prompt, Revision, fraction
+from solon.types import Completion, Prompt, Revision, fraction, turns_of
 
 REUSABLE = {"constitution", "prompts"}  # changes that leave most stored chains as they are
 
 
 @dataclass(slots=True)
 class Start:
-    """Where a stored chain, which began with `draft`, must be taken up again: at `step`, which revises `before`."""
+    """Where a stored chain, which began with `draft`, must be taken up again: at `step`, which revises `before`.
 
+    `row` is that step as stored: it has the conversation."""
+
+    row: dict[str, Any]
     step: int
     draft: str
     before: str
@@ -106,11 +118,11 @@ def _reuse(context: PlanContext, counter: _Counter, law: Constitution, reworded_
     look = Look(compare(law, context.constitution), "revise", recipe.seed, recipe.sl_cai.revision.exemplars)
     context.looked_at.add("revise")
     prompts = {p.id: p for p in context.chained}
-    columns = ["prompt_id", "step", "principle", *(["prompt"] if reworded_prompts else [])]
+    columns = ["prompt_id", "step", "principle", *(["prompt", "context", "before"] if reworded_prompts else [])]
     starts: dict[str, int | None] = {}
     for prompt_id, rows in stored_chains(context.path("sl_cai/revisions.parquet"), columns):
         prompt = prompts.get(prompt_id)
-        if prompt is None or (reworded_prompts and prompt.text != rows[0]["prompt"]):
+        if prompt is None or (reworded_prompts and not _same(prompt, rows[0])):
             continue
         starts[prompt_id] = None
         for row in rows:
@@ -123,6 +135,11 @@ def _reuse(context: PlanContext, counter: _Counter, law: Constitution, reworded_
     return starts
 
 
+def _same(prompt: Prompt, row: dict[str, Any]) -> bool:
+    """Whether the first step of a stored chain answers this very prompt."""
+    return prompt.is_asked_in(stored_turns(row)) and prompt.draft in ("", row["before"])
+
+
 def _begun(context: PlanContext, starts: dict[str, int]) -> dict[str, Start]:
     """The texts with which some stored chains are taken up again."""
     if not starts:
@@ -130,13 +147,15 @@ def _begun(context: PlanContext, starts: dict[str, int]) -> dict[str, Start]:
     path = context.path("sl_cai/revisions.parquet")
     return {
         prompt_id: _start(starts[prompt_id], rows)
-        for prompt_id, rows in stored_chains(path, ["prompt_id", "step", "before", "before_ended"], starts)
+        for prompt_id, rows in stored_chains(
+            path, ["prompt_id", "prompt", "context", "step", "before", "before_ended"], starts
+        )
     }
 
 
 def _start(step: int, rows: list[dict[str, Any]]) -> Start:
     first, here = rows[0], rows[step]
-    return Start(step, first["before"], here["before"], first.get("before_ended"), here.get("before_ended"))
+    return Start(here, step, first["before"], here["before"], first.get("before_ended"), here.get("before_ended"))
 
 
 class _Counter:
@@ -160,7 +179,7 @@ class _Counter:
         self._doubt(prompt)
         for index in range(self.context.recipe.sl_cai.mix.samples):
             with suppress(TextUnknown):
-                await draft(self.drafter, prompt, **s.model_dump(), seed=seed, index=index)
+                await drafted(self.drafter, prompt, **s.model_dump(), seed=seed, index=index)
 
     def _doubt(self, prompt: Prompt) -> None:
         self.drafter.doubtful = self.reviser.doubtful = self.context.doubtful(prompt)
@@ -171,15 +190,16 @@ class _Counter:
         first = start.step if start else 0
         asked = self.reviser.asked
         if start:
+            prompt = replace(prompt, context=turns_of(start.row["context"]), text=start.row["prompt"], later=())
             self.drafter.calls.stored += 1
             self.reviser.calls.stored += 2 * first
         before, ended = (start.before, start.before_ended) if start else (None, None)
         try:
             if before is None:
-                drafted = await self._draft(self.drafter, prompt)
-                if drafted.failure:
+                prompt, first_text = await self._draft(self.drafter, prompt)
+                if first_text.failure:
                     return
-                before, ended = drafted.text, drafted.ended
+                before, ended = first_text.text, first_text.ended
             steps = await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first, ended)
             self.chains.known[prompt.id] = [*_before(prompt, start), *(_pair_row(step) for step in steps)]
         except TextUnknown:
@@ -187,9 +207,9 @@ class _Counter:
             left = 2 * (self.settings.rounds - first) - (self.reviser.asked - asked)
             self.reviser.follow(left, await self._usual(prompt, before, first, left))
 
-    async def _draft(self, engine: CountingEngine, prompt: Prompt) -> Completion:
+    async def _draft(self, engine: CountingEngine, prompt: Prompt) -> tuple[Prompt, Completion]:
         s, seed = self.context.recipe.sl_cai.draft, self.context.recipe.seed
-        return await draft(engine, prompt, **s.model_dump(), seed=seed)
+        return await drafted(engine, prompt, **s.model_dump(), seed=seed, own=True)
 
     async def _usual(self, prompt: Prompt, before: str | None, first: int, left: int) -> Size:
         """The mean size of calls that depend on unknown text, from the first SAMPLE chains imagined to their end."""
@@ -197,7 +217,8 @@ class _Counter:
             self._sampled += 1
             if before is None:
                 with self.drafter.imagining():
-                    before = (await self._draft(self.drafter, prompt)).text
+                    prompt, imagined = await self._draft(self.drafter, prompt)
+                    before = imagined.text
             with self.reviser.imagining() as sizes:
                 await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first)
             self._sizes += sizes[len(sizes) - left :]
@@ -212,6 +233,7 @@ def _before(prompt: Prompt, start: Start | None) -> list[dict[str, Any]]:
         {
             "prompt_id": prompt.id,
             "prompt": prompt.text,
+            "context": start.row["context"],
             "before": start.draft,
             "revision": start.before,
             "failure": None,
@@ -221,7 +243,8 @@ def _before(prompt: Prompt, start: Start | None) -> list[dict[str, Any]]:
 
 
 def _pair_row(step: Revision) -> dict[str, Any]:
-    return {name: getattr(step, name) for name in PAIR_COLUMNS}
+    whole = asdict(step)
+    return {name: whole[name] for name in PAIR_COLUMNS}
 
 
 def most_rows(context: PlanContext) -> int:

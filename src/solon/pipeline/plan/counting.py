@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from solon.engines.base import Origin
 from solon.engines.recorded import Recording
 from solon.memo import Memo, call_key, unpack
 from solon.pipeline.plan.model import Calls
 from solon.pipeline.plan.rates import TOKENS_PER_CHARACTER, Rates
-from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Request
+from solon.revision import draft, first_response
+from solon.types import Answer, Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest, Prompt, Request
 
 EXACT = 2_000  # records of a step that are all looked up; of more, LOOKED_UP stand for the rest
 LOOKED_UP = 400  # a cold disk takes milliseconds for each of their calls
@@ -66,7 +67,7 @@ class CountingEngine:
 
     async def generate(self, request: GenerateRequest) -> Completion:
         if self._imagining:
-            self.imagined.append(self._size(request))
+            self.imagined.append(self.size_of(request))
             return self._made_up(request)
         self.asked += 1
         stored = self._stored(request)
@@ -79,12 +80,12 @@ class CountingEngine:
 
     def _made_up(self, request: GenerateRequest) -> Completion:
         """A text of the usual length."""
-        return Completion(MADE_UP + "x" * self._length(self._size(request).tokens_out), "stop")
+        return Completion(MADE_UP + "x" * self._length(self.size_of(request).tokens_out), "stop")
 
     async def choose(self, request: ChooseRequest) -> Choice:
         even = Choice(tuple(-math.log(len(request.choices)) for _ in request.choices))
         if self._imagining:
-            self.imagined.append(self._size(request))
+            self.imagined.append(self.size_of(request))
             return even
         self.asked += 1
         stored = self._stored(request)
@@ -129,7 +130,7 @@ class CountingEngine:
     def _miss(self, request: Request) -> None:
         self.guessed += 1
         if self.doubtful or any(MADE_UP in message.content for message in request.messages):
-            self.follow(1, self._size(request))
+            self.follow(1, self.size_of(request))
             return
         mark = hash((self.fingerprint.key, _content(request)))
         if mark in self.counted:  # its answer is stored by then
@@ -138,7 +139,7 @@ class CountingEngine:
         self.counted.add(mark)
         self.calls.unanswered += self.recording is not None
         self.calls.to_make += 1
-        self._add(self._size(request), 1)
+        self._add(self.size_of(request), 1)
 
     def _add(self, size: Size, count: int) -> None:
         self.calls.tokens_in += count * size.tokens_in
@@ -154,7 +155,7 @@ class CountingEngine:
         """Characters of a text of about so many tokens, 1 to LONGEST."""
         return round(min(max(1.0, tokens / self._per_character()), LONGEST))
 
-    def _size(self, request: Request) -> Size:
+    def size_of(self, request: Request) -> Size:
         read = sum(len(m.content) for m in request.messages) * self._per_character()
         if isinstance(request, ChooseRequest):
             return Size(read + sum(map(len, request.choices)) * self._per_character(), 0, 0)
@@ -162,6 +163,22 @@ class CountingEngine:
         measured = cost.completion_tokens / cost.calls if cost and cost.calls and cost.completion_tokens else None
         usual = request.max_tokens if measured is None else min(measured, request.max_tokens)
         return Size(read, usual, request.max_tokens)
+
+
+async def drafted(
+    engine: CountingEngine, prompt: Prompt, *, own: bool = False, **asked: Any
+) -> tuple[Prompt, Completion]:
+    """A prompt and its draft, or with `own` the file's reply where it has one.
+
+    Raises TextUnknown where it is not made yet, having counted the turns that come later as calls that depend on it.
+    """
+    before = engine.asked
+    try:
+        return await (first_response if own else draft)(engine, prompt, **asked)
+    except TextUnknown:
+        left = 1 + len(prompt.later) - (engine.asked - before)
+        engine.follow(left, engine.size_of(GenerateRequest(prompt.turns, asked["max_tokens"])))
+        raise
 
 
 def _content(request: Request) -> Request:

@@ -13,7 +13,7 @@ from solon.pipeline.plan.counting import SAMPLE, Size, mean_size, standing_for
 from solon.pipeline.plan.model import Calls
 from solon.pipeline.plan.untold import Untold
 from solon.settings import FeedbackSettings
-from solon.types import Comparison, Preference, Prompt, Unlabelled
+from solon.types import Comparison, Preference, Prompt, Unlabelled, assistant, user
 
 GUESS = 400  # characters of a reply that is not made yet
 
@@ -54,7 +54,7 @@ class Judging:
     async def keep(self) -> None:
         """A label whose every call is stored."""
         if not any(self._per_label):
-            self._noted(await self._imagine(_imagined("", "")))
+            self._noted(await self._imagine(_imagined(Prompt("", ""))))
         for engine, calls in zip(self.engines, self._per_label, strict=True):
             engine.calls.stored += calls
         self.labels += 1
@@ -86,7 +86,7 @@ class Judging:
     async def unknown(self, prompt: Prompt) -> None:
         """A pair whose replies are not made yet: an upper bound, since equal replies are not asked about."""
         for aim in prompt.aims or ("",):
-            await self.possible(_imagined(prompt.id, prompt.text, aim))
+            await self.possible(_imagined(prompt, aim))
 
     async def possible(self, comparison: Comparison) -> None:
         """A pair like `comparison`, which may be asked about."""
@@ -113,5 +113,8 @@ class Judging:
         self._per_label = [max(most, len(sizes)) for most, sizes in zip(self._per_label, found, strict=True)]
 
 
-def _imagined(identity: str, prompt: str, aim: str = "") -> Comparison:
-    return Comparison(identity, identity, prompt, "x" * GUESS, "y" * GUESS, aim=aim)
+def _imagined(prompt: Prompt, aim: str = "") -> Comparison:
+    """A pair of replies of the usual length; the answers between turns that come later are as long."""
+    between = (turn for text in prompt.later for turn in (assistant("x" * GUESS), user(text)))
+    *context, last = (*prompt.turns, *between)
+    return Comparison(prompt.id, prompt.id, last.content, "x" * GUESS, "y" * GUESS, context=tuple(context), aim=aim)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -23,12 +23,11 @@ from solon.pipeline.pairing import (
 )
 from solon.pipeline.plan.chains import Chains, stored_chains
 from solon.pipeline.plan.context import PlanContext
-from solon.pipeline.plan.counting import CountingEngine, TextUnknown, some
+from solon.pipeline.plan.counting import CountingEngine, TextUnknown, drafted, some
 from solon.pipeline.plan.judging import Judging
 from solon.pipeline.plan.untold import Untold
-from solon.revision import draft
 from solon.runs import Finished
-from solon.types import Comparison, Prompt, digest
+from solon.types import Comparison, Prompt, digest, turns_of
 
 DRAWN = ["id", "prompt_id", "source", "aim", "verdicts.list.element.principle"]
 TEXTS = ["id", "prompt_id", "source", "aim", "prompt", "chosen", "rejected", "chosen_is_a"]
@@ -127,7 +126,7 @@ def _staying(
 ) -> Callable[[dict[str, Any]], bool]:
     """Whether the replies of a stored label are those that a run would compare; `answers`: the policy's are."""
     prompts = prompts_by_id(context)
-    same = set(prompts) if "prompts" not in changed else _same_texts(context, {n: p.text for n, p in prompts.items()})
+    same = set(prompts) if "prompts" not in changed else _same_prompts(context, prompts)
     answered = {p.id for p in policy_prompts(context)} if answers else set()
     contrasted = {p.id for p in contrast_prompts(context)}
 
@@ -141,10 +140,11 @@ def _staying(
     return stays
 
 
-def _same_texts(context: PlanContext, texts: dict[str, str]) -> set[str]:
-    """The prompts whose text is the one that was labelled."""
-    rows = batches(context.path("rl_cai/preferences.parquet"), ["prompt_id", "prompt.list.element.content"])
-    return {r["prompt_id"] for r in rows if texts.get(r["prompt_id"]) == r["prompt"][-1]["content"]}
+def _same_prompts(context: PlanContext, prompts: Mapping[str, Prompt]) -> set[str]:
+    """The prompts whose conversation is the one that was labelled."""
+    rows = batches(context.path("rl_cai/preferences.parquet"), ["prompt_id", "prompt"])
+    known = ((prompts.get(r["prompt_id"]), r) for r in rows)
+    return {p.id for p, r in known if p is not None and p.is_asked_in(turns_of(r["prompt"]))}
 
 
 async def _afresh(context: PlanContext, counter: Judging, chains: Chains | None, done: set[str]) -> None:
@@ -181,12 +181,13 @@ async def _policy_pairs(context: PlanContext, counter: Judging, done: set[str]) 
     with counter.standing_for(factor, engine.calls):
         for prompt in looked_at:
             engine.doubtful = untrained or context.doubtful(prompt)
-            answers = []
+            answers, asked = [], prompt
             for index in (0, 1):
                 with suppress(TextUnknown):
-                    answers.append(await draft(engine, prompt, **s.model_dump(), seed=recipe.seed, index=index))
+                    asked, answer = await drafted(engine, asked, **s.model_dump(), seed=recipe.seed, index=index)
+                    answers.append(answer)
             if len(answers) == 2:
-                for comparison in policy_pairs([(prompt, tuple(answers))]):
+                for comparison in policy_pairs([(asked, tuple(answers))]):
                     if comparison.id not in done:
                         await counter.admitted(comparison)
             else:

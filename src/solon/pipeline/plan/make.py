@@ -19,7 +19,7 @@ from solon.pipeline.origin import check_origin
 from solon.pipeline.plan.card import count_card
 from solon.pipeline.plan.chains import Chains, count_chains, most_mix, most_rows
 from solon.pipeline.plan.context import PlanContext
-from solon.pipeline.plan.counting import TextUnknown
+from solon.pipeline.plan.counting import TextUnknown, drafted
 from solon.pipeline.plan.labels import count_preferences
 from solon.pipeline.plan.model import Calls, Plan, StepPlan
 from solon.pipeline.recipe import Recipe
@@ -29,7 +29,6 @@ from solon.pipeline.steps import steps_until
 from solon.pipeline.steps.evaluate import adapter_of, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.policy import method_settings
-from solon.revision import draft
 from solon.runs import Finished
 from solon.settings import OFFLINE
 
@@ -175,7 +174,7 @@ class _Planner:
                 for prompt in prompts:
                     engine.doubtful = untrained or context.doubtful(prompt)
                     try:
-                        await draft(engine, prompt, **context.recipe.evaluate.asked(), temperature=0.0, seed=0)
+                        await drafted(engine, prompt, **context.recipe.evaluate.asked(), temperature=0.0, seed=0)
                     except TextUnknown:
                         continue
 

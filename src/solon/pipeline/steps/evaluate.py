@@ -18,7 +18,7 @@ from solon.pipeline.selection import NAMES, command_name
 from solon.pipeline.step import Step, listed
 from solon.repeats import most_repeated
 from solon.revision import draft
-from solon.types import Completion, Prompt, fraction
+from solon.types import Completion, Prompt, fraction, turns_of, user
 
 Answered = list[dict[str, Any]]
 MOST_CUT = 0.1  # of the base's answers
@@ -28,7 +28,7 @@ class Evaluate(Step):
     name = "evaluate"
     title = "evaluation on held-out prompts"
     needs_weights = True
-    version = 2
+    version = 3
 
     def after(self, recipe: Recipe) -> tuple[str, ...]:
         return ("sft", "reward_model", "policy")
@@ -94,7 +94,7 @@ def _along(context: Context, prompts: list[Prompt]) -> dict[str, Answered]:
 def _reward(context: Context, rows: Answered) -> None:
     """Score the answers; where there is a reward model for each aim, by that of the aim of the prompt's kind, with
     all of them in `rewards`. Of a kind whose aim has none, `reward` is their mean."""
-    asked = [r["prompt"] for r in rows], [r["text"] for r in rows]
+    asked = [(*turns_of(r["context"]), user(r["prompt"])) for r in rows], [r["text"] for r in rows]
     ended, recipe = [r["ended"] for r in rows], context.recipe
     if recipe.rl_cai.reward_model.per == "all":
         for row, score in zip(rows, context.reward_model_of().score(*asked, ended=ended), strict=True):
@@ -128,7 +128,7 @@ def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
     engine = context.adapted(adapter_of(model), f"policy ({model})")
     s = context.recipe.evaluate.asked()
 
-    async def ask(prompt: Prompt) -> Completion:
+    async def ask(prompt: Prompt) -> tuple[Prompt, Completion]:
         return await draft(engine, prompt, **s, temperature=0.0, seed=0)
 
     with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
@@ -139,12 +139,13 @@ def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
             "kind": p.kind,
             "area": p.area,
             "prompt": p.text,
+            "context": [turn.as_dict() for turn in p.context],
             "text": a.text,
             "ended": not a.truncated,
             "failure": a.failure,
             "conduct": conduct(a.text),
         }
-        for p, a in zip(prompts, answers, strict=True)
+        for p, a in answers
     ]
 
 

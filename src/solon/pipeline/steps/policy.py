@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.tables import read_rows
+from solon.errors import PromptUnfit
+from solon.flow import gather_window
 from solon.pipeline.along import Along
 from solon.pipeline.context import ADAPTERS, Context
 from solon.pipeline.objective import objective, objective_inputs
 from solon.pipeline.recipe import Recipe, RlCai
 from solon.pipeline.step import Step, listed
+from solon.revision import opened
 from solon.settings import OFFLINE
 from solon.types import Prompt
 
@@ -43,6 +46,24 @@ class Policy(Step):
         """Red-team and helpful prompts both: the policy must learn when not to refuse, too."""
         return context.all_prompts("train")
 
+    def _opened(self, context: Context) -> list[Prompt]:
+        """The prompts, those with turns that come later as conversations with answers of the SL-CAI model: rollouts
+        answer their last turn, and a conversation on the way is the same for all of them."""
+        prompts = self._prompts(context)
+        if not any(prompt.later for prompt in prompts):
+            return prompts
+        engine, s = context.adapted("sl_cai", "earlier turns"), context.recipe.rl_cai.answers
+
+        async def ask(prompt: Prompt) -> Prompt | None:
+            try:
+                return await opened(engine, prompt, **s.model_dump(), seed=context.recipe.seed)
+            except PromptUnfit as error:
+                context.set_aside(prompt, str(error))
+                return None
+
+        found = context.ask(gather_window(prompts, ask))
+        return [prompt for prompt in found if prompt is not None]
+
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         from solon.training.adapters import save_adapter
         from solon.training.methods import TRAIN
@@ -51,14 +72,15 @@ class Policy(Step):
         rl, settings = context.recipe.rl_cai, method_settings(context.recipe.rl_cai)
         offline = rl.method in OFFLINE
         context.require("sl_cai")
-        prompts = [] if offline else [p for p in self._prompts(context) if context.fits(p, settings.max_tokens)]
+        prompts = [] if offline else self._opened(context)
+        prompts = [p for p in prompts if context.fits(p, settings.max_tokens)]
         preferences = read_rows(context.path("rl_cai/preferences.parquet")) if offline else []
         along = Along(context)
         with context.training(f"{rl.method} steps") as tick, objective(context) as wanted:
             guards = wanted.guards(prompts)
             task = Task(
                 context.policy,
-                [prompt.text for prompt in prompts],
+                [prompt.turns for prompt in prompts],
                 preferences,
                 unrewarded if offline else wanted.reward(prompts),
                 guards,

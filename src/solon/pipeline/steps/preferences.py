@@ -136,7 +136,9 @@ class Preferences(Step):
         async def pair(prompt: Prompt) -> Answered | None:
             asked = {**s.model_dump(), "seed": context.recipe.seed}
             try:
-                return prompt, tuple([await draft(engine, prompt, **asked, index=i) for i in (0, 1)])
+                # What comes later is asked once: both answers are to the same conversation.
+                answered, first = await draft(engine, prompt, **asked)
+                return answered, (first, (await draft(engine, answered, **asked, index=1))[1])
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return None

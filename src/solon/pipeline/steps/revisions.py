@@ -21,11 +21,12 @@ from solon.pipeline.step import Step, listed, principles_of
 from solon.pipeline.truncated import no_reply, truncated
 from solon.prompts.exemplars import shared_exemplars
 from solon.repeats import copied, most_repeated
-from solon.revision import ChainSettings, draft, revise
+from solon.revision import ChainSettings, draft, first_response, revise
 from solon.types import Completion, Prompt, Revision
 
 FAILED = ("empty", "truncated", "withheld", "reverted")  # how a revision can fail
 ANSWERS = "sl_cai/answers.parquet"
+Sampled = tuple[Prompt, Completion]  # a prompt as it was answered, and the answer
 
 
 def chain_settings(recipe: Recipe, constitution: Constitution) -> ChainSettings:
@@ -56,7 +57,7 @@ def meets(prompt: Prompt, text: str) -> bool:
 class Revisions(Step):
     name = "revisions"
     title = "drafts, critiques and revisions"
-    version = 3
+    version = 4
 
     def inputs(self, context: Context) -> dict[str, Any]:
         recipe = context.recipe
@@ -78,7 +79,7 @@ class Revisions(Step):
         if not any(step.failure is None for step in steps):
             raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
         made = [step.revision for step in steps if step.failure is None]
-        answered = [(p, a) for p, several in answers for a in several]
+        answered = [one for several in answers for one in several]
         mix = self._mix(context, steps, answered)
         sources = [row["source"] for row in mix.rows]
         refusals = sum(map(declines, said_in(mix.rows)))
@@ -87,7 +88,7 @@ class Revisions(Step):
         paths = [context.path(name) for name in ("sl_cai/revisions.parquet", "sl_cai/sft.parquet", ANSWERS)]
         write_rows(paths[0], [asdict(step) for step in steps])
         write_rows(paths[1], mix.rows)
-        write_rows(paths[2], [row for p, several in answers for row in answer_rows(p, several)])
+        write_rows(paths[2], [row for several in answers for row in answer_rows(several)])
         facts = {
             "chains": len(chains),
             "revisions": len(made),
@@ -108,7 +109,7 @@ class Revisions(Step):
         }
         return paths, facts
 
-    def _mix(self, context: Context, steps: list[Revision], answered: list[tuple[Prompt, Completion]]) -> Mixed:
+    def _mix(self, context: Context, steps: list[Revision], answered: list[Sampled]) -> Mixed:
         """Revisions, helpful answers and critiques, within the recipe's limits."""
         wanted = context.recipe.sl_cai
         asked = {p.id: p for p in context.all_prompts("train")}
@@ -143,8 +144,8 @@ class Revisions(Step):
 
     async def _write(
         self, context: Context
-    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Prompt, tuple[Completion, ...]]]]:
-        """Every draft, every chain in full, and every sampled answer."""
+    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Sampled, ...]]]:
+        """Every draft, every chain in full, and the sampled answers to every prompt."""
         recipe, seed = context.recipe, context.recipe.seed
         drafter, reviser = context.engine("drafter"), context.engine("reviser")
         settings, sampling = chain_settings(recipe, context.constitution), recipe.sl_cai.draft
@@ -153,19 +154,20 @@ class Revisions(Step):
 
         async def chain(prompt: Prompt) -> list[Revision]:
             try:
-                first = await draft(drafter, prompt, **sampling.model_dump(), seed=seed)
-                drafts.append(first)
+                asked, first = await first_response(drafter, prompt, **sampling.model_dump(), seed=seed)
+                if not prompt.draft:
+                    drafts.append(first)
                 if first.failure:  # no words, so nothing to criticise
                     return []
-                return await revise(reviser, context.constitution, prompt, first.text, settings, ended=first.ended)
+                return await revise(reviser, context.constitution, asked, first.text, settings, ended=first.ended)
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return []
 
-        async def answer(prompt: Prompt) -> tuple[Completion, ...]:
-            asked = {**recipe.sl_cai.helpful.model_dump(), "seed": seed}
+        async def answer(prompt: Prompt) -> tuple[Sampled, ...]:
+            s = {**recipe.sl_cai.helpful.model_dump(), "seed": seed}
             try:
-                return tuple([await draft(drafter, prompt, **asked, index=i) for i in range(recipe.sl_cai.mix.samples)])
+                return tuple([await draft(drafter, prompt, **s, index=i) for i in range(recipe.sl_cai.mix.samples)])
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return ()
@@ -179,16 +181,17 @@ class Revisions(Step):
         finally:
             await drafter.close()
             await reviser.close()
-        return drafts, chains, list(zip(others, answers, strict=True))
+        return drafts, chains, answers
 
 
-def answer_rows(prompt: Prompt, answers: Sequence[Completion]) -> Iterator[dict[str, Any]]:
-    """The sampled answers to a prompt, as rows."""
-    for n, answer in enumerate(answers):
+def answer_rows(answers: Sequence[Sampled]) -> Iterator[dict[str, Any]]:
+    """The sampled answers to a prompt, as rows, each with the conversation that it answers."""
+    for n, (prompt, answer) in enumerate(answers):
         yield {
             "prompt_id": prompt.id,
             "kind": prompt.kind,
             "prompt": prompt.text,
+            "context": [turn.as_dict() for turn in prompt.context],
             "sample": n,
             "answer": answer.text,
             "failure": answer.failure,

@@ -10,7 +10,6 @@ from solon.pipeline.training.prompts import Asked
 from solon.pipeline.training.scoring import Scorer, composite, load_scorer, reads
 from solon.pipeline.training.vouching import said_of
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
-from solon.types import user
 
 if TYPE_CHECKING:
     from solon.training.guards import Gold
@@ -28,11 +27,11 @@ def train_rollouts(work: Work) -> Made:
     scorer = load_scorer(work.local, goal.reward, "reward_model") if goal.reward else None
     gold = load_scorer(work.local, goal.gold, "gold") if goal.gold else None
     asked = _fitting(work, [one for one in (scorer, gold) if one is not None])
-    harmless = frozenset(one.text for one in asked if one.harmless)
+    harmless = frozenset(one.turns for one in asked if one.harmless)
     guards = guards_of(work, harmless, _gold(gold) if gold else None)
     task = Task(
         local=work.local,
-        prompts=[one.text for one in asked],
+        prompts=[one.turns for one in asked],
         preferences=(),
         reward=composite(goal, work.local, scorer),
         watch=guards,
@@ -66,7 +65,7 @@ def _fitting(work: Work, scorers: list[Scorer]) -> list[Asked]:
 def _too_long(work: Work, one: Asked, scorers: list[Scorer]) -> str | None:
     tokens = work.job.settings.max_tokens
     try:
-        work.local.encode_chat((user(one.text),), tokens)
+        work.local.encode_chat(one.turns, tokens)
     except PromptUnfit as error:
         return str(error)
-    return reads(scorers, one.text, tokens)
+    return reads(scorers, one.turns, tokens)

@@ -13,7 +13,7 @@ from solon.pipeline.rewards import OWN_FILES, base_of
 from solon.pipeline.training.job import Goal
 from solon.pipeline.training.start import CONFIG, fitting
 from solon.settings import RewardTerm
-from solon.types import digest, user
+from solon.types import Turns, digest
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
@@ -33,10 +33,10 @@ class Scorer(Protocol):
     """
 
     def score(
-        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+        self, prompts: Sequence[Turns], responses: Sequence[str], *, ended: Sequence[bool] | None = None
     ) -> list[float]: ...
 
-    def room(self, prompt: str) -> int: ...
+    def room(self, prompt: Turns) -> int: ...
 
 
 def check_goal(goal: Goal) -> None:
@@ -106,12 +106,12 @@ class Own:
         self.model = model
 
     def score(
-        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+        self, prompts: Sequence[Turns], responses: Sequence[str], *, ended: Sequence[bool] | None = None
     ) -> list[float]:
         return self.model.score(prompts, responses, ended=ended)
 
-    def room(self, prompt: str) -> int:
-        rows = self.model.variants((user(prompt),), "")
+    def room(self, prompt: Turns) -> int:
+        rows = self.model.variants(prompt, "")
         return self.model.local.context - max(map(len, rows))
 
 
@@ -123,23 +123,23 @@ class Published:
         self.rewards.local.model  # noqa: B018  # read now: what cannot be loaded is told before anything is trained
 
     def score(
-        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+        self, prompts: Sequence[Turns], responses: Sequence[str], *, ended: Sequence[bool] | None = None
     ) -> list[float]:
         from solon.training.batches import by_length
 
         encode = self.rewards.encode
-        rows = [encode((user(p),), r) for p, r in zip(prompts, responses, strict=True)]
+        rows = [encode(p, r) for p, r in zip(prompts, responses, strict=True)]
         out = [0.0] * len(rows)
         for indices in by_length(rows, BATCH, [len(row) for row in rows]):
             for i, reward in zip(indices, self.rewards.score([rows[i] for i in indices]), strict=True):
                 out[i] = reward
         return out
 
-    def room(self, prompt: str) -> int:
-        return self.rewards.local.context - len(self.rewards.encode((user(prompt),), ""))
+    def room(self, prompt: Turns) -> int:
+        return self.rewards.local.context - len(self.rewards.encode(prompt, ""))
 
 
-def reads(scorers: Sequence[Scorer], prompt: str, tokens: int) -> str | None:
+def reads(scorers: Sequence[Scorer], prompt: Turns, tokens: int) -> str | None:
     """Why a reward model cannot read an answer of `tokens` to this prompt; None where all can."""
     for scorer in scorers:
         try:

@@ -11,6 +11,7 @@ from solon.data.rows import BadRow
 from solon.evaluation import DECLINED, conduct
 from solon.pipeline.training.job import Job
 from solon.settings import GuardSettings, Method
+from solon.types import Turns
 
 if TYPE_CHECKING:
     from solon.engines.local.model import LocalModel
@@ -63,7 +64,7 @@ def adapter_made(work: Work, history: History, facts: dict[str, Any] | None = No
     return Made(history, lambda folder: save_adapter(work.local, TARGET, folder, state), facts or {})
 
 
-def guards_of(work: Work, harmless: frozenset[str] = frozenset(), gold: Gold | None = None) -> Guards:
+def guards_of(work: Work, harmless: frozenset[Turns] = frozenset(), gold: Gold | None = None) -> Guards:
     """The job's guards; `harmless` are the prompts that are known to ask for nothing wrong."""
     from solon.training.guards import Guards
 

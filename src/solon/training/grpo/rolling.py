@@ -58,8 +58,10 @@ class Rolling:
         self._policy = self._reference = self._answers = torch.zeros(())
         self._unread = 0
 
-    def write(self, prompts: Sequence[str], step: int) -> list[Rollout]:
-        """This process's answers of step `step` (from 1), which are the same however many processes share them."""
+    def write(self, names: Sequence[str], step: int) -> list[Rollout]:
+        """This process's answers of step `step` (from 1) to the prompts with these names, which are their places in the
+        task's: the same however many processes share them."""
+        prompts = [self.task.prompts[int(name)] for name in names]
         s = self.settings
         self.writer = adapter_state(self.task.local, POLICY)
         first = (step - 1) * s.batch_size + rank() * len(prompts)
@@ -69,11 +71,11 @@ class Rolling:
         self._unread = len(self.mine)
         return self.mine
 
-    def reward(self, prompts: Sequence[str], trainer_state: Any, **_: Any) -> list[float]:
+    def reward(self, trainer_state: Any, **_: Any) -> list[float]:
         """TRL's reward function: of the answers that `write` gave it. TRL drops a NaN in silence, so it stops here."""
-        texts, ended = [r.text for r in self.mine], [r.stopped for r in self.mine]
+        asked = [r.prompt for r in self.mine], [r.text for r in self.mine], [r.stopped for r in self.mine]
         try:
-            scores = self.task.reward(prompts, texts, ended)
+            scores = self.task.reward(*asked)
         finally:
             self.task.local.model.set_adapter(POLICY)  # a reward model or a judge may have switched to its own
         rows = [(t, {name: v[i] for name, v in scores.terms.items()}) for i, t in enumerate(scores.total)]
@@ -84,7 +86,7 @@ class Rolling:
             if not torch.tensor(total).isfinite():
                 raise EngineError(
                     f"the reward of step {trainer_state.global_step + 1} is not finite, first for the answer to "
-                    f"{rollout.prompt[:60]!r}; the last good policy is kept"
+                    f"{rollout.prompt[-1].content[:60]!r}; the last good policy is kept"
                 )
         return scores.total
 

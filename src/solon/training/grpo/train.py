@@ -77,12 +77,15 @@ def _run(name: str, trainer: type[Any], args: Any, task: Task, settings: GrpoSet
 
 
 def _draw(task: Task, settings: GrpoSettings) -> list[str]:
-    """The prompts of all steps in order: passes over shuffled prompts, one after another."""
+    """The prompts of all steps in order, by their places: passes over shuffled prompts, one after another.
+
+    TRL is given names and not conversations, which it would render and cut in ways of its own.
+    """
     size, count = len(task.prompts), settings.steps * settings.batch_size // settings.group
     drawn: list[str] = []
     while len(drawn) < count:
         order = passed_over(size, task.seed, len(drawn) // size)
-        drawn += [task.prompts[i] for i in order.tolist()]
+        drawn += map(str, order.tolist())
     return drawn[:count]
 
 

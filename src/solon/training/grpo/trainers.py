@@ -33,8 +33,8 @@ class _OurAnswers:
     state: Any
     args: Any
 
-    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        written = self.rolling.write(prompts, self.state.global_step + 1)
+    def _tokenize_prompts(self, names: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        written = self.rolling.write(names, self.state.global_step + 1)
         return [rollout.prompt_ids for rollout in written], None, {}
 
     def _get_per_token_logps_and_entropies(

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from solon.errors import EngineError
 from solon.training.guards.series import Series, Window
+from solon.types import Turns
 
 SURE = 4.5  # standard errors: peak and newest are the extremes of many windows, three or four apart by pure chance
 SWAY, ABOVE = 0.15, 2.5  # of a single answer's standard deviation: what gold may sway; standard errors beyond it
@@ -21,10 +22,12 @@ class Gold(Protocol):
     `ended` is false for an answer that was cut off: a reward model must not read an end there.
     """
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], /) -> list[float]: ...
+    def __call__(self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool], /) -> list[float]: ...
 
 
-def gold_scores(gold: Gold, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> list[float]:
+def gold_scores(
+    gold: Gold, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()
+) -> list[float]:
     """Scores of all answers, each process asking for its share, so that all see the same and stop together.
 
     Raises EngineError for scores that are infinite or not as many as the answers.

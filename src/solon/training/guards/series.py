@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 
@@ -32,7 +32,7 @@ class Series:
         for point in points:
             self._append(point)
 
-    def add(self, step: int, values: Sequence[float], prompts: Sequence[str]) -> None:
+    def add(self, step: int, values: Sequence[float], prompts: Sequence[Hashable]) -> None:
         """The values of a step's answers; NaN is an answer without one."""
         known = [(value, prompt) for value, prompt in zip(values, prompts, strict=True) if not math.isnan(value)]
         if known:
@@ -94,7 +94,7 @@ def _window(points: Sequence[Point], size: int, least: int) -> Window:
     return Window(total / n, n)
 
 
-def _mean_and_variance(known: Sequence[tuple[float, str]]) -> tuple[float, float]:
+def _mean_and_variance(known: Sequence[tuple[float, Hashable]]) -> tuple[float, float]:
     """The mean, and its variance robust to answers to one prompt being alike (Liang and Zeger 1986)."""
     n = len(known)
     mean = sum(value for value, _ in known) / n

@@ -19,6 +19,7 @@ from solon.training.guards.held import held
 from solon.training.guards.rules import LEAST, RULES, Sight
 from solon.training.guards.series import Point, Series
 from solon.training.rewards.terms import repetition
+from solon.types import Turns
 
 if TYPE_CHECKING:  # what is watched needs torch; watching does not
     from solon.training.task import Seen
@@ -45,7 +46,7 @@ class Guards:
         self,
         settings: GuardSettings,
         declines: Callable[[str], bool],
-        harmless: Callable[[str], bool],
+        harmless: Callable[[Turns], bool],
         gold: Gold | None = None,
         every: int = 1,
         tell: Callable[[str], None] = _silent,

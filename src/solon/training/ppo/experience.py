@@ -73,7 +73,7 @@ def scored(reward: Reward, rollouts: Sequence[Rollout], mine: Sequence[Rollout],
     if not bool(totals.isfinite().all()):
         bad = rollouts[int((~totals.isfinite()).nonzero()[0])]
         raise EngineError(
-            f"ppo: the reward of step {step} is not finite, first for the answer to {bad.prompt[:60]!r}; "
+            f"ppo: the reward of step {step} is not finite, first for the answer to {bad.prompt[-1].content[:60]!r}; "
             "the last good policy is kept"
         )
     terms = {name: [row["terms"][name] for row in rows] for name in rows[0]["terms"]}

@@ -35,6 +35,7 @@ from solon.training.ppo.resume import restore, saved
 from solon.training.processes import gathered, share
 from solon.training.rollouts import Rollout, ValueHead, roll_out
 from solon.training.task import History, Mender, Seen, Task, state_of
+from solon.types import Turns
 
 REPAIR = 2.0  # times as large is kl_coef after a repair
 
@@ -119,7 +120,7 @@ class Ppo:
         watch.repaired(self.kl_coef.value)
         return {} if to is None else {"repaired_to": float(to)}
 
-    def _draw(self, step: int) -> list[str]:
+    def _draw(self, step: int) -> list[Turns]:
         """The step's prompts: passes over shuffled prompts, one after another."""
         size, batch = len(self.task.prompts), []
         for k in range((step - 1) * self.settings.batch_size, step * self.settings.batch_size):

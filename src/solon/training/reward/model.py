@@ -17,7 +17,7 @@ from solon.training.adapters import load_adapter, save_adapter, save_tensors
 from solon.training.batches import Rows, by_length
 from solon.training.reward.encode import encode
 from solon.training.reward.identity import Reading, read_identity, write_identity
-from solon.types import Message, user
+from solon.types import Message, Turns
 
 HEAD_FILE = "reward_head.safetensors"
 Variants = list[list[int]]  # one reply as rows of token ids: one row, or one for every principle
@@ -77,19 +77,17 @@ class RewardModel(nn.Module):
 
     def score(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Turns],
         responses: Sequence[str],
         batch: int = 16,
         ended: Sequence[bool] | None = None,
     ) -> list[float]:
-        """The reward of each reply to one user turn. Raises EngineError where one is not finite.
+        """The reward of each reply to its conversation. Raises EngineError where one is not finite.
 
         `ended` is false for a reply that its token limit cut off; None: all ended.
         """
         ends = [True] * len(responses) if ended is None else ended
-        asked = [
-            self.variants((user(p),), r, ended=whole) for p, r, whole in zip(prompts, responses, ends, strict=True)
-        ]
+        asked = [self.variants(p, r, ended=whole) for p, r, whole in zip(prompts, responses, ends, strict=True)]
         return [opinion.reward for opinion in self.opinions(asked, batch)]
 
     def opinions(self, asked: Sequence[Variants], batch: int = 16) -> list[Opinion]:

@@ -14,7 +14,7 @@ from solon.training.rewards.composite import Composite
 from solon.training.rewards.constraint import Cost, DeclinedCost, Multiplier, RewardModelCost
 from solon.training.rewards.judge import About, Ask, JudgeTerm, PrinciplesTerm
 from solon.training.rewards.terms import LengthTerm, RewardModelTerm, Scorer, Term, repetition_term
-from solon.types import Aim
+from solon.types import Aim, Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Sources:
 
     `reward_model` gives the one of an aim where there is one `per_aim`, or else, of None, the only one. `ask` runs a
     coroutine that asks engines; `count` is how many principles the judge is asked about, drawn by `seed` from those of
-    the aim that a prompt is `about`, by its text ("" where it has none). `declines` says whether an answer does.
+    the aim that a prompt is `about`, "" where it has none. `declines` says whether an answer does.
     """
 
     local: LocalModel
@@ -51,7 +51,7 @@ def build_reward(terms: Sequence[RewardTerm], sources: Sources, constraint: Cons
 
 
 def _cost(constraint: Constraint, sources: Sources) -> Cost:
-    def held(prompt: str) -> bool:
+    def held(prompt: Turns) -> bool:
         return sources.about(prompt) == constraint.held
 
     if constraint.cost == "declined":

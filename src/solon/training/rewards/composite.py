@@ -17,6 +17,7 @@ from solon.training.rewards.constraint import Multiplier
 from solon.training.rewards.terms import FAILED, Term
 from solon.training.spread import divisor
 from solon.training.task import Scores
+from solon.types import Turns
 
 SHOWN = 60  # characters of a prompt that a message shows
 
@@ -36,7 +37,7 @@ class Composite:
         self.terms, self.constraint = list(terms), constraint
         self.spreads: dict[str, float] = {}
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
+    def __call__(self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
         """Rewards and raw values by name; those in FAILED are counts and no part of the sum. `ended` is as in `Reward`;
         where it is empty all answers ended.
 
@@ -77,9 +78,10 @@ class Composite:
             self.constraint.restore(state["constraint"])
 
 
-def _require_finite(name: str, values: Sequence[float], prompts: Sequence[str]) -> None:
+def _require_finite(name: str, values: Sequence[float], prompts: Sequence[Turns]) -> None:
     for prompt, value in zip(prompts, values, strict=True):
         if not math.isfinite(value):
             raise EngineError(
-                f"reward: {name} is {value} for the answer to {prompt[:SHOWN]!r}; nothing was learnt from it"
+                f"reward: {name} is {value} for the answer to {prompt[-1].content[:SHOWN]!r}; nothing was learnt "
+                "from it"
             )

@@ -23,6 +23,7 @@ from solon.settings import Constraint
 from solon.training.processes import world
 from solon.training.rewards.terms import RewardModelTerm
 from solon.training.spread import divisor
+from solon.types import Turns
 
 EASE = 0.03  # of the speed at which the multiplier rises, it falls
 SURE = 1.645  # standard errors: one-sided 95%
@@ -35,7 +36,9 @@ class Cost(Protocol):
     """What each answer costs; None for answers to prompts that are not held to the bound. `values` are those of the
     reward's terms by name. `state` is plain data that `restore` takes back."""
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], values: Values) -> Costs:
+    def __call__(
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool], values: Values
+    ) -> Costs:
         """In the order of the answers."""
 
     def state(self) -> dict[str, Any]: ...
@@ -46,10 +49,12 @@ class Cost(Protocol):
 class DeclinedCost:
     """1 for an answer that declines, 0 for another; `held` says of which prompts."""
 
-    def __init__(self, declines: Callable[[str], bool], held: Callable[[str], bool]) -> None:
+    def __init__(self, declines: Callable[[str], bool], held: Callable[[Turns], bool]) -> None:
         self.declines, self.held = declines, held
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], values: Values) -> Costs:
+    def __call__(
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool], values: Values
+    ) -> Costs:
         return [
             float(self.declines(a)) if self.held(prompt) else None for prompt, a in zip(prompts, answers, strict=True)
         ]
@@ -64,11 +69,13 @@ class DeclinedCost:
 class RewardModelCost:
     """How far a reward model puts an answer below the mean of the first batch that has held prompts, in its spreads."""
 
-    def __init__(self, term: RewardModelTerm, held: Callable[[str], bool]) -> None:
+    def __init__(self, term: RewardModelTerm, held: Callable[[Turns], bool]) -> None:
         self.term, self.held = term, held
         self.first: tuple[float, float] | None = None
 
-    def __call__(self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], values: Values) -> Costs:
+    def __call__(
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool], values: Values
+    ) -> Costs:
         found = values.get(self.term.name) or self.term(prompts, answers, ended)[self.term.name]
         own = [value if self.held(prompt) else None for prompt, value in zip(prompts, found, strict=True)]
         if self.first is None and (everyone := of_all(own)):
@@ -94,7 +101,7 @@ class Multiplier:
 
     def __call__(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Turns],
         answers: Sequence[str],
         ended: Sequence[bool],
         values: Values,

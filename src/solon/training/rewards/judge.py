@@ -15,10 +15,10 @@ from solon.engines import Engine
 from solon.errors import ConfigError, EngineError
 from solon.feedback.judges.score import ScoreJudge, expected
 from solon.flow import gather_window
-from solon.types import Comparison, digest
+from solon.types import Comparison, Turns, digest
 
 T = TypeVar("T")
-About = Callable[[str], str]  # the aim of comparisons of answers to a prompt, by its text
+About = Callable[[Turns], str]  # the aim of comparisons of answers to a conversation
 
 
 class Ask(Protocol):
@@ -29,9 +29,9 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How well does this answer to this prompt follow this principle?"""
+    """How well does this answer to this conversation follow this principle?"""
 
-    prompt: str
+    prompt: Turns
     answer: str
     principle: Principle
 
@@ -48,7 +48,8 @@ class Asking:
         return self.ask(gather_window(questions, self._score))
 
     async def _score(self, question: Question) -> float | str:
-        shown = Comparison("", "", question.prompt, question.answer, "")
+        *context, last = question.prompt
+        shown = Comparison("", "", last.content, question.answer, "", context=tuple(context))
         found = await self.judge.scores(shown, question.principle, question.answer)
         return found if isinstance(found, str) else expected(found)
 
@@ -77,7 +78,7 @@ class JudgeTerm:
         self.constitution, self.count, self.seed, self.about = constitution, count, seed, about
 
     def __call__(
-        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()
     ) -> dict[str, list[float]]:
         drawn = [self._drawn(prompt) for prompt in prompts]
         asked = [
@@ -89,9 +90,16 @@ class JudgeTerm:
         rows = [[next(found) for _ in principles] for principles in drawn]
         return {"judge": _filled("judge", rows), "judge_failed": [_failed(row) for row in rows]}
 
-    def _drawn(self, prompt: str) -> tuple[Principle, ...]:
+    def _drawn(self, prompt: Turns) -> tuple[Principle, ...]:
         law = self.constitution.drawn_from(self.about(prompt), "compare")
-        return draw(law, "compare", seed=self.seed, record=digest(prompt), step="reward", count=self.count)
+        return draw(
+            law,
+            "compare",
+            seed=self.seed,
+            record=digest([turn.as_dict() for turn in prompt]),
+            step="reward",
+            count=self.count,
+        )
 
 
 class PrinciplesTerm:
@@ -102,7 +110,7 @@ class PrinciplesTerm:
         self.asking = Asking(ScoreJudge(engine), ask)
 
     def __call__(
-        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()
     ) -> dict[str, list[float]]:
         pairs = list(zip(prompts, answers, strict=True))
         # The principle varies fastest: the judge reads each prompt and answer once.

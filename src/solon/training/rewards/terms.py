@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from solon.types import Turns
+
 # Names of values that count failures: logged with the others, but no reward.
 FAILED = frozenset({"judge_failed", "principles_failed"})
 GRAM = 3  # words
@@ -15,7 +17,7 @@ class Term(Protocol):
     """One or several named values for each answer, in the order of the answers; `ended` is as in `Reward`."""
 
     def __call__(
-        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool], /
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool], /
     ) -> dict[str, list[float]]: ...
 
 
@@ -23,7 +25,7 @@ class Scorer(Protocol):
     """A reward model: one number for each answer, higher being better. `ended` is as in `Reward`; None: all ended."""
 
     def score(
-        self, prompts: Sequence[str], responses: Sequence[str], *, ended: Sequence[bool] | None = None
+        self, prompts: Sequence[Turns], responses: Sequence[str], *, ended: Sequence[bool] | None = None
     ) -> list[float]: ...
 
 
@@ -39,7 +41,7 @@ class RewardModelTerm:
         return f"reward_model:{self.aim}" if self.aim else "reward_model"
 
     def __call__(
-        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()
     ) -> dict[str, list[float]]:
         return {self.name: [float(value) for value in self.model.score(prompts, answers, ended=ended or None)]}
 
@@ -52,13 +54,13 @@ class LengthTerm:
     free: int = 0
 
     def __call__(
-        self, prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+        self, prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()
     ) -> dict[str, list[float]]:
         return {"length": [max(0, len(self.encode(answer)) - self.free) / 100 for answer in answers]}
 
 
 def repetition_term(
-    prompts: Sequence[str], answers: Sequence[str], ended: Sequence[bool] = ()
+    prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()
 ) -> dict[str, list[float]]:
     """The share of repeated 3-grams in each answer, in [0, 1)."""
     return {"repetition": [repetition(answer) for answer in answers]}

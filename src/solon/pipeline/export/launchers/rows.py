@@ -10,7 +10,7 @@ from typing import Any
 
 from solon.pipeline.export.launchers.stage import Plan
 from solon.settings import RolloutSettings
-from solon.types import Prompt, fraction, user
+from solon.types import Prompt, fraction
 
 Row = dict[str, Any]
 _MEDIA = re.compile(r"<(image|video|audio)>")  # what the tools take for a place to put one
@@ -87,7 +87,7 @@ def prompt_rows(prompts: Sequence[Prompt]) -> list[Row]:
     """`prompt` as messages, and the columns that verl wants of every prompt."""
     return [
         {
-            "prompt": [user(p.text).as_dict()],
+            "prompt": [turn.as_dict() for turn in p.turns],
             "data_source": f"solon/{p.kind}",
             "reward_model": {"style": "model", "ground_truth": ""},
             "extra_info": {"id": p.id},

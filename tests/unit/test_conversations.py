@@ -1,0 +1,168 @@
+"""A prompt is a conversation: what its earlier turns say reaches every stage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon.constitution import Constitution
+from solon.data.preferences import draft_pairs
+from solon.data.sft import critique_rows, helpful_rows, revision_rows
+from solon.engines.local.model import LocalModel
+from solon.pipeline.pairing import policy_pairs
+from solon.revision import ChainSettings, draft, first_response, revise
+from solon.settings import GrpoSettings, PpoSettings
+from solon.training.grpo import train_grpo
+from solon.training.ppo import train_ppo
+from solon.training.task import History, Scores, Task
+from solon.types import (
+    Choice,
+    ChooseRequest,
+    Completion,
+    Fingerprint,
+    GenerateRequest,
+    Prompt,
+    Turns,
+    assistant,
+    system,
+    user,
+)
+from tasks import task_of
+
+HOURS = system("The office is open from nine to five.")
+OFFICE = Prompt("office", "And on Sundays?", context=(HOURS, user("When can I come?"), assistant("At nine.")))
+
+
+class Telling:
+    """Answers with the number of the call; `silent` names calls that give no word. Remembers what it was asked."""
+
+    fingerprint = Fingerprint("test", "telling")
+    origin = "live"
+
+    def __init__(self, silent: Sequence[int] = ()) -> None:
+        self.silent, self.asked = silent, list[GenerateRequest]()
+
+    async def generate(self, request: GenerateRequest) -> Completion:
+        self.asked.append(request)
+        n = len(self.asked)
+        return Completion("", "length") if n in self.silent else Completion(f"Answer {n}.")
+
+    async def choose(self, request: ChooseRequest) -> Choice:
+        raise AssertionError
+
+    async def close(self) -> None:
+        return None
+
+
+def drafted(engine: Telling, prompt: Prompt) -> tuple[Prompt, Completion]:
+    return asyncio.run(draft(engine, prompt, max_tokens=8, temperature=0.0, seed=0))
+
+
+def test_turns_that_come_later_are_asked_after_the_models_own_answers() -> None:
+    engine = Telling()
+    asked, answer = drafted(engine, Prompt("p", "One?", context=(HOURS,), later=("Two?", "Three?")))
+    assert answer.text == "Answer 3."
+    assert asked.turns == (
+        HOURS,
+        user("One?"),
+        assistant("Answer 1."),
+        user("Two?"),
+        assistant("Answer 2."),
+        user("Three?"),
+    )
+    assert asked.later == ()
+    assert engine.asked[-1].messages == asked.turns
+
+
+def test_an_answer_that_is_no_reply_ends_the_conversation_there() -> None:
+    engine = Telling(silent=[2])
+    asked, answer = drafted(engine, Prompt("p", "One?", later=("Two?", "Three?")))
+    assert answer.failure == "truncated"
+    assert len(engine.asked) == 2
+    assert asked.text == "Two?"
+
+
+def test_a_conversation_knows_itself_with_whatever_was_answered() -> None:
+    prompt = Prompt("p", "One?", context=(HOURS,), later=("Two?",))
+    assert prompt.is_asked_in((HOURS, user("One?"), assistant("Yes."), user("Two?")))
+    assert not prompt.is_asked_in((HOURS, user("One?")))
+    assert not prompt.is_asked_in((user("One?"), assistant("Yes."), user("Two?")))
+    assert not prompt.is_asked_in((HOURS, user("One?"), assistant("Yes."), user("Three?")))
+    assert OFFICE.is_asked_in(OFFICE.turns)
+
+
+def test_facts_of_the_system_prompt_reach_critique_and_revision(constitution: Constitution) -> None:
+    engine = Telling()
+    asked, first = drafted(engine, OFFICE)
+    steps = asyncio.run(revise(engine, constitution, asked, first.text, ChainSettings(rounds=1)))
+    _, critique, revision = engine.asked
+    shown = (
+        "System: The office is open from nine to five.\n\nUser: When can I come?\n\nAssistant: At nine.\n\n"
+        "User: And on Sundays?\n\nAssistant: Answer 1."
+    )
+    assert shown in critique.messages[0].content
+    assert shown in revision.messages[0].content
+    assert steps[0].turns == OFFICE.turns
+
+
+def test_what_is_learnt_and_compared_is_the_whole_conversation(constitution: Constitution) -> None:
+    engine = Telling()
+    asked, first = drafted(engine, OFFICE)
+    steps = asyncio.run(revise(engine, constitution, asked, first.text, ChainSettings(rounds=1)))
+    turns = [turn.as_dict() for turn in OFFICE.turns]
+    assert revision_rows(steps)[0]["prompt"] == turns
+    assert helpful_rows([(asked, first)])[0]["prompt"] == turns
+    assert HOURS.content in critique_rows(steps, constitution, 1.0)[0]["prompt"][0]["content"]
+    row = {"prompt_id": "office", "prompt": steps[0].prompt, "context": turns[:-1], "before": "a", "before_ended": True}
+    (pair,) = draft_pairs([{**row, "revision": "b", "failure": None}])
+    assert pair.turns == OFFICE.turns
+    (pair,) = policy_pairs([(asked, (first, Completion("Another.")))])
+    assert pair.turns == OFFICE.turns
+
+
+def test_a_reply_of_the_file_is_revised_in_place_of_a_draft() -> None:
+    engine = Telling()
+    prompt = Prompt("p", "Why?", draft="Because.")
+    asked = {"max_tokens": 8, "temperature": 0.0, "seed": 0}
+    found, reply = asyncio.run(first_response(engine, prompt, **asked))
+    assert (found, reply.text, reply.ended, engine.asked) == (prompt, "Because.", None, [])
+
+
+# --- reinforcement learning ------------------------------------------------------------------------------
+
+
+def talk(first: str) -> Turns:
+    return user(first), assistant("Yes."), user("Go on.")
+
+
+def by_the_first_turn(prompts: Sequence[Turns], answers: Sequence[str], ended: Sequence[bool] = ()) -> Scores:
+    """The share of ASCII where the first turn is loud, of all else where it is not: 0.5 for whoever does not look."""
+    shares = [sum(c.isascii() for c in answer) / max(len(answer), 1) for answer in answers]
+    loud = [prompt[0].content.startswith("LOUD") for prompt in prompts]
+    return Scores([share if one else 1 - share for one, share in zip(loud, shares, strict=True)])
+
+
+def ppo(task: Task) -> History:
+    rates = {"learning_rate": 4e-3, "critic_learning_rate": 1e-2, "kl_coef": 0.0, "stop_kl": None}
+    sizes = {"steps": 40, "batch_size": 32, "minibatch_size": 16, "max_tokens": 4, "missing_eos_penalty": 0.0}
+    return train_ppo(task, PpoSettings.model_validate({**rates, **sizes}))
+
+
+def grpo(task: Task) -> History:
+    sizes = {"steps": 40, "batch_size": 32, "group": 8, "max_tokens": 4, "mask_truncated_completions": False}
+    return train_grpo(task, GrpoSettings.model_validate({**sizes, "learning_rate": 1e-2, "kl_coef": 0.0}))
+
+
+@pytest.mark.parametrize("train", [ppo, grpo])
+def test_a_reward_that_depends_on_the_first_turn_alone_is_learnt(
+    train: Callable[[Task], History], tiny_folder: Path, tmp_path: Path
+) -> None:
+    made: dict[str, Any] = {"prompts": [talk("LOUDLOUDLOUD"), talk("........")], "reward": by_the_first_turn}
+    history = train(task_of(LocalModel.load(str(tiny_folder)), tmp_path, **made))
+    rewards = [row["reward"] for row in history]
+    assert sum(rewards[:3]) / 3 == pytest.approx(0.5, abs=0.1)
+    assert sum(rewards[-6:]) / 6 > 0.65
