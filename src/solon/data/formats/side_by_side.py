@@ -192,12 +192,16 @@ def beside(row: Row, columns: Columns, label: Any, prompt: Any, reserved: tuple[
     return assembled(own, row, ("chosen_is_a",), (*reserved, columns.label, *claimed(row.extra, c.turns)))
 
 
+def _first_if_one(value: Any, name: str) -> float | None:
+    """SHP's labels: 1 where the first reply is better, 0 where the second is."""
+    second = better_of(value, name, "human_ref_0", "human_ref_1")
+    return None if second is None else 1 - second
+
+
 JUDGE = Columns("response_A", "response_B", "label", prompts=("question",))
 STEER = Columns("response1", "response2", "overall_preference", of_strength, ("context",))
 ICAI = Columns("text_a", "text_b", "preferred_text", prompts=("input", "prompt"))
-SHP = Columns(
-    "human_ref_A", "human_ref_B", "labels", lambda v, name: better_of(v, name, "second_0", "first_1"), ("history",)
-)
+SHP = Columns("human_ref_A", "human_ref_B", "labels", _first_if_one, ("history",))
 
 
 def _judgebench(row: Row) -> list[Record]:
