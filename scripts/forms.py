@@ -27,6 +27,7 @@ from solon.data.formats.known import FORMATS
 from solon.data.formats.read import ReplyFile
 from solon.data.formats.write import write_rows
 from solon.data.rows import BadRow
+from solon.data.tables import read_rows
 from solon.errors import DataError
 from solon.types import Comparison, assistant, system, user
 
@@ -99,9 +100,8 @@ def table(folder: Path) -> str:
     lines = ["| form | a row | read | written | loss |", "|---|---|---|---|---|"]
     for format in FORMATS.values():
         if ":" not in format.name:
-            lines.append(
-                f"| `{format.name}` | {_columns(format)} | {_read(format)} | {_written(format)} | {_loss(format, folder)} |"
-            )
+            cells = (f"`{format.name}`", _columns(format), _read(format), _written(format), _loss(format, folder))
+            lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| a column of | JSON lines | Parquet |", "|---|---|---|"]
     for name, values in COLUMNS.items():
         kept = [_container(values, folder / f"f{ending}") for ending in (".jsonl", ".parquet")]
@@ -110,9 +110,12 @@ def table(folder: Path) -> str:
 
 
 def _columns(format: Format) -> str:
-    return ", ".join(
-        f"`{name}`" for name in format.columns.replace(" as texts", "").replace(" as text", "").split(", ")
-    )
+    shapes = []
+    for shape in format.columns.split("; "):
+        columns, _, kind = shape.partition(" as ")
+        said = ", ".join(f"`{name}`" for name in columns.split(", "))
+        shapes.append(f"{said} as {kind}" if kind else said)
+    return "; or ".join(shapes)
 
 
 def _read(format: Format) -> str:
@@ -190,10 +193,9 @@ def _container(values: Sequence[Any], path: Path) -> str:
         return "refused, naming the column"
     if done.changed:
         return ", ".join(_short(what) for what in done.changed)
-    back = [row.extra.get("x") for row in load_pairs(path)[0]]
-    if back == list(values) or repr(back) == repr(list(values)):
-        return "kept"
-    return "missing fields are null" if path.suffix == ".parquet" else "NaN is read as null"
+    read = read_rows(path) if path.suffix == ".parquet" else map(json.loads, path.read_text().splitlines())
+    back = [row.get("x") for row in read]
+    return "kept" if repr(back) == repr(list(values)) else "fields that an object lacks are null"
 
 
 def _short(what: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -424,6 +425,16 @@ def test_a_column_of_two_types_names_itself_and_the_way_out(tmp_path: Path) -> N
     with pytest.raises(DataError, match=r"column 'x': .*Parquet needs one type: write JSON lines"):
         convert(source, tmp_path / "out.parquet", "trl")
     assert [r["x"] for r in _converted(source, tmp_path / "out.jsonl", "trl")] == [1, "one"]
+
+
+def test_the_table_in_the_docs_is_what_round_trips_give() -> None:
+    path = Path(__file__).resolve().parents[2] / "scripts" / "forms.py"
+    spec = importlib.util.spec_from_file_location("forms", path)
+    assert spec is not None
+    assert spec.loader is not None
+    forms = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(forms)
+    assert forms.page() == forms.PAGE.read_text(encoding="utf-8"), "run python scripts/forms.py"
 
 
 # --- what nobody understands --------------------------------------------------------------------------------
