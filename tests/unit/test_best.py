@@ -302,7 +302,7 @@ def test_rows_with_responses_are_read_and_broken_ones_set_aside(tmp_path: Path) 
         (5, "has 1 responses, expected two or more"),
         (6, "a response is a number, expected text"),
         (7, "responses is missing, expected a list of texts"),
-        (8, "prompt ends with no words of the user"),
+        (8, "prompt ends with a reply of its own or has turns that come later, and responses answer it"),
         (9, "holds a NUL character"),
         (10, "finish_reason has 1 entries, expected 2"),
     ]

@@ -205,14 +205,38 @@ def test_the_pairs_of_a_reworded_prompt_are_held_out_together() -> None:
     assert 15 < sum(sides[:200]) < 48
 
 
-@pytest.mark.parametrize("field", ["turns", "prompt"])
-def test_a_prompt_of_several_turns_is_set_aside_and_of_one_is_asked(tmp_path: Path, field: str) -> None:
-    rows: list[dict[str, object]] = [{field: ["one", "two"]}, {field: ["alone"]}]
-    rows += [{field: [{"role": "user", "content": "said"}]}, {field: [{"role": "system", "content": "no"}]}]
+def test_turns_of_texts_are_asked_one_after_another(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"turns": ["one", "two"]}, {"turns": ["alone"]}, {"prompt": ["one", "two"]}]
     prompts, bad = load_prompts(written(tmp_path, red_team=rows)["red_team"], "red_team")
-    assert [p.text for p in prompts] == ["alone", "said"]
-    assert [b.line for b in bad] == [1, 4]
-    assert bad[0].reason == "has 2 turns, expected exactly one: prompts of several turns are not asked yet"
+    assert [(p.text, p.later) for p in prompts] == [("one", ("two",)), ("alone", ())]
+    assert [(b.line, b.reason) for b in bad] == [
+        (3, "prompt is a list of 2 texts, expected one text or messages with roles")
+    ]
+
+
+def said(*turns: str, system: str = "") -> dict[str, object]:
+    """A conversation of user and assistant in turn."""
+    roles = ("user", "assistant")
+    spoken = [{"role": roles[n % 2], "content": text} for n, text in enumerate(turns)]
+    return {"messages": [*([{"role": "system", "content": system}] if system else []), *spoken]}
+
+
+def test_conversations_with_the_same_last_turn_are_told_apart_by_what_was_said_before(tmp_path: Path) -> None:
+    one = said("Shall I bring an umbrella to the match in Leeds?", "It will rain.", "Yes.")
+    other = said("Is my sourdough ready when it has doubled in size?", "Did it double?", "Yes.")
+    rows = [one, other, said("Shall I bring an UMBRELLA to the match in Leeds", "It will rain.", "yes"), said("Yes.")]
+    sets = load_prompt_sets(written(tmp_path, red_team=rows))
+    assert [p.turns[0].content[:8] for p in sets.prompts["red_team"]] == ["Shall I ", "Is my so", "Yes."]
+    assert [row.line for row in sets.bad] == [3]
+    assert sets.repeats.near == 0
+
+
+def test_a_system_prompt_that_a_file_shares_makes_no_near_repeats_of_its_questions(tmp_path: Path) -> None:
+    long = "You are a patient librarian who answers in one paragraph, names a book, and never scolds anybody at all."
+    texts = ["Why is the sky blue?", "Who wrote Emma?", "What is a fjord?"]
+    sets = load_prompt_sets(written(tmp_path, helpful=[said(text, system=long) for text in texts]))
+    assert len(sets.prompts["helpful"]) == 3
+    assert sets.repeats.groups == 0
 
 
 def test_trainers_leave_out_what_the_file_holds_out_under_another_id(tmp_path: Path) -> None:

@@ -363,7 +363,7 @@ def test_a_bad_row_of_sft_is_set_aside_with_its_line(tmp_path: Path, row: Any, w
     assert [(bad.line, why in bad.reason) for bad in loaded.bad] == [(2, True)], loaded.bad
 
 
-def test_prompts_are_single_turns_and_those_held_out_stay_out(tmp_path: Path) -> None:
+def test_prompts_are_conversations_and_those_held_out_stay_out(tmp_path: Path) -> None:
     rows = [
         {"prompt": "a?", "kind": "red_team"},
         {"prompt": said("b?"), "kind": "helpful"},
@@ -374,15 +374,18 @@ def test_prompts_are_single_turns_and_those_held_out_stay_out(tmp_path: Path) ->
         {"id": "1", "prompt": "h?"},
         {"prompt": 7},
         {"prompt": " "},
+        {"turns": ["i?", "j?"]},
     ]
     loaded = load_prompts(Job("ppo", str(write(tmp_path / "p.jsonl", rows)), "", None, tmp_path))
     assert [(one.text, one.harmless) for one in loaded.items] == [
         ("a?", False),
         ("b?", True),
         ("c?\n\nSee: c.", False),
+        ("e?", False),
         ("g?", False),
     ]
-    reasons = ["has 3 turns", "is held out", "duplicate id '1'", "a number", "is empty"]
+    assert [turn.content for turn in loaded.items[3].turns] == ["d?", "D.", "e?"]
+    reasons = ["is held out", "duplicate id '1'", "a number", "no prompt text", "has 2 turns to be asked"]
     assert all(why in bad.reason for why, bad in zip(reasons, loaded.bad, strict=True)), loaded.bad
 
 

@@ -51,12 +51,14 @@ def convert(
 
 def _line(done: Written, to: str) -> str:
     rows = f"{done.rows:,} {'row' if done.rows == 1 else 'rows'} as {to}"
+    changed = "".join(f"; {what}: {', '.join(names)}" for what, names in done.changed.items())
     if done.first is None:
-        return f"{rows}; none set aside"
-    return f"{rows}; {done.aside:,} set aside (first: {done.first.file}:{done.first.line}: {done.first.reason})"
+        return f"{rows}; none set aside{changed}"
+    first = done.first
+    return f"{rows}; {done.aside:,} set aside (first: {first.file}:{first.line}: {first.reason}){changed}"
 
 
 def _as_dict(done: Written) -> dict[str, object]:
     first = done.first
     shown = {"file": first.file, "line": first.line, "reason": first.reason} if first else None
-    return {"rows": done.rows, "set_aside": done.aside, "first": shown}
+    return {"rows": done.rows, "set_aside": done.aside, "first": shown, "changed": dict(done.changed)}

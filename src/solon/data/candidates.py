@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.formats.checks import Record, RowProblem, check_text, identity, kind
+from solon.data.formats.conversation import conversation_of
 from solon.data.formats.ends import of_reason
+from solon.data.formats.known import reply_columns
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
-from solon.data.formats.row import prompted
-from solon.data.prompts import load_prompt_sets
+from solon.data.prompts import PromptFile, load_prompt_files
 from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.files import sha256_file
-from solon.types import Message, digest, user
+from solon.types import Message, digest
 
 LOOKED_AT = 20  # records that tell whether the file holds responses, so that a broken first one does not
+_ENDS = ("ended", "finish_reasons", "finish_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Candidates:
     """A conversation, its last turn the user's, and the responses to it that a file holds; () where it holds none.
 
     `ended` says of each response whether it ended by itself (false: cut off by its token limit); () where the file
-    does not say. `file` and `line` (from 1) say where the row stood.
+    does not say. `extra` has the row's other columns, which are written where it is. `file` and `line` (from 1) say
+    where the row stood.
     """
 
     id: str
@@ -36,6 +39,7 @@ class Candidates:
     ended: tuple[bool | None, ...] = ()
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
+    extra: Record = field(default_factory=dict, compare=False)
 
     def ended_at(self, place: int) -> bool | None:
         """Whether the response at `place` ended by itself; None where that is not known."""
@@ -43,24 +47,51 @@ class Candidates:
 
 
 def load_candidates(name: str) -> tuple[list[Candidates], list[BadRow]]:
-    """The conversations of a file, and the rows that were set aside. `name` is as in `solon.data.prompts.data_path`.
+    """The conversations of a file, and the rows that were set aside. `name` is as in `solon.data.rows.data_path`.
 
-    Where a row has `responses` (two texts or more), all need them, and `prompt` is a text or a list of messages;
-    `ended` (true, false or null for each) or `finish_reasons` (a list under `finish_reason`, too) say which of them a
-    token limit cut off. The file is JSON lines or a list, gzipped or not, or Parquet. Other files are prompt files
-    (`load_prompt_sets`). Raises ConfigError when the file cannot be read and DataError when no row is usable.
+    Where a row has `responses` (two texts or more), all need them, beside a prompt as every prompt file has it
+    (solon.data.formats.conversation); `ended` (true, false or null for each) or `finish_reasons` (a list under
+    `finish_reason`, too) say which of them a token limit cut off. Other files are prompt files (`load_prompt_files`).
+    Raises ConfigError when the file cannot be read and DataError when no row is usable.
     """
     path = data_path(name)
     if not _holds_responses(path):
-        sets = load_prompt_sets({"prompts": name})
-        asked = [(prompt, sets.lines["prompts", prompt.id]) for prompt in sets.prompts["prompts"]]
-        return [Candidates(p.id, (user(p.text),), file=str(path), line=line) for p, line in asked], sets.bad
+        return _asked(name)
     rows = list(_rows(path))
     found = [row for row in rows if isinstance(row, Candidates)]
     bad = [row for row in rows if isinstance(row, BadRow)]
     if not found:
         raise DataError(f"{path} has no usable row; line {bad[0].line}: {bad[0].reason}")
     return found, bad
+
+
+def _asked(name: str) -> tuple[list[Candidates], list[BadRow]]:
+    """The conversations of a prompt file. Those with turns that come later are set aside: one answer is compared with
+    another, and the turns between would not be the same."""
+    sets = load_prompt_files([PromptFile(name, "prompts")], extras=True)
+    found: list[Candidates] = []
+    bad = list(sets.bad)
+    for prompt in sets.prompts["prompts"]:
+        key = ("prompts", prompt.id)
+        if prompt.later:
+            turns = f"{1 + len(prompt.later)} turns of the user are asked one after another"
+            bad.append(BadRow(str(data_path(name)), sets.lines[key], f"{turns}: give the turns before the last as messages"))
+            continue
+        extra = sets.extras[key]
+        found.append(Candidates(prompt.id, prompt.turns, file=str(data_path(name)), line=sets.lines[key], extra=extra))
+    if not found:
+        raise DataError(f"{data_path(name)} has no usable row; line {bad[0].line}: {bad[0].reason}")
+    return found, bad
+
+
+def several_replies(name: str) -> list[str]:
+    """Columns beside the prompts of a file that hold replies or labels which nobody understands: several, or lists."""
+    first = [item[1] for item in islice(records(data_path(name)), LOOKED_AT) if not isinstance(item, BadRow)]
+    if any("responses" in record for record in first):
+        return []
+    found = sorted({column for record in first for column in reply_columns(record)})
+    lists = any(isinstance(record.get(column), list) for record in first for column in found)
+    return found if len(found) > 1 or lists else []
 
 
 def data_facts(name: str, rows: int, set_aside: int) -> dict[str, Any]:
@@ -93,21 +124,34 @@ def _rows(path: Path) -> Iterator[Candidates | BadRow]:
 
 
 def _candidates(record: Record) -> Candidates:
-    prompt, responses = record.get("prompt"), record.get("responses")
-    turns = prompted(prompt) if isinstance(prompt, str) else messages(prompt, "prompt")
-    if turns[-1].role != "user" or not turns[-1].content.strip():
-        raise RowProblem("prompt ends with no words of the user")
+    said, responses = conversation_of(record), record.get("responses")
+    if said.reply or said.later:
+        raise RowProblem("prompt ends with a reply of its own or has turns that come later, and responses answer it")
     if not isinstance(responses, list):
         raise RowProblem(f"responses is {kind(responses)}, expected a list of texts")
-    for response in responses:
-        if not isinstance(response, str):
-            raise RowProblem(f"a response is {kind(response)}, expected text")
-    if len(responses) < 2:
-        raise RowProblem(f"has {len(responses)} responses, expected two or more")
-    for text in (*(turn.content for turn in turns), *responses):
+    texts = tuple(_response(response) for response in responses)
+    if len(texts) < 2:
+        raise RowProblem(f"has {len(texts)} responses, expected two or more")
+    for text in texts:
         check_text(text)
-    name = identity(record, "id") or f"prompt-{digest([[turn.as_dict() for turn in turns], responses])[:16]}"
-    return Candidates(name, turns, tuple(responses), _ended(record, len(responses)))
+    turns = said.turns
+    name = identity(record, "id") or f"prompt-{digest([[turn.as_dict() for turn in turns], list(texts)])[:16]}"
+    own = (*said.columns, "id", "responses", *_ENDS)
+    extra = {column: value for column, value in record.items() if column not in own}
+    return Candidates(name, turns, texts, _ended(record, len(texts)), extra=extra)
+
+
+def _response(value: Any) -> str:
+    """A response: a text, or a message of the assistant, alone or in a list."""
+    if isinstance(value, str):
+        return value
+    said = [value] if isinstance(value, dict) else value
+    if not isinstance(said, list):
+        raise RowProblem(f"a response is {kind(value)}, expected text")
+    turns = messages(said, "a response")
+    if len(turns) != 1 or turns[0].role != "assistant":
+        raise RowProblem(f"a response has {len(turns)} turns, expected one of the assistant")
+    return turns[0].content
 
 
 def _ended(record: Record, count: int) -> tuple[bool | None, ...]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from solon.data.formats.checks import RowProblem, identity
-from solon.data.formats.checks import kind as kind_of
+from solon.data.formats.checks import Record, RowProblem, identity
+from solon.data.formats.conversation import Conversation, conversation_of, own_reply
+from solon.data.formats.known import reply_columns
 from solon.data.formats.records import records
-from solon.data.repeats import group_names, normalised
+from solon.data.repeats import conversation_key, group_names, near_key
 from solon.data.rows import BadRow, data_path
 from solon.data.twins import Named, components, families
 from solon.errors import ConfigError, DataError
@@ -20,7 +21,7 @@ MAX_CHARS = 100_000
 HELD_OUT = 1 / 3  # of the texts whose rows name no side
 # How files name the side of a row.
 SIDES = {"train": "train", "heldout": "heldout", "test": "heldout", "validation": "heldout"}
-_FIELDS = ("prompt", "text", "instruction", "question", "turns")
+_SAID = ("id", "split")  # columns that a prompt's own fields say: they do not ride along
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +61,35 @@ class Repeats:
 class PromptSets:
     """The prompts of several files by kind, the rows that were set aside, and what was found twice.
 
-    `lines` has the line of each prompt that is kept, by its kind and id.
+    `lines` has the line of each prompt that is kept, by its kind and id, and `extras` its other columns, where they were
+    asked for. `notes` are what a user has to know of files that were read: replies in them that are not used.
     """
 
     prompts: dict[str, list[Prompt]]
     bad: list[BadRow]
     repeats: Repeats
     lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    extras: dict[tuple[str, str], Record] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A usable row: where it stands, what it says in short, its side where it names one ("" else), what it says of its
-    twins, and the name that it shares with them, once that is known."""
+class PromptRow:
+    """A usable row: where it stands, what it says in short (`near`: without system turns), its side where it names one
+    ("" else), what it says of its twins, and the name that it shares with them, once that is known. `kind` is what the
+    row itself says, `replies` the columns with replies that are not used, `extra` its other columns if they are kept.
+    """
 
     prompt: Prompt
     file: str
     line: int
     key: str
+    near: str
     side: str
     twins: Named
+    kind: str = ""
+    replies: tuple[str, ...] = ()
+    extra: Record = field(default_factory=dict)
     pair: str = ""
 
     def __str__(self) -> str:
@@ -97,13 +107,15 @@ def load_prompt_sets(named: Mapping[str, str], area: str = "area") -> PromptSets
     return load_prompt_files([PromptFile(name, kind) for kind, name in named.items()], area)
 
 
-def load_prompt_files(given: Sequence[PromptFile], area: str = "area") -> PromptSets:
+def load_prompt_files(
+    given: Sequence[PromptFile], area: str = "area", *, drafts: bool = False, extras: bool = False
+) -> PromptSets:
     """The prompts of files by kind, told apart by what they say over all kinds together.
 
-    A row is an object with `prompt` (or text, instruction, question, or turns: exactly one), and optionally `input`
-    (what the instruction is about: it follows it), `id`, `area` (or the field named by `area`), `split` ("train", or
-    "heldout", "test", "validation"), `pair` (a name that twins share) and `twin_of` (the `id` of its twin). Files are
-    JSON lines, a JSON list, either of them gzipped, or Parquet; a null is as if the field were not there.
+    A row says a conversation (solon.data.formats.conversation), and optionally `id`, `area` (or the field named by
+    `area`), `split` ("train", or "heldout", "test", "validation"), `pair` (a name that twins share) and `twin_of` (the
+    `id` of its twin). Files are of any kind that solon.data.formats.records reads. A null is as if the field were not
+    there. With `drafts` the reply that a row has becomes the prompt's draft; with `extras` other columns are kept.
     - Of rows with the same normalised text the first is kept, at the side that any of them names.
     - Rows that name no side: that of a twin that names one; else about every third text is held out, by hash of the
       text, twins together.
@@ -114,7 +126,10 @@ def load_prompt_files(given: Sequence[PromptFile], area: str = "area") -> Prompt
     """
     bad: list[BadRow] = []
     files = [str(data_path(one.name)) for one in given]
-    rows = [row for one in given for row in _usable(one, area, bad)]
+    rows: list[PromptRow] = []
+    for one in given:
+        for row in read_prompts(one, area, drafts=drafts, extras=extras):
+            (bad if isinstance(row, BadRow) else rows).append(row)  # type: ignore[arg-type]
     unequal, repeated, disputed = _without_repeats(rows)
     pairs = families([(row.twins, row.key) for row in rows])
     sides, crossing, near, groups = _sides([(n, replace(row, pair=pairs[n])) for n, row in unequal])
@@ -122,16 +137,31 @@ def load_prompt_files(given: Sequence[PromptFile], area: str = "area") -> Prompt
     bad += [BadRow(row.file, row.line, aside[n]) for n, row in enumerate(rows) if n in aside]
     bad.sort(key=lambda one: (files.index(one.file), one.line))
     prompts: dict[str, list[Prompt]] = {one.kind: [] for one in given if one.kind}
-    for n, row in enumerate(rows):
-        if n not in aside:
-            kept = replace(row.prompt, split=sides[row.key], pair=pairs[n])
-            prompts.setdefault(row.prompt.kind, []).append(kept)
-    used = {row.file for n, row in enumerate(rows) if n not in aside}
+    kept = [(row, pairs[n]) for n, row in enumerate(rows) if n not in aside]
+    for row, pair in kept:
+        prompts.setdefault(row.prompt.kind, []).append(replace(row.prompt, split=sides[row.key], pair=pair))
+    used = {row.file for row, _ in kept}
     for one, path in zip(given, files, strict=True):
         if path not in used or (one.kind and not prompts[one.kind]):
             raise DataError(_unusable(one, path, bad))
-    lines = {(row.prompt.kind, row.prompt.id): row.line for n, row in enumerate(rows) if n not in aside}
-    return PromptSets(prompts, bad, Repeats(len(repeated), len(disputed) + len(crossing), near, groups), lines)
+    lines = {(row.prompt.kind, row.prompt.id): row.line for row, _ in kept}
+    others = {(row.prompt.kind, row.prompt.id): row.extra for row, _ in kept} if extras else {}
+    found = Repeats(len(repeated), len(disputed) + len(crossing), near, groups)
+    return PromptSets(prompts, bad, found, lines, others, _notes([row for row, _ in kept]))
+
+
+def _notes(rows: Sequence[PromptRow]) -> list[str]:
+    """By file, the replies that its rows have and that nobody uses."""
+    columns: dict[str, dict[str, int]] = {}
+    for row in rows:
+        for name in row.replies:
+            of_file = columns.setdefault(row.file, {})
+            of_file[name] = of_file.get(name, 0) + 1
+    return [
+        f"{file}: prompts are answered anew; the file's own replies or labels under {', '.join(sorted(found))} are not "
+        f"used (up to {max(found.values()):,} rows)"
+        for file, found in columns.items()
+    ]
 
 
 def _unusable(one: PromptFile, path: str, bad: Sequence[BadRow]) -> str:
@@ -141,26 +171,47 @@ def _unusable(one: PromptFile, path: str, bad: Sequence[BadRow]) -> str:
     return f"{one.label}: {path} has no usable row{f'; line {first.line}: {first.reason}' if first else none}"
 
 
-def _usable(one: PromptFile, area: str, bad: list[BadRow]) -> Iterator[_Read]:
-    """The rows of one file that hold a prompt; the others go to `bad`."""
+def read_prompts(
+    one: PromptFile, area: str = "area", *, drafts: bool = False, extras: bool = False
+) -> Iterator[PromptRow | BadRow]:
+    """The rows of a file that hold a prompt, and the others, in their order: what every verb reads prompts with."""
     path = data_path(one.name)
     texts: dict[str, str] = {}
     for found in _records(one, path):
         if isinstance(found, BadRow):
-            bad.append(found)
+            yield found
             continue
         number, row = found
         if one.only and str(row.get(one.only[0])) != one.only[1]:
             continue
         try:
-            prompt = _prompt(row, one.kind or _kind(row, path), area)
-            key = normalised(prompt.text)
+            said = conversation_of(row)
+            prompt = _prompt(row, said, one.kind or _kind(row) or path.stem, area)
+            key = conversation_key(prompt.turns, prompt.later)
             if texts.setdefault(prompt.id, key) != key:
-                raise RowProblem(f"duplicate id '{prompt.id}'")
+                raise RowProblem(f"duplicate id '{prompt.id[:80]}'")
         except RowProblem as problem:
-            bad.append(BadRow(str(path), number, str(problem)))
-        else:
-            yield _Read(prompt, str(path), number, key, prompt.split, Named.of(row))
+            yield BadRow(str(path), number, str(problem))
+            continue
+        yield PromptRow(
+            replace(prompt, draft=own_reply(row, said)) if drafts else prompt,
+            str(path),
+            number,
+            key,
+            near_key(prompt.turns, prompt.later),
+            prompt.split,
+            Named.of(row),
+            _kind(row),
+            () if drafts else _unused(row, said, area),
+            {name: value for name, value in row.items() if name not in (*said.columns, *_SAID)} if extras else {},
+        )
+
+
+def _unused(row: Record, said: Conversation, area: str) -> tuple[str, ...]:
+    """The columns that hold replies, of which an answered prompt makes no use. A label of the prompt is none."""
+    given = {name: value for name, value in row.items() if value not in (None, "", []) and name != area}
+    beside = sorted(name for name in reply_columns(given) if name not in said.columns and "label" not in name.lower())
+    return (*beside, *(sorted(said.columns) if said.reply and not beside else ()))
 
 
 def _records(one: PromptFile, path: Path) -> Iterator[tuple[int, dict[str, Any]] | BadRow]:
@@ -173,19 +224,19 @@ def _records(one: PromptFile, path: Path) -> Iterator[tuple[int, dict[str, Any]]
         raise DataError(f"{one.label}: {error}") from None
 
 
-def _kind(row: dict[str, Any], path: Path) -> str:
-    """What a row without a kind from outside is: what it says, or the file's name."""
+def _kind(row: Record) -> str:
+    """The kind that a row says it is of; "" of one that does not."""
     said = row.get("kind")
-    return said if isinstance(said, str) and said else path.stem
+    return said if isinstance(said, str) else ""
 
 
-def _without_repeats(rows: Sequence[_Read]) -> tuple[list[tuple[int, _Read]], dict[int, str], dict[int, str]]:
+def _without_repeats(rows: Sequence[PromptRow]) -> tuple[list[tuple[int, PromptRow]], dict[int, str], dict[int, str]]:
     """Rows that say different things, with their numbers; and why the others are set aside, by number: because they
     repeat an earlier one, or because rows with that text name both sides."""
     by_text: dict[str, list[int]] = {}
     for n, row in enumerate(rows):
         by_text.setdefault(row.key, []).append(n)
-    kept: list[tuple[int, _Read]] = []
+    kept: list[tuple[int, PromptRow]] = []
     repeated: dict[int, str] = {}
     disputed: dict[int, str] = {}
     for numbers in by_text.values():
@@ -200,13 +251,13 @@ def _without_repeats(rows: Sequence[_Read]) -> tuple[list[tuple[int, _Read]], di
     return kept, repeated, disputed
 
 
-def _sides(rows: Sequence[tuple[int, _Read]]) -> tuple[dict[str, str], dict[int, str], int, int]:
+def _sides(rows: Sequence[tuple[int, PromptRow]]) -> tuple[dict[str, str], dict[int, str], int, int]:
     """The side of each text; the rows that must go, by number with the reason; how many near-repeats are kept, in how
     many groups."""
-    names = group_names(sorted(row.key for _, row in rows))
-    groups: dict[str, list[tuple[int, _Read]]] = {}
+    names = group_names(sorted({row.near for _, row in rows}))
+    groups: dict[str, list[tuple[int, PromptRow]]] = {}
     for n, row in rows:
-        groups.setdefault(names[row.key], []).append((n, row))
+        groups.setdefault(names[row.near], []).append((n, row))
     drawn = _drawn(groups)
     sides: dict[str, str] = {}
     crossing: dict[int, str] = {}
@@ -225,7 +276,7 @@ def _sides(rows: Sequence[tuple[int, _Read]]) -> tuple[dict[str, str], dict[int,
     return sides, crossing, near, several
 
 
-def _drawn(groups: Mapping[str, Sequence[tuple[int, _Read]]]) -> dict[str, str]:
+def _drawn(groups: Mapping[str, Sequence[tuple[int, PromptRow]]]) -> dict[str, str]:
     """The side of each group of near-repeats whose rows name none: one for all groups that twins join, which a row
     among them names (held out, where rows name both), else by hash of the first of their names."""
     links = [[("group", name), *(("pair", row.pair) for _, row in rows if row.pair)] for name, rows in groups.items()]
@@ -245,42 +296,30 @@ def _side_of(name: str) -> str:
     return "heldout" if fraction(["split", name]) < HELD_OUT else "train"
 
 
-def _prompt(row: dict[str, Any], kind: str, area: str) -> Prompt:
+def _prompt(row: Record, said: Conversation, kind: str, area: str) -> Prompt:
     """The row's prompt. Raises RowProblem."""
-    text = next((row[name] for name in _FIELDS if row.get(name)), None)
-    if isinstance(text, list):
-        if len(text) != 1:
-            raise RowProblem(f"has {len(text)} turns, expected exactly one: prompts of several turns are not asked yet")
-        text = _said(text[0])
-    if not isinstance(text, str) or not text.strip():
-        raise RowProblem(f"no prompt text (looked for {', '.join(_FIELDS)})")
-    text = with_input(text, row)
-    if len(text) > MAX_CHARS:
-        raise RowProblem(f"the prompt has {len(text):,} characters, the limit is {MAX_CHARS:,}")
+    size = sum(len(text) for text in (*(turn.content for turn in said.turns), *said.later))
+    if size > MAX_CHARS:
+        raise RowProblem(f"the prompt has {size:,} characters, the limit is {MAX_CHARS:,}")
     named = "" if row.get("id") == "" else identity(row, "id").strip()
     if not named.isprintable():
         raise RowProblem("id holds a control character")
     side = row.get("split")
     if side is not None and (not isinstance(side, str) or side not in SIDES):
         raise RowProblem(f"split is '{side}', expected one of {', '.join(SIDES)}")
-    name = named or f"{kind}-{digest(text)[:12]}"
-    return Prompt(name, text.strip(), kind, str(row.get(area, "")), SIDES[side] if side else "")
-
-
-def with_input(text: str, row: Mapping[str, Any]) -> str:
-    """A prompt with the row's `input` after an empty line: what an instruction of Alpaca's is about.
-
-    Raises RowProblem for one that is no text.
-    """
-    given = row.get("input")
-    if given is not None and not isinstance(given, str):
-        raise RowProblem(f"input is {kind_of(given)}, expected text: what the prompt is about")
-    return f"{text.strip()}\n\n{given.strip()}" if given and given.strip() else text
-
-
-def _said(turn: Any) -> Any:
-    """The text of a turn, which is a text or a message of the user."""
-    return turn.get("content") if isinstance(turn, dict) and turn.get("role") == "user" else turn
+    *before, last = said.turns
+    content: Any = last.content
+    if before or said.later:
+        content = [[turn.as_dict() for turn in said.turns], list(said.later)]
+    return Prompt(
+        id=named or f"{kind}-{digest(content)[:12]}",
+        text=last.content,
+        kind=kind,
+        area=str(row.get(area) or ""),
+        split=SIDES[side] if side else "",
+        context=tuple(before),
+        later=said.later,
+    )
 
 
 def split(prompts: Sequence[Prompt], which: str) -> list[Prompt]:

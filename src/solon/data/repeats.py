@@ -50,8 +50,11 @@ def normalised(text: str) -> str:
 
     Invisible characters are left out, typographic quotes and dashes are plain. A text of punctuation alone keeps it.
     """
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_PLAIN)
-    spaced = " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
+    if text.isascii():  # which most texts are: then the forms are one, and nothing is invisible
+        spaced = " ".join(text.lower().split())
+    else:
+        plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_PLAIN)
+        spaced = " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
     start, stop = 0, len(spaced)
     while start < stop and _outer(spaced[start]):
         start += 1
@@ -82,6 +85,21 @@ def near_groups(texts: Sequence[str]) -> list[int]:
 def spoken(turns: Iterable[Message]) -> str:
     """A conversation as one text, to tell it from others."""
     return "\n".join(turn.content for turn in turns)
+
+
+def conversation_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str:
+    """What two copies of a conversation have in common: of one turn, its normalised text; of several, who says what."""
+    if len(turns) == 1 and not later:
+        return normalised(turns[0].content)
+    said = [f"{turn.role}: {normalised(turn.content)}" for turn in turns]
+    return "\n".join([*said, *(f"later: {normalised(text)}" for text in later)])
+
+
+def near_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str:
+    """The text that near-repeats of a conversation are told by: all turns but the system's, which a whole file may share
+    and which would make near-repeats of all its questions."""
+    said = [turn.content for turn in turns if turn.role != "system"]
+    return normalised("\n".join([*said, *later]))
 
 
 def held_out(texts: Sequence[str], share: float, purpose: str) -> list[bool]:

@@ -75,6 +75,9 @@ def widened(schema: pa.Schema | None, rows: Sequence[dict[str, Any]]) -> pa.Sche
         raise DataError(f"{reason}; Parquet needs one: rename the column, or write JSON lines") from None
 
 
+EMPTY_OBJECTS = "objects without a field as null"
+
+
 class RowWriter:
     """Rows to one Parquet file, published whole when the block ends, or not at all when it fails.
 
@@ -84,12 +87,13 @@ class RowWriter:
     Without a schema the first GROUP rows set it. No more than GROUP rows and one call's are in memory. The same
     rows give the same bytes, however they were dealt out to `append`. Raises DataError for a row that does not
     fit the schema, whose columns and fields would else be dropped without a word, and StorageError when the
-    disk refuses.
+    disk refuses. `changed` names the columns that Parquet cannot hold as they are: objects without a field.
     """
 
     def __init__(self, path: Path, schema: pa.Schema | None = None) -> None:
         self.rows = 0  # appended so far
         self._path = path
+        self.changed: dict[str, dict[str, None]] = {}
         self._schema = schema
         self._waiting: list[dict[str, Any]] = []
         self._writer: Any = None
@@ -125,18 +129,52 @@ class RowWriter:
             if self._schema is None:
                 self._schema = wide
             _same(self._schema, wide)
-            arrays = [_array(field.name, rows, field.type) for field in self._schema]
+            stored = self._stored(self._schema)
+            emptied = [
+                _nulled(rows, field.name) if field.name in self.changed.get(EMPTY_OBJECTS, ()) else rows
+                for field in stored
+            ]
+            arrays = [_array(field.name, own, field.type) for field, own in zip(stored, emptied, strict=True)]
             if self._writer is None:
-                self._writer = pq.ParquetWriter(self._handle, self._schema, compression="zstd")
-            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+                self._writer = pq.ParquetWriter(self._handle, stored, compression="zstd")
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=stored))
         except (pa.ArrowException, DataError) as error:
             raise DataError(f"{self._path}: {str(error).splitlines()[0]}") from None
+
+    def _stored(self, schema: pa.Schema) -> pa.Schema:
+        """The schema as Parquet can hold it."""
+        kinds = [_without_empty(field.type) for field in schema]
+        for field, kind in zip(schema, kinds, strict=True):
+            if kind != field.type:
+                self.changed.setdefault(EMPTY_OBJECTS, {}).setdefault(field.name)
+        return pa.schema([field.with_type(kind) for field, kind in zip(schema, kinds, strict=True)])
 
     def _let_go(self) -> None:
         """An open Parquet writer writes its footer even when it is collected: to a file closed by then."""
         if self._writer is not None:
             with suppress(Exception):
                 self._writer.close()
+
+
+def _without_empty(kind: Any) -> Any:
+    """The type with null in place of objects without a field, which Parquet refuses."""
+    if pa.types.is_struct(kind):
+        fields = [field.with_type(_without_empty(field.type)) for field in kind]
+        return pa.struct(fields) if fields else pa.null()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_empty(kind.value_type)))
+    return kind
+
+
+def _nulled(rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """A column of the rows, with null in place of objects without a field."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()} or None
+        return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+    return [{name: plain(row.get(name))} for row in rows]
 
 
 def _array(name: str, rows: Sequence[dict[str, Any]], kind: Any = None) -> Any:

@@ -64,12 +64,12 @@ def best_against_worst(picked: Picked) -> Preference | None:
 def _best_row(picked: Picked) -> dict[str, Any]:
     best = picked.best
     columns = row(picked.asked.turns, best.text, "best_of_n", picked.asked.id, not best.truncated)
-    return {**columns, "score": picked.score, "n": len(picked.answers)}
+    return _with_others({**columns, "score": picked.score, "n": len(picked.answers)}, picked)
 
 
 def _responses_row(picked: Picked) -> dict[str, Any]:
     ranking, gold = picked.ranking, picked.gold
-    return {
+    own = {
         "id": picked.asked.id,
         "prompt": [turn.as_dict() for turn in picked.asked.turns],
         "responses": [answer.text for answer in picked.answers],
@@ -78,14 +78,20 @@ def _responses_row(picked: Picked) -> dict[str, Any]:
         "gold_scores": gold.scores if gold else None,
         "failure": picked.failure,
     }
+    return _with_others(own, picked)
+
+
+def _with_others(own: dict[str, Any], picked: Picked) -> dict[str, Any]:
+    """A row with the columns of the prompt's own file that are not called as one of ours."""
+    return own | {name: value for name, value in picked.asked.extra.items() if name not in own}
 
 
 def _line(record: dict[str, Any]) -> bytes:
     """Readable where it can be: halves of surrogate pairs, which a prompt's id may hold, are no UTF-8."""
     try:
-        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        return json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n"
     except UnicodeEncodeError:
-        return json.dumps(record).encode() + b"\n"
+        return json.dumps(record, default=str).encode() + b"\n"
 
 
 def write_summary(folder: Path, facts: dict[str, Any], tally: BestTally, bad: Sequence[BadRow]) -> dict[str, Any]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from solon.data.formats.base import Format, has
-from solon.data.formats.checks import Record, member, text
-from solon.data.formats.ends import OF_PLACES
-from solon.data.formats.row import Row, compared, prompted
+from solon.data.formats.checks import Record, text
+from solon.data.formats.labels import better_of
+from solon.data.formats.row import Row, prompted
+from solon.data.formats.side_by_side import placed
 
-OWN = ("input", "output_1", "output_2", "label", *OF_PLACES)
+OWN = ("input", "output_1", "output_2", "label")
 
 
 def _parse(record: Record) -> list[Row]:
     outputs = (text(record, "output_1"), text(record, "output_2"))
-    first = member(record, "label", {1: True, 2: False})
-    return [compared(record, OWN, prompted(text(record, "input")), outputs, float(first))]
+    better = better_of(record.get("label"), "label", "output_1", "output_2")
+    return [placed(record, OWN, prompted(text(record, "input")), outputs, better)]
 
 
 FORMAT = Format("llmbar", "input, output_1, output_2, label", has("input", "output_1", "output_2"), _parse)

@@ -1,4 +1,4 @@
-"""Our own labelled pairs: prompt, response_a, response_b, and better ("a" or "b") or prob_a; neither: unlabelled.
+"""Our own pairs: prompt, response_a, response_b, and better ("a", "b" or "tie") or prob_a; without either no label.
 
 `context` holds the turns before the prompt, as messages; or `prompt` itself is a list of messages. `revised` says
 which response is a revision of the other ("a" or "b"); `ended_a` and `ended_b` whether each ended by itself.
@@ -6,13 +6,16 @@ which response is a revision of the other ("a" or "b"); `ended_a` and `ended_b` 
 
 from __future__ import annotations
 
-from solon.data.formats.base import Format, has
+from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, member, probability, text
 from solon.data.formats.ends import OF_PLACES, OF_SIDES
+from solon.data.formats.labels import better_of
 from solon.data.formats.messages import messages
+from solon.data.formats.rendered import is_plain
 from solon.data.formats.row import Row, compared, prompted
-from solon.types import Message
+from solon.data.formats.side_by_side import LABELS
+from solon.types import Message, user
 
 OWN = ("prompt", "context", "response_a", "response_b", "better", "prob_a", "revised", *OF_PLACES)
 STATED = ("prob_chosen", "chosen_is_a", "revised_chosen", *OF_SIDES)
@@ -39,13 +42,15 @@ def _turns(record: Record) -> tuple[Message, ...]:
 
 def _label(record: Record) -> float | None:
     if record.get("better") is not None:
-        return float(member(record, "better", LETTERS))
+        return better_of(record["better"], "better", "response_a", "response_b")
     return probability(record, "prob_a", 0) if record.get("prob_a") is not None else None
 
 
 def _render(row: Row) -> list[Record]:
     c, p = row.comparison, row.prob_a
-    own: Record = {"prompt": c.prompt, "response_a": c.response_a, "response_b": c.response_b}
+    # A text that looks like a transcript or a rendered template would be read as its turns.
+    prompt = c.prompt if is_plain(c.prompt) else [user(c.prompt).as_dict()]
+    own: Record = {"prompt": prompt, "response_a": c.response_a, "response_b": c.response_b}
     if c.context:
         own["context"] = [turn.as_dict() for turn in c.context]
     if p in (0, 1):
@@ -58,6 +63,11 @@ def _render(row: Row) -> list[Record]:
     return [assembled(own, row, STATED, reserved=OWN)]
 
 
-FORMAT = Format(
-    "pairs", "prompt, response_a, response_b, better", has("prompt", "response_a", "response_b"), _parse, _render
-)
+def _holds(record: Record) -> bool:
+    """Not where another column says which is better: side_by_side.py reads it, or says that it cannot."""
+    if not all(name in record for name in ("prompt", "response_a", "response_b")):
+        return False
+    return any(name in record for name in ("better", "prob_a")) or not any(name in record for name in LABELS)
+
+
+FORMAT = Format("pairs", "prompt, response_a, response_b, better", _holds, _parse, _render)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from solon.data.formats import trl
 from solon.data.formats.base import Format
 from solon.data.formats.checks import Record
+from solon.data.formats.names import content_prompt_id
+from solon.data.formats.reply import Reply
 from solon.data.formats.row import Row
 
 
@@ -16,9 +18,36 @@ def _standard(row: Row) -> list[Record]:
     return [{"id": row.comparison.prompt_id, "prompt": trl.single(row.comparison.turns)}]
 
 
+def _of_reply(reply: Reply) -> list[Record]:
+    name = next((reply.extra[n] for n in ("prompt_id", "id") if reply.extra.get(n) is not None), None)
+    named = content_prompt_id(reply.turns) if name is None else str(name)
+    return [{"id": named, "prompt": [turn.as_dict() for turn in reply.turns]}]
+
+
+def _of_reply_as_text(reply: Reply) -> list[Record]:
+    return [_of_reply(reply)[0] | {"prompt": trl.single(reply.turns)}]
+
+
 def holds(record: Record) -> bool:
     return "prompt" in record and not {"chosen", "rejected", "completion", "response_a"} & set(record)
 
 
-CONVERSATIONAL = Format("trl-prompts", "prompt", holds, render=_conversational, distinct=True)
-STANDARD = Format("trl-prompts-standard", "prompt as text", holds, render=_standard, distinct=True)
+REPLIES = "the replies and their label"
+CONVERSATIONAL = Format(
+    "trl-prompts",
+    "prompt",
+    holds,
+    render=_conversational,
+    distinct=True,
+    render_reply=_of_reply,
+    loss=REPLIES,
+)
+STANDARD = Format(
+    "trl-prompts-standard",
+    "prompt as text",
+    holds,
+    render=_standard,
+    distinct=True,
+    render_reply=_of_reply_as_text,
+    loss=f"{REPLIES}, {trl.ONE_TURN}",
+)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from solon.data.formats.base import Format, Records
 from solon.data.formats.checks import Record, RowProblem
-from solon.data.formats.known import READABLE, readable, refusal, told_by_columns
+from solon.data.formats.known import nearest, readable, readables, refusal, shown, told_by_columns
 from solon.data.formats.names import given_id
 from solon.data.formats.records import records
+from solon.data.formats.reply import Reply
 from solon.data.formats.row import Row
 from solon.data.rows import BadRow
 from solon.errors import DataError
@@ -23,7 +24,7 @@ LOOKED_FOR = 1000  # rows among which they are looked for
 def read_pairs(path: Path, format: str | None = None) -> Iterator[Row | BadRow]:
     """The pairs of a preference file, one at a time, and the rows that were set aside, in the order of the file.
 
-    `format` names one of READABLE; None tells it by the columns. Every row of the file is a pair, a part of one
+    `format` names one of `readables()`; None tells it by the columns. Every row of the file is a pair, a part of one
     or a BadRow. Ids are kept in memory, texts are not. Raises ConfigError for an unknown format or a file that
     cannot be opened, and DataError for one that holds no pairs or, at its end, gave none.
     """
@@ -47,20 +48,63 @@ def load_pairs(path: Path, format: str | None = None) -> tuple[list[Row], list[B
     return [row for row in found if isinstance(row, Row)], [row for row in found if isinstance(row, BadRow)]
 
 
-def recognise(path: Path) -> Format:
-    """The format that the file's first records have by their columns. Raises DataError when it is none."""
+def recognise(path: Path, *, replies: bool = False) -> Format:
+    """The format that the file's first records have by their columns. Raises DataError when it is none.
+
+    With `replies` it may be one of single replies (SFT).
+    """
     first = list(islice(records(path), LOOKED_FOR))
     found: list[Record] = [item[1] for item in first if not isinstance(item, BadRow)][:LOOKED_AT]
-    told = told_by_columns(found)
+    told = told_by_columns(found, replies)
     if told is not None:
         return told
     if not found:
         raise _no_rows(path, next((row for row in first if isinstance(row, BadRow)), None))
     why = next((reason for record in found if (reason := refusal(record))), None)
-    if why is None:
-        columns = ", ".join(map(str, list(found[0])[:8])) or "none"
-        why = f"columns {columns} are of no format that is known; say which it is"
-    raise DataError(f"{path}: {why} (--format is one of {', '.join(sorted(READABLE))})")
+    raise DataError(f"{path}: {why or unknown(found[0])} (--format is one of {', '.join(shown(readables()))})")
+
+
+def unknown(record: Record, wanted: str = "is known") -> str:
+    """That a record's columns are of no format, and which comes nearest."""
+    columns = ", ".join(map(str, list(record)[:12]))
+    if not record:
+        return f"columns none are of no format that {wanted}"
+    near = nearest(record)
+    return f"columns {columns} are of no format that {wanted}; the nearest is '{near.name}' ({near.columns})"
+
+
+def read_replies(path: Path, format: Format) -> Iterator[Reply | BadRow]:
+    """The single replies of a file of SFT or KTO, in its order, and the rows that were set aside.
+
+    Raises as `read_pairs` does.
+    """
+    used, first = False, None
+    for item in records(path):
+        found = item if isinstance(item, BadRow) else _reply(*item, format, str(path))
+        used = used or isinstance(found, Reply)
+        first = first or (found if isinstance(found, BadRow) else None)
+        yield found
+    if not used:
+        raise _no_rows(path, first)
+
+
+def _reply(line: int, record: Record, format: Format, file: str) -> Reply | BadRow:
+    assert format.reply is not None, "a format of single replies"
+    try:
+        return replace(format.reply(record), file=file, line=line)
+    except RowProblem as problem:
+        return BadRow(file, line, str(problem))
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFile:
+    """The single replies of a file, read anew each time."""
+
+    path: Path
+    format: Format
+
+    def __iter__(self) -> Iterator[Reply | BadRow]:
+        return read_replies(self.path, self.format)
 
 
 def _pairs(path: Path, format: Format) -> Iterator[Row | BadRow]:

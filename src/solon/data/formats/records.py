@@ -1,62 +1,136 @@
-"""Files as records: JSON lines, a JSON list, either of them gzipped, or Parquet. The bytes say which."""
+"""Files as records, whatever they are packed in. The bytes say what it is, not the name.
+
+json_rows.py     an object a line, a list, `{"data": […]}`, pretty-printed objects
+text_rows.py     CSV and TSV, and a prompt a line
+column_rows.py   Parquet, Arrow (file, stream, Feather)
+unpacking.py     gzip, bzip2, xz and zstd around any of them; UTF-16; the line ends of old Macs
+"""
 
 from __future__ import annotations
 
-import gzip
-import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from solon.data.formats.base import Records
+from solon.data.formats.column_rows import arrow_rows, columns_in, parquet_rows
 from solon.data.formats.json_rows import json_records
+from solon.data.formats.text_rows import CSV, PLAIN, csv_records, plain_records, table_in
+from solon.data.formats.unpacking import BOM, Torn, as_text, head_of, is_recoded, packed_as, unpacked
 from solon.errors import ConfigError, DataError
 
-BATCH = 512  # Parquet rows in memory
+ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zstd")  # of packed files: what comes before says what is in them
+# What is no file of rows, by its first bytes, and the way out.
+FOREIGN = (
+    (b"PK\x03\x04", "a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"),
+    (b"%PDF", "a PDF: save its rows as JSON lines or CSV"),
+    (b"SQLite format 3", "an SQLite database: export the table as CSV"),
+    (b"version https://git-lfs", "a Git LFS pointer and not the data: run git lfs pull"),
+    (b"<!DOCTYPE", "a web page: download the raw file"),
+    (b"<!doctype", "a web page: download the raw file"),
+    (b"<html", "a web page: download the raw file"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it"),
+    (b"\x89HDF", "HDF5: save its rows as Parquet or JSON lines"),
+    (b"\x80\x04", "a Python pickle, which is not opened: save the rows as JSON lines"),
+)
 
 
 def records(path: Path) -> Records:
     """Every row of a file as (number from 1, record), or a BadRow that says why it is none.
 
-    The number is that of the line, of the element in a JSON list, or of the Parquet row. JSON lines and Parquet
-    are read in little memory; a file that ends in .json or .json.gz as a whole. In Parquet a null is no column.
-    Raises ConfigError for a file that cannot be opened and DataError for one that is broken as a whole.
+    The number is that of the line, of the element in a JSON list, or of the row in a table. A record's null may be
+    absent, as it always is where the file is a table. Raises ConfigError for a file that cannot be opened and DataError
+    for one that is broken as a whole, or nothing that holds rows.
     """
     try:
-        with path.open("rb") as handle:
-            packed = _packed_as(path, handle)
-            if packed == "parquet":
-                yield from _parquet(path)
-            elif packed == "gzip":
-                with gzip.open(handle) as unpacked:
-                    yield from json_records(path, unpacked)  # type: ignore[arg-type]
-            else:
-                yield from json_records(path, handle)
+        with closing(unpacked(path)) as stream:
+            head = head_of(stream)
+        if columnar := columns_in(head, _inner(path)):
+            yield from _columns(path, columnar)
+        else:
+            _check_rows(path, head)
+            yield from _text(path, head)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _packed_as(path: Path, handle: BinaryIO) -> str:
-    """parquet, gzip or text, by the file's first and last bytes; a torn Parquet file by its name."""
-    first = handle.read(4)
-    handle.seek(0, io.SEEK_END)
-    handle.seek(max(handle.tell() - 4, 0))
-    last = handle.read(4)
-    handle.seek(0)
-    if first == b"PAR1" and (last == first or path.suffix == ".parquet"):
-        return "parquet"
-    return "gzip" if first[:3] == b"\x1f\x8b\x08" else "text"
-
-
-def _parquet(path: Path) -> Records:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number = 0
+def kind_of(path: Path) -> str:
+    """What the file holds: "parquet", "arrow", "text" or, where it cannot be looked into, ""."""
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, {name: value for name, value in row.items() if value is not None}
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+        with closing(unpacked(path)) as stream:
+            head = head_of(stream, 64)
+    except OSError:
+        return ""
+    return (columns_in(head, _inner(path)) or "text").partition(" ")[0]
+
+
+def about(path: Path) -> int:
+    """About how many rows there are, for a progress bar: counted where that is quick, else 0."""
+    try:
+        with path.open("rb") as handle:
+            if packed_as(handle.read(10)):
+                return 0
+            if kind_of(path) == "parquet":
+                import pyarrow.parquet as pq
+
+                return int(pq.read_metadata(path).num_rows)
+            handle.seek(0)
+            if kind_of(path) != "text" or handle.read(1) != b"{":
+                return 0
+            return 1 + sum(block.count(b"\n{") for block in iter(lambda: handle.read(1 << 20), b""))
+    except (OSError, ValueError):  # Arrow's errors are ValueErrors; the reader says what is wrong
+        return 0
+
+
+@contextmanager
+def _plain(path: Path) -> Iterator[Path | BinaryIO]:
+    """The file where it is not packed, else what is in it on the disk: tables are read from their end."""
+    with path.open("rb") as handle:
+        if not packed_as(handle.read(10)):
+            yield path
+            return
+    with closing(unpacked(path)) as stream, tempfile.TemporaryFile() as copy:
+        try:
+            while piece := stream.read(1 << 20):
+                copy.write(piece)
+        except Torn as error:
+            raise DataError(f"{path}: {error}") from None
+        copy.seek(0)
+        yield cast(BinaryIO, copy)
+
+
+def _columns(path: Path, columnar: str) -> Records:
+    with _plain(path) as source:
+        yield from parquet_rows(path, source) if columnar == "parquet" else arrow_rows(path, source, columnar)
+
+
+def _text(path: Path, head: bytes) -> Records:
+    with closing(as_text(unpacked(path), head)) as stream:
+        if is_recoded(head):
+            with closing(as_text(unpacked(path), head)) as again:
+                head = head_of(again)
+        told = table_in(head, _inner(path))
+        if told == PLAIN:
+            yield from plain_records(path, stream)
+        elif told:
+            yield from csv_records(path, stream, told.removeprefix(CSV))
+        else:
+            yield from json_records(path, stream, head)
+
+
+def _inner(path: Path) -> str:
+    """The ending of the name without that of the archive, in small letters: .txt of prompts.TXT.gz."""
+    inner = path.with_suffix("") if path.suffix.lower() in ENDINGS else path
+    return inner.suffix.lower()
+
+
+def _check_rows(path: Path, head: bytes) -> None:
+    """Raises DataError for what cannot hold rows, with the way out."""
+    start = head.removeprefix(BOM).lstrip()
+    told = next((why for magic, why in FOREIGN if start.startswith(magic)), None)
+    if told is None and head[257:262] == b"ustar":
+        told = "a tar archive: unpack it"
+    if told:
+        raise DataError(f"{path}: this is {told}")

@@ -21,7 +21,8 @@ from typing import NamedTuple
 from solon.data.formats.checks import MAX_ROW, Record, RowProblem, boolean, check_text, identity, probability
 from solon.data.formats.ends import ended_place, ended_side
 from solon.data.formats.names import chosen_comes_first, content_id, content_prompt_id
-from solon.types import Comparison, Message, user
+from solon.data.formats.rendered import plain_replies, turns_of_text
+from solon.types import Comparison, Message
 
 TOPICS = ("aim", "subset", "category", "group", "area")
 
@@ -74,7 +75,7 @@ def preferred(record: Record, own: Collection[str], sides: Sides, prob: float = 
 
     `own` names the format's columns; `is_a` says whether chosen is A, where the format does.
     """
-    turns, chosen, rejected = sides
+    turns, chosen, rejected = sides.turns, *plain_replies(sides.chosen, sides.rejected)
     name = identity(record, "id") or content_id(turns, chosen, rejected)
     prob = probability(record, "prob_chosen", prob)
     first = boolean(record, "chosen_is_a")
@@ -102,6 +103,7 @@ def compared(
     `ended` says whether each ended by itself, where the record does not say it of places.
     """
     ended_a, ended_b = ended or (ended_place(record, "a"), ended_place(record, "b"))
+    texts = plain_replies(*texts)
     said = [*[t.content for t in turns], *texts]
     size = sum(map(len, said))
     if size > MAX_ROW:
@@ -144,5 +146,10 @@ def conversation(turns: Sequence[Message], reply: str) -> list[dict[str, str]]:
 
 
 def prompted(text: str) -> tuple[Message, ...]:
-    """The conversation of a single question."""
-    return (user(text),)
+    """The conversation that a prompt's text tells, its last turn the user's: one turn, or those of a transcript or of a
+    rendered chat template. Raises RowProblem for a template that cannot be read, and where it ends with a reply.
+    """
+    turns = turns_of_text(text)
+    if turns[-1].role != "user":
+        raise RowProblem(f"the prompt ends with a turn of the {turns[-1].role}, expected one of the user")
+    return turns

@@ -22,11 +22,11 @@ OWN = (*trl.OWN, "messages")
 
 
 def _parse(record: Record) -> list[Row]:
-    sides = trl.sides(record)
+    sides, taken = trl.sided(record)
     if record.get("messages") not in (None, record["chosen"]):
         raise RowProblem("messages is not the chosen conversation")
     chosen, rejected = (number(record, name) for name in SCORES)
-    own = (*OWN, *SCORES) if _are_probabilities(chosen, rejected) else OWN
+    own = (*OWN, *taken, *SCORES) if _are_probabilities(chosen, rejected) else (*OWN, *taken)
     if record.get("prompt_id") == content_prompt_id(sides.turns):
         own = (*own, "prompt_id")
     return [preferred(record, own, sides, _label(chosen, rejected))]
@@ -58,7 +58,9 @@ def _render(row: Row) -> list[Record]:
         "rejected": conversation(turns, rejected),
         "messages": conversation(turns, chosen),
     }
-    record = assembled(own | scores, row, stated=("prob_chosen",), reserved=("completion", "label"))
+    record = assembled(
+        own | scores, row, stated=("prob_chosen",), reserved=("completion", "label", *trl.claimed(row.extra, turns))
+    )
     return [{"prompt_id": row.comparison.prompt_id} | record]
 
 

@@ -1,18 +1,19 @@
-"""Pairs into files of any format."""
+"""Pairs, and single replies, into files of any format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from solon.data.formats.base import Format
 from solon.data.formats.checks import Record, RowProblem
-from solon.data.formats.known import readable, writable
-from solon.data.formats.read import PairFile, recognise
+from solon.data.formats.known import convertible, writable
+from solon.data.formats.read import PairFile, ReplyFile, recognise
+from solon.data.formats.reply import Reply, chosen_reply
 from solon.data.formats.row import Row
 from solon.data.formats.sinks import checked_ending, opened
 from solon.data.rows import BadRow
@@ -20,50 +21,68 @@ from solon.errors import DataError
 from solon.types import digest
 
 BATCH = 1024  # records in memory while their schema is looked for
+NO_PAIRS = "one reply to each prompt, and no label: there are no pairs to write; solon label makes them of two answers"
+
+Item = Row | Reply | BadRow
+Rendered = tuple[list[Record], Sequence[Row | Reply]]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of the rows: written (of two records each, in unpaired formats), or set aside, the first one why."""
+    """What became of the rows: written (of two records each, in unpaired formats), or set aside, the first one why.
+
+    `changed` names the columns that the file cannot hold as they are, by what was written in their place.
+    """
 
     rows: int
     aside: int
     first: BadRow | None
+    changed: Mapping[str, tuple[str, ...]]
 
 
 def convert(source: Path, target: Path, to: str, format: str | None = None) -> Written:
-    """Read a preference file and write its pairs to another. Extra columns come along.
+    """Read a file of pairs or of single replies, and write it as another. Extra columns come along.
 
-    `to` and `format` name formats; a `format` of None is told by the columns. Raises as `read_pairs` and
-    `write_pairs` do; the target is whole or absent.
+    `to` and `format` name formats; a `format` of None is told by the columns. Single replies are written as such where
+    both formats hold them; else those that are labelled make pairs, and of pairs the chosen replies are written. Raises
+    as `read_pairs` and `write_pairs` do, and DataError for replies that make no pairs; the target is whole or absent.
     """
-    writable(to)
-    told = readable(format) if format is not None else recognise(source)
-    return write_pairs(target, PairFile(source, told.name), to)
+    wanted = writable(to)
+    told = convertible(format) if format is not None else recognise(source, replies=True)
+    if told.reply is not None and wanted.render_reply is not None:
+        return write_rows(target, ReplyFile(source, told), wanted, to)
+    if told.parse is None:
+        raise DataError(f"{source}: {told.name} holds {NO_PAIRS}")
+    return write_rows(target, PairFile(source, told.name), wanted, to)
 
 
-def write_pairs(target: Path, rows: Sequence[Row | BadRow] | PairFile, to: str) -> Written:
-    """Write pairs as `to`, in the form that the target's ending says: JSON lines, gzipped or not, or Parquet.
+def write_pairs(target: Path, rows: Iterable[Item], to: str) -> Written:
+    """Write pairs as `to`, in the form that the target's ending says: JSON lines, gzipped or not, a list, or Parquet.
 
     BadRows, and rows that the format cannot hold, are set aside and counted. For Parquet `rows` is gone through
     twice, the first time to find the columns' types. Raises ConfigError for an unknown format or ending,
     DataError when no row could be written or no type fits a column, and StorageError when the disk refuses.
     """
-    format, tally = writable(to), _Tally()
+    return write_rows(target, rows, writable(to), to)
+
+
+def write_rows(target: Path, rows: Iterable[Item], format: Format, to: str) -> Written:
+    """`write_pairs` of single replies, too; `to` is what the user calls the format."""
+    tally = _Tally()
     checked_ending(target)
     with ExitStack() as stack:
         sink = opened(target, lambda: _schema(target, rows, format), stack)
-        for records, row in tally.rendered(rows, format):
+        for records, written in tally.rendered(rows, format):
             try:
                 sink.append(records)
             except RowProblem as problem:
-                tally.put_aside(BadRow(row.file, row.line, str(problem)))
+                tally.put_aside(written, problem)
             else:
-                tally.rows += 1
+                tally.rows += len(written)
         if not tally.rows:
             why = f"; first: {tally.first.file}:{tally.first.line}: {tally.first.reason}" if tally.first else ""
             raise DataError(f"{target}: no row could be written as {to}{why}")
-    return Written(tally.rows, tally.aside, tally.first)
+    return Written(tally.rows, tally.aside, tally.first, {what: tuple(names) for what, names in sink.changed.items()})
 
 
 class _Tally:
@@ -73,31 +92,60 @@ class _Tally:
         self.rows = self.aside = 0
         self.first: BadRow | None = None
 
-    def put_aside(self, row: BadRow) -> None:
+    def put_aside(self, rows: Sequence[Row | Reply], problem: RowProblem) -> None:
+        for row in rows:
+            self.bad(BadRow(row.file, row.line, str(problem)))
+
+    def bad(self, row: BadRow) -> None:
         self.aside += 1
         self.first = self.first or row
 
-    def rendered(self, rows: Iterable[Row | BadRow], format: Format) -> Iterator[tuple[list[Record], Row]]:
-        """The records of each row that the format can hold."""
+    def rendered(self, rows: Iterable[Item], format: Format) -> Iterator[Rendered]:
+        """The records of each row, or of consecutive rows that make one record, that the format can hold."""
         written: set[str] = set()
-        for row in rows:
-            if isinstance(row, BadRow):
-                self.put_aside(row)
-                continue
+        for together in self._together(rows, format):
             try:
-                records = format.render(row) if format.render else []
+                records = _records(together, format)
             except RowProblem as problem:
-                self.put_aside(BadRow(row.file, row.line, str(problem)))
+                self.put_aside(together, problem)
                 continue
             if format.distinct:
                 name = digest(records)
                 if name in written:
                     continue
                 written.add(name)
-            yield records, row
+            yield records, together
+
+    def _together(self, rows: Iterable[Item], format: Format) -> Iterator[Sequence[Row | Reply]]:
+        """The usable rows, each alone or with those that are written with it."""
+        if format.whole is None:
+            yield from ([row] for row in self._usable(rows))
+        else:
+            pairs = (row for row in self._usable(rows) if isinstance(row, Row))
+            yield from (list(group) for _, group in groupby(pairs, format.whole))
+
+    def _usable(self, rows: Iterable[Item]) -> Iterator[Row | Reply]:
+        for row in rows:
+            if isinstance(row, BadRow):
+                self.bad(row)
+            else:
+                yield row
 
 
-def _schema(target: Path, rows: Iterable[Row | BadRow], format: Format) -> Any:
+def _records(rows: Sequence[Row | Reply], format: Format) -> list[Record]:
+    pairs = [row for row in rows if isinstance(row, Row)]
+    if pairs and format.together is not None:
+        return format.together(pairs)
+    row = rows[0]
+    if isinstance(row, Row):
+        if format.render is not None:
+            return format.render(row)
+        row = chosen_reply(row)
+    assert format.render_reply is not None, "a format that is written"
+    return format.render_reply(row)
+
+
+def _schema(target: Path, rows: Iterable[Item], format: Format) -> Any:
     """The narrowest schema of all records to come."""
     from solon.data.tables import widened
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.formats import Row
+from solon.data.formats.sinks import jsonable
 from solon.data.preferences import preference_row, preference_schema
 from solon.data.publishing import published
 from solon.data.rows import BadRow
@@ -67,4 +68,5 @@ def _others(row: Row, own: Collection[str]) -> str | None:
     earlier = columns.get(EXTRA)
     if isinstance(earlier, str) and len(columns) == 1:  # as `write` left them
         return earlier
-    return json.dumps(columns, ensure_ascii=False, default=str) if columns else None
+    # Parquet holds dates, and numbers that are none; JSON does not.
+    return json.dumps(jsonable(columns), ensure_ascii=False, allow_nan=False) if columns else None

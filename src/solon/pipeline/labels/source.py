@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice
@@ -10,7 +9,9 @@ from pathlib import Path
 
 from solon.data.candidates import Candidates, load_candidates
 from solon.data.formats import Row, read_pairs, recognise
-from solon.data.formats.records import records
+from solon.data.formats.known import reply_columns, told_by_columns
+from solon.data.formats.read import unknown
+from solon.data.formats.records import about, records
 from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.types import Comparison
@@ -19,13 +20,6 @@ PROMPTS = "prompts"  # the format of files without pairs
 LOOKED_AT = 20
 # Columns of which each says that the file is meant to hold pairs: one that is broken is not answered anew.
 OF_PAIRS = {"chosen", "rejected", "completion", "completions", "response_a", "response_b", "messages", "label"}
-# The many names that replies and labels have elsewhere: such a file's own replies are not thrown away either.
-OF_REPLIES = re.compile(
-    r"(labels|answers?|repl(y|ies)|responses?|outputs?|completions?|candidates?|generations?)(_?(\d+|[a-z]))?"
-    r"|(preferred|dispreferred|preferences?|better|safer|winner|loser)([_\d].*)?",
-    re.IGNORECASE,
-)
-
 Item = Row | Candidates | BadRow
 
 
@@ -50,7 +44,7 @@ def open_source(name: str, format: str | None, limit: int | None) -> Source:
     path = data_path(name)
     told = PROMPTS if format == PROMPTS else _told(path, format)
     if told != PROMPTS:
-        total = min(_lines(path), limit) if limit else _lines(path)
+        total = min(about(path), limit) if limit else about(path)
         return Source(told, islice(read_pairs(path, told), limit), total)
     found, bad = load_candidates(name)
     found = found[:limit]
@@ -59,21 +53,27 @@ def open_source(name: str, format: str | None, limit: int | None) -> Source:
 
 
 def _told(path: Path, format: str | None) -> str:
+    """The format's name. Raises DataError where the file holds replies, but none that can be compared."""
     if format is not None:
         return format
     try:
         return recognise(path).name
     except DataError:
         first = [item[1] for item in islice(records(path), LOOKED_AT) if not isinstance(item, BadRow)]
+        if (alone := told_by_columns(first, replies=True)) is not None:
+            raise DataError(
+                f"{path}: {alone.name} ({alone.columns}) holds one reply to each prompt: nothing to compare it "
+                "with; put a second one beside it (chosen and rejected, or responses), or say --format prompts to have "
+                "the prompts answered anew"
+            ) from None
         if not first or any(OF_PAIRS & set(record) for record in first):
             raise
-        columns = sorted({name for record in first for name in record})
-        replies = [name for name in columns if OF_REPLIES.fullmatch(name)]
-        if replies and "responses" not in columns:
+        replies = sorted({name for record in first for name in reply_columns(record)})
+        if replies and not any("responses" in record for record in first):
             raise DataError(
-                f"{path}: beside the prompt stand {', '.join(replies)}: replies or labels, but in no known format "
-                f"(columns: {', '.join(columns)}); make them a list of texts under responses, or say --format prompts "
-                "to have the prompts answered anew"
+                f"{path}: beside the prompt stand {', '.join(replies)}: replies or labels, but {unknown(first[0])}; "
+                "rename them, make them a list of texts under responses, or say --format prompts to have the prompts "
+                "answered anew"
             ) from None
         return PROMPTS
 
@@ -85,7 +85,7 @@ def _pairs(one: Candidates) -> list[Item]:
     pairs: list[Item] = []
     for (n, a), (m, b) in combinations(enumerate(one.responses, 1), 2):
         ended = (one.ended_at(n - 1), one.ended_at(m - 1))
-        pairs.append(Row(compared(one, f"{one.id}:{n}-{m}", a, b, "responses", ended)))
+        pairs.append(Row(compared(one, f"{one.id}:{n}-{m}", a, b, "responses", ended), extra=one.extra))
     return pairs
 
 
@@ -95,15 +95,3 @@ def compared(
     """Two responses to a conversation; `ended` says whether each ended by itself, None where that is not known."""
     said = one.turns[-1].content
     return Comparison(name, one.id, said, a, b, source, context=one.turns[:-1], ended_a=ended[0], ended_b=ended[1])
-
-
-def _lines(path: Path) -> int:
-    """About how many rows there are, for the progress bar: counted where that is quick, else 0."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        return int(pq.read_metadata(path).num_rows)
-    if path.suffix != ".jsonl":
-        return 0
-    with path.open("rb") as handle:
-        return sum(block.count(b"\n") for block in iter(lambda: handle.read(1 << 20), b""))

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from solon.data.formats import Row
-from solon.data.formats.lone import Lone
+from solon.data.formats import Reply, Row
 from solon.data.repeats import held_out, spoken
 from solon.data.rows import BadRow
 from solon.errors import ConfigError, DataError, PromptUnfit
@@ -49,7 +48,7 @@ def train_preferences(work: Work) -> Made:
 
     guards = guards_of(work)
 
-    def read(row: Row | Lone) -> object:
+    def read(row: Row | Reply) -> object:
         encode: Any = encode_pair if isinstance(row, Row) else encode_reply
         return encode(work.local, labelled_reply(row))
 
@@ -169,5 +168,5 @@ def _readable(work: Work, read: Callable[[Any], object], place: Callable[[Any], 
     return kept
 
 
-def _place(row: Row | Lone) -> tuple[str, int]:
+def _place(row: Row | Reply) -> tuple[str, int]:
     return row.file, row.line

@@ -1,0 +1,250 @@
+"""Conversations that were written out as one text: HH transcripts, and the chat templates of models.
+
+Such a text is parsed back into turns, or refused: as one turn of the user, its marks would be words of the user, and a
+template would be put around a template. A text is one only where it begins with a turn's mark, or ends with the mark
+after which the assistant speaks. Marks that are quoted inside other text stay what they are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from solon.data.formats.checks import RowProblem
+from solon.types import Message, Role, assistant, system, user
+
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "model": "assistant",
+    "chatbot": "assistant",
+    "bot": "assistant",
+    "gpt": "assistant",
+}
+_TOOLS = ("tool", "ipython", "function", "observation", "environment")
+_ROLE = "|".join((*_ROLES, *_TOOLS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """How a family of templates writes turns: `header` has the role as its group, `end` what closes a turn.
+
+    `preamble`: what stands before the first turn is the system turn; else there must be nothing.
+    """
+
+    name: str
+    header: re.Pattern[str]
+    end: re.Pattern[str]
+    preamble: bool = False
+
+
+def _template(name: str, header: str, end: str, preamble: bool = False) -> _Template:
+    return _Template(name, re.compile(header.replace("ROLE", f"({_ROLE})"), re.I), re.compile(end), preamble)
+
+
+_TEMPLATES = (
+    _template("ChatML", r"<\|im_start\|>[ ]?ROLE(?:\r?\n|<\|im_sep\|>|\Z)", r"<\|im_end\|>"),
+    _template("Llama 3", r"<\|start_header_id\|>ROLE<\|end_header_id\|>\n{0,2}", r"<\|(?:eot_id|eom_id|end_of_text)\|>"),
+    _template("Llama 4", r"<\|header_start\|>ROLE<\|header_end\|>\n{0,2}", r"<\|(?:eot|eom)\|>"),
+    _template("Gemma", r"<start_of_turn>ROLE(?:\n|\Z)", r"<end_of_turn>"),
+    _template("Gemma 4", r"<\|turn>ROLE(?:\n|\Z)", r"<turn\|>"),
+    _template("Zephyr", r"<\|ROLE\|>(?:\n|\Z|(?=\S))", r"</s>|<\|end\|>|<\|endoftext\|>|<\|end_of_text\|>"),
+    _template(
+        "Command R",
+        r"<\|START_OF_TURN_TOKEN\|><\|ROLE_TOKEN\|>(?:<\|START_RESPONSE\|>)?",
+        r"<\|END_OF_TURN_TOKEN\|>",
+    ),
+    _template("Granite", r"<\|start_of_role\|>ROLE<\|end_of_role\|>", r"<\|end_of_text\|>"),
+    _template("DeepSeek", r"<｜ROLE｜>", r"<｜end▁of▁sentence｜>", preamble=True),
+)
+# What a text may begin with before its first turn: it begins a document.
+_BEGIN = re.compile(
+    r"\A\s*(?:<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|<BOS_TOKEN>|\[gMASK\]|<sop>|<｜begin▁of▁sentence｜>)+"
+)
+_LLAMA_2 = re.compile(r"\A\s*(?:<s>\s*)?(?:\[SYSTEM_PROMPT\](.*?)\[/SYSTEM_PROMPT\]\s*)?\[INST\](?=.*\[/INST\])", re.S)
+_SYS = re.compile(r"\A\s*<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.S)
+_MISTRAL_TOOLS = re.compile(r"\[(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]")
+_NO_THOUGHTS = re.compile(r"\s*(?:<think>\s*(?:</think>)?)?\s*")
+# The marks that close a turn or a document: a reply that ends with one was cut out of a rendered text.
+END = re.compile(
+    r"\s*(?:<\|(?:im_end|eot_id|eom_id|eot|eom|end|endoftext|end_of_text|END_OF_TURN_TOKEN|return)\|>"
+    r"|<end_of_turn>|<turn\|>|<eos>|</s>|<｜end▁of▁sentence｜>)\s*\Z"
+)
+_CONTROL = re.compile(r"<[|｜][^<>|｜\s]{2,40}[|｜]>")
+_CONTROL_ENDS = re.compile(r"\A\s*<[|｜][^<>|｜\s]{2,40}[|｜]>[^ ].*<[|｜][^<>|｜\s]{2,40}[|｜]>[ \n]*\w{0,12}[:\n ]*\Z", re.S)
+
+# Plain words that mark turns.
+_SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
+_TURN = re.compile(r"\n\n(Human|Assistant):")
+_OPEN = re.compile(r"\n\nAssistant:\s*\Z")
+# A turn's mark, how a text ends that waits for the assistant, and whether a system prompt may stand before the turns.
+_WORDS = (
+    (re.compile(r"(?:\A|\n+)###[ ]?(Human|User|Assistant|System):[ ]?"), r"###[ ]?Assistant:", True),
+    (re.compile(r"(?:\A|\s|</s>)(USER|ASSISTANT|SYSTEM):[ ]?"), r"ASSISTANT:", True),
+    (re.compile(r"(?:\A|\n+)(User|Assistant|System):[ ]?"), r"\nAssistant:", False),
+)
+_ALPACA = re.compile(
+    r"(.*?)\s*### Instruction:\n(.*?)(?:\n\n### Input:\n(.*?))?\n\n### Response:[ \n]*\Z", re.S
+)
+
+
+def turns_of_text(text: str) -> tuple[Message, ...]:
+    """The turns that a text tells, at least one; a plain text is one turn of the user.
+
+    A last turn of the assistant without words, which only asks for an answer, is left out. Raises RowProblem for a text
+    that is written out by a template that cannot be read, or that holds the calls of tools.
+    """
+    if is_transcript(text):
+        return _speaking(_transcript(text))
+    body = _BEGIN.sub("", text)
+    if found := _LLAMA_2.match(text):
+        return _speaking(_llama_2(text, found))
+    for template in _TEMPLATES:
+        if _is_of(template, body):
+            return _speaking(_parsed(template, body))
+    if (turns := _of_words(text)) is not None:
+        return _speaking(turns)
+    if (body != text and not text.lstrip().startswith("<s>")) or _CONTROL_ENDS.match(text):
+        mark = (_CONTROL.search(text) or _BEGIN.match(text) or [text[:20]])[0]
+        raise RowProblem(
+            f"the text is written out by a chat template that is not known ({mark.strip()[:40]}): give its turns as "
+            "messages"
+        )
+    return (user(text),)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is read as one turn of the user, as it is."""
+    try:
+        return turns_of_text(text) == (user(text),)
+    except RowProblem:
+        return False
+
+
+def is_transcript(text: str) -> bool:
+    """Whether a text is an HH transcript: it begins with a turn, or ends where the assistant is to speak."""
+    start = "\n\n" + text.lstrip()
+    if "\n\nHuman:" not in start:
+        return False
+    begins = start.startswith("\n\nHuman:") and ("\n\nAssistant:" in start or text.startswith("\n\nHuman:"))
+    return begins or _OPEN.search(text) is not None
+
+
+def _transcript(text: str) -> list[Message]:
+    before, *parts = _TURN.split("\n\n" + text.lstrip("\n"))
+    turns = [system(before.strip())] if before.strip() else []
+    for speaker, said in zip(parts[::2], parts[1::2], strict=True):
+        turns.append(Message(_SPEAKERS[speaker], said.removeprefix(" ")))
+    return turns
+
+
+def _is_of(template: _Template, body: str) -> bool:
+    """Whether a text begins with a turn of the template, or ends where its assistant is to speak."""
+    if template.header.match(body.lstrip()):
+        return True
+    *_, last = [None, *template.header.finditer(body)]
+    return last is not None and _is_assistant(last[1]) and not _NO_THOUGHTS.sub("", body[last.end() :])
+
+
+def _is_assistant(role: str) -> bool:
+    return _ROLES.get(role.lower()) == "assistant"
+
+
+def _parsed(template: _Template, body: str) -> list[Message]:
+    before, *parts = template.header.split(body)
+    turns: list[Message] = []
+    if before.strip():
+        if not template.preamble:
+            raise RowProblem(f"text stands before the first turn of a {template.name} prompt: give its turns as messages")
+        turns.append(system(before.strip()))
+    several = list(zip(parts[::2], parts[1::2], strict=True))
+    for n, (name, said) in enumerate(several, 1):
+        if name.lower() in _TOOLS:
+            raise RowProblem(f"turn {n} of a {template.name} prompt is a tool's, which a turn of text cannot hold")
+        closed = template.end.split(said, maxsplit=1)
+        if template.end.search("".join(closed[1:])) or (len(closed) > 1 and closed[1].strip()):
+            raise RowProblem(f"turn {n} of a {template.name} prompt goes on after its end: give its turns as messages")
+        # The line feeds around a turn's words are the template's; an indentation is not.
+        turns.append(Message(_ROLES[name.lower()], closed[0].strip("\n")))
+    return turns
+
+
+def _llama_2(text: str, found: re.Match[str]) -> list[Message]:
+    if _MISTRAL_TOOLS.search(text):
+        raise RowProblem("a Mistral prompt with tools, whose calls a turn of text cannot hold")
+    turns = [system(found[1].strip())] if found[1] else []
+    for n, part in enumerate(re.split(r"\[INST\]", text[found.end() :])):
+        asked, closed, answer = part.partition("[/INST]")
+        if not closed:
+            raise RowProblem(f"turn {2 * n + 1} of a Llama 2 or Mistral prompt is not closed by [/INST]")
+        if n == 0 and (told := _SYS.match(asked)):
+            turns.append(system(told[1].strip("\n")))
+            asked = asked[told.end() :]
+        turns.append(user(asked.strip(" ")))
+        answer = re.sub(r"\s*(?:</s>)?\s*(?:<s>)?\s*\Z", "", answer)
+        turns += [assistant(answer.removeprefix(" "))] if answer.strip() else []
+    return turns
+
+
+def _of_words(text: str) -> list[Message] | None:
+    """The turns of a text that ends with plain words after which the assistant speaks; None of any other."""
+    if "### Response:" in text and (found := _ALPACA.fullmatch(text)):
+        before, asked, about = found.groups()
+        turns = [system(before.strip())] if before.strip() else []
+        return [*turns, user(f"{asked.strip()}\n\n{about.strip()}" if about and about.strip() else asked.strip())]
+    for mark, end, preamble in _WORDS:
+        if re.search(rf"{end}\s*\Z", text):
+            before, *parts = mark.split(text)
+            roles = [_ROLES[name.lower()] for name in parts[::2]]
+            if "user" not in roles or (before.strip() and not preamble):
+                continue
+            said = [Message(role, part.strip()) for role, part in zip(roles, parts[1::2], strict=True)]
+            said = [Message(turn.role, END.sub("", turn.content)) for turn in said]
+            return [*([system(before.strip())] if before.strip() else []), *said]
+    return None
+
+
+def _speaking(turns: list[Message]) -> tuple[Message, ...]:
+    """The turns without a last one that only asks the assistant to speak. Raises RowProblem where none is left."""
+    if turns and turns[-1].role == "assistant" and not _NO_THOUGHTS.sub("", turns[-1].content):
+        turns = turns[:-1]
+    if not turns:
+        raise RowProblem("the text has marks of turns and no words in them")
+    return tuple(turns)
+
+
+def whole_of(prompt: object, before: tuple[Message, ...], reply: str) -> tuple[Message, ...]:
+    """The turns of a prompt and a reply in one text, which may be the whole transcript that the prompt begins. One space
+    after a transcript's "Assistant:" is the transcript's.
+    """
+    if reply.lstrip("\n").startswith("Human:") and is_transcript(reply):
+        told = turns_of_text(reply)
+        if told[: len(before)] == before and told[-1].role == "assistant":
+            return told
+    of_transcript = isinstance(prompt, str) and is_transcript(prompt)
+    return (*before, assistant(reply.removeprefix(" ") if of_transcript else reply))
+
+
+def plain_replies(one: str, other: str) -> tuple[str, str]:
+    """Two replies without the mark that a template closes a turn with.
+
+    It is taken off where both end with the same, or where it follows a word directly: after a space it may be what the
+    reply speaks of.
+    """
+    first, second = (found.group().strip() if (found := END.search(text)) else "" for text in (one, other))
+    alike = first == second
+    return _without(one, first, alike), _without(other, second, alike)
+
+
+def _without(reply: str, mark: str, surely: bool) -> str:
+    return END.sub("", reply) if mark and (surely or _is_attached(reply, mark)) else reply
+
+
+def _is_attached(reply: str, mark: str) -> bool:
+    before = reply.rstrip().removesuffix(mark)
+    if mark == "</s>" and re.search(r"<s[> ]", before):  # struck out text in HTML
+        return False
+    return bool(before.strip()) and (not before[-1].isspace() or before[-1] == "\n") and before[-1] not in "\"'`“‘«("
