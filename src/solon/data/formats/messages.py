@@ -27,9 +27,7 @@ _SAYS = re.compile(
 _NONE: tuple[Any, ...] = (None, "", [], {}, False)
 
 
-def messages(
-    value: Any, name: str, roles: dict[str, Role] = SPEAKERS, *, facts: bool = False
-) -> tuple[Message, ...]:
+def messages(value: Any, name: str, roles: dict[str, Role] = SPEAKERS, *, facts: bool = False) -> tuple[Message, ...]:
     """The turns of a list of messages, at least one; the parts of a content that are text are joined by line feeds.
 
     What a Message cannot hold (tool calls, images, other roles) would be lost: RowProblem. So would facts about a turn
@@ -37,7 +35,17 @@ def messages(
     """
     if not isinstance(value, list) or not value:
         raise RowProblem(f"{name} is {'empty' if value == [] else kind(value)}, expected a list of messages")
-    return tuple(_message(turn, f"{name}, turn {n}", roles, facts) for n, turn in enumerate(value, 1))
+    return tuple(
+        _plain(turn, roles) or _message(turn, f"{name}, turn {n}", roles, facts) for n, turn in enumerate(value, 1)
+    )
+
+
+def _plain(turn: Any, roles: dict[str, Role]) -> Message | None:
+    """A turn that has a role, a text and nothing else, as nearly all have: there is nothing more to look at."""
+    if type(turn) is not dict or len(turn) != 2:
+        return None
+    role, content = turn.get("role"), turn.get("content")
+    return Message(roles[role], content) if type(role) is str and role in roles and type(content) is str else None
 
 
 def _message(turn: Any, where: str, roles: dict[str, Role], facts: bool) -> Message:

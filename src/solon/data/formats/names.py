@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from solon.types import Comparison, Message, digest, fraction
+from solon.types import Comparison, Message, canonical, conversation, digest_of, fraction
 
 
 @lru_cache(16)
@@ -13,13 +13,14 @@ def content_id(turns: tuple[Message, ...], one: str, other: str) -> str:
 
     Kept for a while: reading and writing a row ask for it several times.
     """
-    return f"pair-{digest([[t.as_dict() for t in turns], sorted((one, other))])[:16]}"
+    first, second = sorted((one, other))
+    return f"pair-{digest_of(f'[{conversation(turns)},[{canonical(first)},{canonical(second)}]]')[:16]}"
 
 
 @lru_cache(16)
 def content_prompt_id(turns: tuple[Message, ...]) -> str:
     """The name of a conversation that has none."""
-    return f"prompt-{digest([t.as_dict() for t in turns])[:16]}"
+    return f"prompt-{digest_of(conversation(turns))[:16]}"
 
 
 def given_id(c: Comparison) -> str | None:
@@ -28,6 +29,7 @@ def given_id(c: Comparison) -> str | None:
     return None if c.id == made or c.id.startswith(f"{made}-") else c.id
 
 
+@lru_cache(16)
 def chosen_comes_first(pair_id: str, prob_chosen: float) -> bool:
     """Whether chosen is called A: by hash, so that its place tells nothing. Of two equally good ones, it is."""
     return prob_chosen == 0.5 or fraction(["chosen is a", pair_id]) < 0.5
