@@ -96,8 +96,8 @@ def conversation_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str
 
 
 def near_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str:
-    """The text that near-repeats of a conversation are told by: all turns but the system's, which a whole file may share
-    and which would make near-repeats of all its questions."""
+    """The text that near-repeats of a conversation are told by: all turns but the system's, which a whole file may
+    share and which would make near-repeats of all its questions."""
     said = [turn.content for turn in turns if turn.role != "system"]
     return normalised("\n".join([*said, *later]))
 

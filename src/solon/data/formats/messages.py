@@ -27,9 +27,7 @@ _SAYS = re.compile(
 _NONE: tuple[Any, ...] = (None, "", [], {}, False)
 
 
-def messages(
-    value: Any, name: str, roles: dict[str, Role] = SPEAKERS, *, facts: bool = False
-) -> tuple[Message, ...]:
+def messages(value: Any, name: str, roles: dict[str, Role] = SPEAKERS, *, facts: bool = False) -> tuple[Message, ...]:
     """The turns of a list of messages, at least one; the parts of a content that are text are joined by line feeds.
 
     What a Message cannot hold (tool calls, images, other roles) would be lost: RowProblem. So would facts about a turn

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from solon.data.formats.checks import Record, RowProblem, kind
 from solon.data.formats.messages import ROLES, messages
 from solon.data.formats.rendered import turns_of_text
-from solon.data.formats.row import prompted
 from solon.types import Message, Role, system, user
 
 # ShareGPT's speakers, and those that files of its kind have beside them.
