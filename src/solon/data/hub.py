@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -60,7 +61,12 @@ def _loaded(datasets: Any, name: str, dataset: str, revision: str | None, config
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the libraries' words on each try, which come before the one line that says what to do."""
+    """Without the libraries' words on each try, which come before the one line that says what to do, and without bars
+    where nobody sees them move."""
+    import datasets
+
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
     loggers = [logging.getLogger(name) for name in ("huggingface_hub", "datasets", "fsspec")]
     levels = [one.level for one in loggers]
     for one in loggers:
@@ -102,7 +108,8 @@ def _written(rows: Any, name: str, found: re.Match[str]) -> Path:
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        rows.to_parquet(str(beside))
+        with _quiet():
+            rows.to_parquet(str(beside))
         with beside.open("rb") as handle:
             os.fsync(handle.fileno())
         beside.replace(target)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 QUICKSTART, HUB = "quickstart:", "hub:"
 # What the names of files of rows end in; others are read, too, where they are named as files.
-ENDINGS = frozenset(".jsonl .json .ndjson .txt .csv .tsv .parquet .arrow .feather .gz .bz2 .xz .zst .zstd".split())
+_PLAIN = (".jsonl", ".json", ".ndjson", ".txt", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
+ENDINGS = (*_PLAIN, ".gz", ".bz2", ".xz", ".zst", ".zstd")
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,9 +238,16 @@ def plain_replies(one: str, other: str) -> tuple[str, str]:
     It is taken off where both end with the same, or where it follows a word directly: after a space it may be what the
     reply speaks of.
     """
-    first, second = (found.group().strip() if (found := END.search(text)) else "" for text in (one, other))
+    first, second = _mark_of(one), _mark_of(other)
+    if not first and not second:
+        return one, other
     alike = first == second
     return _without(one, first, alike), _without(other, second, alike)
+
+
+def _mark_of(reply: str) -> str:
+    found = END.search(reply) if reply.rstrip().endswith(">") else None
+    return found.group().strip() if found else ""
 
 
 def _without(reply: str, mark: str, surely: bool) -> str:
