@@ -25,7 +25,7 @@ def data() -> None:
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="JSON lines or list, gzipped or not, or Parquet.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Any file of pairs, or hub:OWNER/NAME (docs/data.md).")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Ends in .jsonl, .jsonl.gz or .parquet.")],
     to: Annotated[str, typer.Option("--to", help="solon, trl, trl-standard, hh, ultrafeedback, kto … (docs/data.md).")],
     format_: Annotated[
@@ -41,11 +41,12 @@ def convert(
     import json
 
     from solon.data.formats import convert
+    from solon.data.rows import data_path
     from solon.errors import ConfigError
 
     if target.exists() and not force:
         raise ConfigError(f"convert: {target} exists; give another name, or --force to write over it")
-    done = convert(source, target, to, format_)
+    done = convert(data_path(source), target, to, format_)
     print(json.dumps(_as_dict(done), ensure_ascii=False) if json_ else f"{target}: {_line(done, to)}")
 
 

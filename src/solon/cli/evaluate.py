@@ -16,7 +16,7 @@ Answered = list[dict[str, Any]]
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run or a front, such as runs/quickstart.")],
-    prompts: Annotated[str, typer.Argument(help="A prompt file (JSON lines).")],
+    prompts: Annotated[str, typer.Argument(help="A file of prompts in any form, or hub:OWNER/NAME (docs/data.md).")],
     by: Annotated[str, typer.Option("--by", help="The field to group rows by, such as label or type.")] = "area",
     limit: Annotated[int | None, typer.Option("--limit", help="Use only the first rows.", min=1)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the answers here, as JSON.")] = None,
@@ -24,17 +24,19 @@ def evaluate(
     """How often base, SL-CAI and RL-CAI, or all checkpoints of a front, refuse or redirect, with 95% intervals."""
     from rich.console import Console
 
-    from solon.data.prompts import load_prompts
+    from solon.data.prompts import load_prompt_sets
     from solon.files import write_json
     from solon.pipeline.measuring import answers_of_front, answers_of_run
     from solon.pipeline.progress import Progress
     from solon.pipeline.selection import FRONT
 
-    loaded, bad = load_prompts(prompts, "prompts", by)
-    loaded = loaded[:limit]
+    sets = load_prompt_sets({"prompts": prompts}, by)
+    loaded, bad = sets.prompts["prompts"][:limit], sets.bad
     progress = Progress()
     for row in bad[:1]:
         progress.warn(f"{len(bad)} rows left out; first: {row.file}:{row.line}: {row.reason}")
+    for note in sets.notes:
+        progress.warn(note)
     is_front = (run / FRONT).is_file()
     answered = (answers_of_front if is_front else answers_of_run)(run, loaded, progress)
     if out:

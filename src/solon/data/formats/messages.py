@@ -35,20 +35,15 @@ def messages(value: Any, name: str, roles: dict[str, Role] = SPEAKERS, *, facts:
     """
     if not isinstance(value, list) or not value:
         raise RowProblem(f"{name} is {'empty' if value == [] else kind(value)}, expected a list of messages")
-    return tuple(
-        _plain(turn, roles) or _message(turn, f"{name}, turn {n}", roles, facts) for n, turn in enumerate(value, 1)
-    )
+    return tuple([_message(turn, name, n, roles, facts) for n, turn in enumerate(value, 1)])
 
 
-def _plain(turn: Any, roles: dict[str, Role]) -> Message | None:
-    """A turn that has a role, a text and nothing else, as nearly all have: there is nothing more to look at."""
-    if type(turn) is not dict or len(turn) != 2:
-        return None
-    role, content = turn.get("role"), turn.get("content")
-    return Message(roles[role], content) if type(role) is str and role in roles and type(content) is str else None
-
-
-def _message(turn: Any, where: str, roles: dict[str, Role], facts: bool) -> Message:
+def _message(turn: Any, name: str, number: int, roles: dict[str, Role], facts: bool) -> Message:
+    if type(turn) is dict and len(turn) == 2 and type(turn.get("content")) is str:  # as nearly all are
+        role = turn.get("role")
+        if type(role) is str and role in roles:
+            return Message(roles[role], turn["content"])
+    where = f"{name}, turn {number}"
     if not isinstance(turn, dict):
         raise RowProblem(f"{where} is {kind(turn)}, expected an object with role and content")
     says, holds = ("from", "value") if turn.get("role") is None and "from" in turn else ("role", "content")
