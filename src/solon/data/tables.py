@@ -84,10 +84,11 @@ class RowWriter:
         with RowWriter(path, schema) as writer:
             writer.append(rows)
 
-    Without a schema the first GROUP rows set it; `checked` says that it was made from these very rows. No more than GROUP rows and one call's are in memory. The same
-    rows give the same bytes, however they were dealt out to `append`. Raises DataError for a row that does not
-    fit the schema, whose columns and fields would else be dropped without a word, and StorageError when the
-    disk refuses. `changed` names the columns that Parquet cannot hold as they are: objects without a field.
+    Without a schema the first GROUP rows set it; `checked` says that it was made from these very rows. No more than
+    GROUP rows and one call's are in memory. The same rows give the same bytes, however they were dealt out to
+    `append`. Raises DataError for a row that does not fit the schema, whose columns and fields would else be dropped
+    without a word, and StorageError when the disk refuses. `changed` names the columns that Parquet cannot hold as they
+    are: objects without a field.
     """
 
     def __init__(self, path: Path, schema: pa.Schema | None = None, *, checked: bool = False) -> None:
