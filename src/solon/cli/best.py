@@ -26,7 +26,9 @@ ANSWERS = 8
 
 
 def best(
-    prompts: Annotated[str, typer.Argument(help="A prompt file, or rows with a prompt and a list of responses.")],
+    prompts: Annotated[
+        str, typer.Argument(help="Prompts, with a list of responses each or bare: a file, or hub:OWNER/NAME.")
+    ],
     judge: Judge = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -85,6 +87,7 @@ def best(
     card = load_card(calibration_card) if calibration_card else None
     asked, bad = load_candidates(prompts)
     asked = asked[:limit]
+    _answered(prompts, asked)
     first = feedback_settings(ask, principles, settings, card.settings if card else None)
     roles = BestRoles(
         judge_role(judge, model, base_url, precision),
@@ -105,6 +108,18 @@ def best(
         tally = _picked(cast, engines, asked, progress, out)
         facts = {"data": data_facts(prompts, len(asked), len(bad)), **cast.facts()}
         show(out, write_summary(out, facts, tally, bad), cast.judge.usage, json_)
+
+
+def _answered(name: str, asked: Sequence[Candidates]) -> None:
+    """Raises DataError where several replies stand beside the prompts that are about to be answered anew."""
+    from solon.data.candidates import several_replies
+    from solon.errors import DataError
+
+    if not asked[0].responses and (columns := several_replies(name)):
+        raise DataError(
+            f"{name}: beside the prompt stand {', '.join(columns)}: replies or labels that best does not know, and it "
+            "would draw others; make them a list of texts under responses, or take the columns out"
+        )
 
 
 def _caution(card: Card | None, progress: Progress) -> None:

@@ -22,7 +22,7 @@ def evaluate(
     run: Annotated[
         Path, typer.Argument(help="The folder of a run, such as runs/quickstart, of a front, or of solon train.")
     ],
-    prompts: Annotated[str, typer.Argument(help="A prompt file (JSON lines).")],
+    prompts: Annotated[str, typer.Argument(help="A file of prompts in any form, or hub:OWNER/NAME (docs/data.md).")],
     by: Annotated[str, typer.Option("--by", help="The field to group rows by, such as label or type.")] = "area",
     what: Annotated[
         str | None,
@@ -33,15 +33,17 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="Write the answers here, as JSON.")] = None,
 ) -> None:
     """How often base, SL-CAI and RL-CAI, or all checkpoints of a front, refuse or redirect, with 95% intervals."""
-    from solon.data.prompts import load_prompts
+    from solon.data.prompts import load_prompt_sets
     from solon.files import write_json
     from solon.pipeline.progress import Progress
 
-    loaded, bad = load_prompts(prompts, "prompts", by)
-    loaded = loaded[:limit]
+    sets = load_prompt_sets({"prompts": prompts}, by)
+    loaded, bad = sets.prompts["prompts"][:limit], sets.bad
     progress = Progress()
     for row in bad[:1]:
         progress.warn(f"{len(bad)} rows left out; first: {row.file}:{row.line}: {row.reason}")
+    for note in sets.notes:
+        progress.warn(note)
     answered, is_front = _answers(run, loaded, progress, what, model)
     if out:
         write_json(out, answered)

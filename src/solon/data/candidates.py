@@ -75,7 +75,9 @@ def _asked(name: str) -> tuple[list[Candidates], list[BadRow]]:
         key = ("prompts", prompt.id)
         if prompt.later:
             turns = f"{1 + len(prompt.later)} turns of the user are asked one after another"
-            bad.append(BadRow(str(data_path(name)), sets.lines[key], f"{turns}: give the turns before the last as messages"))
+            bad.append(
+                BadRow(str(data_path(name)), sets.lines[key], f"{turns}: give the turns before the last as messages")
+            )
             continue
         extra = sets.extras[key]
         found.append(Candidates(prompt.id, prompt.turns, file=str(data_path(name)), line=sets.lines[key], extra=extra))

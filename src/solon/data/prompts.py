@@ -61,8 +61,8 @@ class Repeats:
 class PromptSets:
     """The prompts of several files by kind, the rows that were set aside, and what was found twice.
 
-    `lines` has the line of each prompt that is kept, by its kind and id, and `extras` its other columns, where they were
-    asked for. `notes` are what a user has to know of files that were read: replies in them that are not used.
+    `lines` has the line of each prompt that is kept, by its kind and id, and `extras` its other columns, where they
+    were asked for. `notes` are what a user has to know of files that were read: replies in them that are not used.
     """
 
     prompts: dict[str, list[Prompt]]

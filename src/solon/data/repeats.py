@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 NEAR = 0.75
 # A pair of similarity NEAR shares one of 32 bands of 4 hashes with probability 1 - (1 - 0.75**4)**32 > 0.99999.
 BANDS, ROWS = 32, 4
+# Signatures of such a pair agree in 96 of 128 places on average, and in fewer than AGREE about once in 10**9 pairs.
+AGREE = 66
+FEW = 48  # texts of a bucket that are compared pair by pair
+AT_ONCE = 16384  # pairs of signatures in memory
 CHUNK = 512  # texts of a bucket that are compared with all of it at once
 MANY = 16  # a hash that more than one in so many texts hold is a column of a dense table
 
@@ -77,7 +81,11 @@ def near_groups(texts: Sequence[str]) -> list[int]:
     joined = _Joined(len(texts))
     if len(texts) > 1:
         sets = [_shingles(text) for text in texts]
-        for members in _buckets(sets):
+        signatures = _signatures(sets)
+        for one, other in _pairs(signatures):
+            if joined.root(one) != joined.root(other) and _is_near(sets[one], sets[other]):
+                joined.unite(one, other)
+        for members in _buckets(signatures):
             _unite(members, sets, joined)
     return [joined.root(n) for n in range(len(texts))]
 
@@ -96,8 +104,8 @@ def conversation_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str
 
 
 def near_key(turns: Sequence[Message], later: Sequence[str] = ()) -> str:
-    """The text that near-repeats of a conversation are told by: all turns but the system's, which a whole file may share
-    and which would make near-repeats of all its questions."""
+    """The text that near-repeats of a conversation are told by: all turns but the system's, which a whole file may
+    share and which would make near-repeats of all its questions."""
     said = [turn.content for turn in turns if turn.role != "system"]
     return normalised("\n".join([*said, *later]))
 
@@ -133,21 +141,69 @@ def _shingles(text: str) -> Set:
     return np.array(sorted(hashes), dtype=np.uint32)
 
 
-def _buckets(sets: Sequence[Set]) -> Iterator[list[int]]:
-    """Candidates: texts whose MinHash signatures agree in a whole band; each set of them once."""
+def _is_near(one: Set, other: Set) -> bool:
+    import numpy as np
+
+    shared = len(np.intersect1d(one, other, assume_unique=True))
+    return bool(shared >= NEAR * (len(one) + len(other) - shared))
+
+
+def _signatures(sets: Sequence[Set]) -> NDArray[np.uint32]:
+    """The MinHash signature of each set, a row of BANDS * ROWS hashes."""
     import numpy as np
     from datasketch import MinHash
 
     signatures = np.empty((len(sets), BANDS * ROWS), dtype=np.uint32)
     for n, found in enumerate(MinHash.generator(sets, num_perm=BANDS * ROWS, seed=1, hashfunc=int, scheme="affine32")):
         signatures[n] = found.hashvalues
-    seen: set[bytes] = set()
+    return signatures
+
+
+def _bands(signatures: NDArray[np.uint32]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint64]]]:
+    """For each band the texts in order of what their signatures hold in it, and that: equal where the bands are."""
+    import numpy as np
+
+    mix = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64)
     for band in range(BANDS):
-        part = np.ascontiguousarray(signatures[:, band * ROWS : (band + 1) * ROWS]).view(f"V{4 * ROWS}").ravel()
-        order = np.argsort(part, kind="stable")
-        edges = np.flatnonzero(part[order][1:] != part[order][:-1]) + 1
-        for members in np.split(order, edges):
-            if len(members) > 1 and (name := members.tobytes()) not in seen:
+        part = signatures[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64)
+        held = ((part + np.uint64(1)) * mix).sum(axis=1, dtype=np.uint64)  # wraps around
+        order = np.argsort(held, kind="stable")
+        yield order, held[order]
+
+
+def _pairs(signatures: NDArray[np.uint32]) -> list[tuple[int, int]]:
+    """Candidates out of buckets of FEW texts at most: pairs whose signatures agree in a whole band and, all in all, in
+    AGREE places."""
+    import numpy as np
+
+    found: set[int] = set()
+    size = len(signatures)
+    for order, held in _bands(signatures):
+        starts = np.flatnonzero(np.r_[True, held[1:] != held[:-1]])
+        of_bucket = np.repeat(np.diff(np.r_[starts, size]), np.diff(np.r_[starts, size]))
+        for step in range(1, FEW):
+            first = np.flatnonzero((held[step:] == held[:-step]) & (of_bucket[:-step] <= FEW)) if step < size else []
+            if len(first) == 0:
+                break
+            for at in range(0, len(first), AT_ONCE):
+                one, other = order[first[at : at + AT_ONCE]], order[first[at : at + AT_ONCE] + step]
+                alike = (signatures[one] == signatures[other]).sum(axis=1) >= AGREE
+                low, high = np.minimum(one, other)[alike], np.maximum(one, other)[alike]
+                found.update((low * size + high).tolist())
+    return [divmod(code, size) for code in sorted(found)]
+
+
+def _buckets(signatures: NDArray[np.uint32]) -> Iterator[list[int]]:
+    """Candidates: more than FEW texts whose signatures agree in a whole band; each set of them once."""
+    import numpy as np
+
+    seen: set[bytes] = set()
+    for order, held in _bands(signatures):
+        edges = np.flatnonzero(held[1:] != held[:-1]) + 1
+        starts, ends = np.r_[0, edges], np.r_[edges, len(order)]
+        for place in np.flatnonzero(ends - starts > FEW):
+            members = np.sort(order[starts[place] : ends[place]])
+            if (name := members.tobytes()) not in seen:
                 seen.add(name)
                 yield members.tolist()
 
@@ -162,11 +218,9 @@ def _unite(members: Sequence[int], sets: Sequence[Set], joined: _Joined) -> None
 
     first, *others = members
     for other in others:
-        if joined.root(first) != joined.root(other):
-            shared = len(np.intersect1d(sets[first], sets[other], assume_unique=True))
-            if shared >= NEAR * (len(sets[first]) + len(sets[other]) - shared):
-                joined.unite(first, other)
-    if len(members) == 2 or joined.all_one(members):
+        if joined.root(first) != joined.root(other) and _is_near(sets[first], sets[other]):
+            joined.unite(first, other)
+    if joined.all_one(members):
         return
     sizes = np.array([len(sets[n]) for n in members], dtype=np.float32)
     common, rare = _columns([sets[n] for n in members])

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+QUICKSTART, HUB = "quickstart:", "hub:"
+# What the names of files of rows end in; others are read, too, where they are named as files.
+_PLAIN = (".jsonl", ".json", ".ndjson", ".txt", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
+ENDINGS = (*_PLAIN, ".gz", ".bz2", ".xz", ".zst", ".zstd")
+
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
@@ -17,7 +22,26 @@ class BadRow:
 
 
 def data_path(name: str) -> Path:
-    """A path, or `quickstart:NAME` for a file that ships with the quickstart."""
-    if name.startswith("quickstart:"):
-        return Path(str(files("solon.quickstart") / "data" / f"{name.removeprefix('quickstart:')}.jsonl"))
+    """A path; `quickstart:NAME`, a file that ships with the quickstart; or `hub:OWNER/NAME` (solon.data.hub), which is
+    fetched once and then a file like any other. Raises ConfigError and DataError for a dataset that cannot be had.
+    """
+    if name.startswith(QUICKSTART):
+        return Path(str(files("solon.quickstart") / "data" / f"{name.removeprefix(QUICKSTART)}.jsonl"))
+    if name.startswith(HUB):
+        from solon.data.hub import fetched
+
+        return fetched(name)
     return Path(name)
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a text that may be a prompt, too, names a file: one that is there, or that is called like one."""
+    if text.startswith((QUICKSTART, HUB)):
+        return True
+    if len(text) > 1000 or "\n" in text or "\x00" in text or not text.strip():
+        return False
+    try:
+        path = Path(text)
+        return path.suffix.lower() in ENDINGS or path.is_file()
+    except (OSError, ValueError):
+        return False

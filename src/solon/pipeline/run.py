@@ -200,7 +200,9 @@ def _write_recipe(run: Run, recipe: Recipe, command: str) -> None:
 
 
 def _say_repeats(context: Context) -> None:
-    """What the prompt files say more than once, where they do."""
+    """What the prompt files say more than once, and what they hold that is not used, where they do."""
+    for note in context.notes:
+        context.progress.warn(note)
     found = context.repeats
     if found.repeated or found.both or found.near:
         context.progress.note(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def try_(
-    prompts: Annotated[list[str], typer.Argument(help="Prompts in quotes, or files of them (.jsonl, .txt).")],
+    prompts: Annotated[list[str], typer.Argument(help="Prompts in quotes, files of them, or hub:OWNER/NAME.")],
     constitution: Annotated[
         list[str] | None, typer.Option("--constitution", "-c", help="Library name or file; several are compared.")
     ] = None,
@@ -79,23 +79,19 @@ def _prompts(name: str, limit: int) -> list[Prompt]:
     """A prompt, or the first ones of a file."""
     import sys
 
-    from solon.data.prompts import load_prompts
-    from solon.errors import ConfigError, DataError
+    from solon.data.prompts import load_prompt_sets
+    from solon.data.rows import names_a_file
+    from solon.errors import ConfigError
     from solon.types import Prompt, digest
-    from solon.yaml import read_source
 
-    path = Path(name)
-    if path.suffix in (".jsonl", ".json", ".txt") and len(name) < 1000:
-        if path.suffix == ".txt":
-            lines = [line.strip() for line in read_source(path, "prompts").splitlines() if line.strip()]
-            if not lines:
-                raise DataError(f"try: {path} has no prompts; write one a line")
-            return [Prompt(digest(line)[:12], line) for line in lines[:limit]]
-        read, bad = load_prompts(name, "try")
-        if bad:
-            first = f"{bad[0].file}:{bad[0].line}: {bad[0].reason}"
-            print(f"warning: {len(bad)} rows set aside; first: {first}", file=sys.stderr)
-        return read[:limit]
+    if names_a_file(name):
+        sets = load_prompt_sets({"try": name})
+        if sets.bad:
+            first = f"{sets.bad[0].file}:{sets.bad[0].line}: {sets.bad[0].reason}"
+            print(f"warning: {len(sets.bad)} rows set aside; first: {first}", file=sys.stderr)
+        for note in sets.notes:
+            print(f"warning: {note}", file=sys.stderr)
+        return sets.prompts["try"][:limit]
     text = name.strip()
     if not text:
         raise ConfigError("try: a prompt is empty")

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def label(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Pairs in any known format, prompts with responses, or bare prompts.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="Pairs, prompts with responses, or bare prompts: a file, or hub:OWNER/NAME."
+        ),
     ],
     judge: Judge = None,
     model: Model = None,

@@ -11,7 +11,9 @@ from solon.cli.truncated import Truncated as Truncated
 
 Rows = Annotated[str, typer.Argument(metavar="ROWS", help="messages, prompt and completion, or preferences.")]
 Pairs = Annotated[str, typer.Argument(metavar="PAIRS", help="Preferences in any known format (docs/data.md).")]
-Prompts = Annotated[str, typer.Argument(metavar="PROMPTS", help="Rows with a prompt each: text, or one turn.")]
+Prompts = Annotated[
+    str, typer.Argument(metavar="PROMPTS", help="Prompts or conversations in any form: a file, or hub:OWNER/NAME.")
+]
 
 Model = Annotated[
     str | None,

@@ -124,7 +124,9 @@ def _rows(path: Path, batch: Any, before: int, told: set[str]) -> Records:
         if unreadable and len(unreadable) == len(column) and not _is_text(column.type):
             if name not in told:
                 told.add(name)
-                why = f"column '{name}' ({column.type}) cannot be converted and is left out of all rows: {unreadable[0]}"
+                why = (
+                    f"column '{name}' ({column.type}) cannot be converted and is left out of all rows: {unreadable[0]}"
+                )
                 yield BadRow(str(path), before + 1, why)
             continue
         bad |= {n: f"column '{name}' ({column.type}): {why}" for n, why in unreadable.items()}

@@ -27,9 +27,7 @@ _SAYS = re.compile(
 _NONE: tuple[Any, ...] = (None, "", [], {}, False)
 
 
-def messages(
-    value: Any, name: str, roles: dict[str, Role] = SPEAKERS, *, facts: bool = False
-) -> tuple[Message, ...]:
+def messages(value: Any, name: str, roles: dict[str, Role] = SPEAKERS, *, facts: bool = False) -> tuple[Message, ...]:
     """The turns of a list of messages, at least one; the parts of a content that are text are joined by line feeds.
 
     What a Message cannot hold (tool calls, images, other roles) would be lost: RowProblem. So would facts about a turn
@@ -37,10 +35,15 @@ def messages(
     """
     if not isinstance(value, list) or not value:
         raise RowProblem(f"{name} is {'empty' if value == [] else kind(value)}, expected a list of messages")
-    return tuple(_message(turn, f"{name}, turn {n}", roles, facts) for n, turn in enumerate(value, 1))
+    return tuple([_message(turn, name, n, roles, facts) for n, turn in enumerate(value, 1)])
 
 
-def _message(turn: Any, where: str, roles: dict[str, Role], facts: bool) -> Message:
+def _message(turn: Any, name: str, number: int, roles: dict[str, Role], facts: bool) -> Message:
+    if type(turn) is dict and len(turn) == 2 and type(turn.get("content")) is str:  # as nearly all are
+        role = turn.get("role")
+        if type(role) is str and role in roles:
+            return Message(roles[role], turn["content"])
+    where = f"{name}, turn {number}"
     if not isinstance(turn, dict):
         raise RowProblem(f"{where} is {kind(turn)}, expected an object with role and content")
     says, holds = ("from", "value") if turn.get("role") is None and "from" in turn else ("role", "content")

@@ -47,7 +47,9 @@ def _template(name: str, header: str, end: str, preamble: bool = False) -> _Temp
 
 _TEMPLATES = (
     _template("ChatML", r"<\|im_start\|>[ ]?ROLE(?:\r?\n|<\|im_sep\|>|\Z)", r"<\|im_end\|>"),
-    _template("Llama 3", r"<\|start_header_id\|>ROLE<\|end_header_id\|>\n{0,2}", r"<\|(?:eot_id|eom_id|end_of_text)\|>"),
+    _template(
+        "Llama 3", r"<\|start_header_id\|>ROLE<\|end_header_id\|>\n{0,2}", r"<\|(?:eot_id|eom_id|end_of_text)\|>"
+    ),
     _template("Llama 4", r"<\|header_start\|>ROLE<\|header_end\|>\n{0,2}", r"<\|(?:eot|eom)\|>"),
     _template("Gemma", r"<start_of_turn>ROLE(?:\n|\Z)", r"<end_of_turn>"),
     _template("Gemma 4", r"<\|turn>ROLE(?:\n|\Z)", r"<turn\|>"),
@@ -74,7 +76,9 @@ END = re.compile(
     r"|<end_of_turn>|<turn\|>|<eos>|</s>|<｜end▁of▁sentence｜>)\s*\Z"
 )
 _CONTROL = re.compile(r"<[|｜][^<>|｜\s]{2,40}[|｜]>")
-_CONTROL_ENDS = re.compile(r"\A\s*<[|｜][^<>|｜\s]{2,40}[|｜]>[^ ].*<[|｜][^<>|｜\s]{2,40}[|｜]>[ \n]*\w{0,12}[:\n ]*\Z", re.S)
+_CONTROL_ENDS = re.compile(
+    r"\A\s*<[|｜][^<>|｜\s]{2,40}[|｜]>[^ ].*<[|｜][^<>|｜\s]{2,40}[|｜]>[ \n]*\w{0,12}[:\n ]*\Z", re.S
+)
 
 # Plain words that mark turns.
 _SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
@@ -86,9 +90,7 @@ _WORDS = (
     (re.compile(r"(?:\A|\s|</s>)(USER|ASSISTANT|SYSTEM):[ ]?"), r"ASSISTANT:", True),
     (re.compile(r"(?:\A|\n+)(User|Assistant|System):[ ]?"), r"\nAssistant:", False),
 )
-_ALPACA = re.compile(
-    r"(.*?)\s*### Instruction:\n(.*?)(?:\n\n### Input:\n(.*?))?\n\n### Response:[ \n]*\Z", re.S
-)
+_ALPACA = re.compile(r"(.*?)\s*### Instruction:\n(.*?)(?:\n\n### Input:\n(.*?))?\n\n### Response:[ \n]*\Z", re.S)
 
 
 def turns_of_text(text: str) -> tuple[Message, ...]:
@@ -158,7 +160,9 @@ def _parsed(template: _Template, body: str) -> list[Message]:
     turns: list[Message] = []
     if before.strip():
         if not template.preamble:
-            raise RowProblem(f"text stands before the first turn of a {template.name} prompt: give its turns as messages")
+            raise RowProblem(
+                f"text stands before the first turn of a {template.name} prompt: give its turns as messages"
+            )
         turns.append(system(before.strip()))
     several = list(zip(parts[::2], parts[1::2], strict=True))
     for n, (name, said) in enumerate(several, 1):
@@ -217,8 +221,8 @@ def _speaking(turns: list[Message]) -> tuple[Message, ...]:
 
 
 def whole_of(prompt: object, before: tuple[Message, ...], reply: str) -> tuple[Message, ...]:
-    """The turns of a prompt and a reply in one text, which may be the whole transcript that the prompt begins. One space
-    after a transcript's "Assistant:" is the transcript's.
+    """The turns of a prompt and a reply in one text, which may be the whole transcript that the prompt begins. One
+    space after a transcript's "Assistant:" is the transcript's.
     """
     if reply.lstrip("\n").startswith("Human:") and is_transcript(reply):
         told = turns_of_text(reply)
@@ -234,9 +238,16 @@ def plain_replies(one: str, other: str) -> tuple[str, str]:
     It is taken off where both end with the same, or where it follows a word directly: after a space it may be what the
     reply speaks of.
     """
-    first, second = (found.group().strip() if (found := END.search(text)) else "" for text in (one, other))
+    first, second = _mark_of(one), _mark_of(other)
+    if not first and not second:
+        return one, other
     alike = first == second
     return _without(one, first, alike), _without(other, second, alike)
+
+
+def _mark_of(reply: str) -> str:
+    found = END.search(reply) if reply.rstrip().endswith(">") else None
+    return found.group().strip() if found else ""
 
 
 def _without(reply: str, mark: str, surely: bool) -> str:

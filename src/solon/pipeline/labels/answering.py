@@ -33,7 +33,9 @@ class Responder:
         if failed := [answer.failure for answer in answers if answer.failure]:
             return _aside(prompt, f"{failed[0]}: the responder gave no reply, {len(failed)} of 2 times")
         a, b = answers
-        return Row(compared(prompt, f"{prompt.id}:sampled", a.text, b.text, "sampled", (a.ended, b.ended)), extra=prompt.extra)
+        return Row(
+            compared(prompt, f"{prompt.id}:sampled", a.text, b.text, "sampled", (a.ended, b.ended)), extra=prompt.extra
+        )
 
     def as_dict(self) -> dict[str, Any]:
         settings = {"max_tokens": self.max_tokens, "temperature": self.temperature, "seed": self.seed}

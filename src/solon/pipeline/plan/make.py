@@ -57,7 +57,7 @@ class _Planner:
         check_human(self.context)
         _, cautions = check_origin(self.context, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
-        warnings = [*self._set_aside(), *of_aims, *cautions, *self._warnings(steps)]
+        warnings = [*self._set_aside(), *self.context.notes, *of_aims, *cautions, *self._warnings(steps)]
         return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), warnings)
 
     def _set_aside(self) -> list[str]:

@@ -36,8 +36,8 @@ class Asked:
 
 
 def load_prompts(job: Job) -> Loaded[Asked]:
-    """The prompts of the job's file, less those that it says are held out, and repeats of each other and near-repeats of
-    those. Raises ConfigError and DataError.
+    """The prompts of the job's file, less those that it says are held out, and repeats of each other and near-repeats
+    of those. Raises ConfigError and DataError.
     """
     return taken(_trained_on(read_prompts(PromptFile(job.file))), job.limit, "prompts")
 
@@ -76,7 +76,9 @@ def _left_out(row: PromptRow, twin: int | None, first: dict[str, int]) -> str:
         return f"says what line {twin} says, or nearly, which is held out (split)"
     if row.prompt.later:
         turns = 1 + len(row.prompt.later)
-        return f"has {turns} turns to be asked one after another, and one answer is rewarded: give the others as messages"
+        return (
+            f"has {turns} turns to be asked one after another, and one answer is rewarded: give the others as messages"
+        )
     if (earlier := first.setdefault(row.key, row.line)) != row.line:
         return f"repeats line {earlier}"
     return ""
