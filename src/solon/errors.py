@@ -17,11 +17,26 @@ SolonError                 exit code 2: the user can fix it; the message is one 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
 
 class SolonError(Exception):
     """Base of all errors that the user, not the programmer, can do something about."""
 
     exit_code = 2
+
+
+@contextmanager
+def afterwards(work: Callable[[], object]) -> Iterator[None]:
+    """Do `work` when the block ends, however it ends: what goes wrong in it never hides the block's own error."""
+    try:
+        yield
+    except BaseException:
+        with suppress(SolonError, OSError):
+            work()
+        raise
+    work()
 
 
 class ConfigError(SolonError):

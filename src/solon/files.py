@@ -51,6 +51,31 @@ def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
     return f"{field}: {message}{shown}{more}"
 
 
+def reason_of(error: BaseException | str, most: int = 300) -> str:
+    """What a library's error says, as one line of `most` characters at most, cut between words; where it says nothing,
+    its type."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    text = "".join(c if c.isprintable() else " " for c in lines[0]).strip()
+    if len(text) <= most:
+        return text
+    whole = text[: most + 1].rpartition(" ")[0] or text[:most]
+    return f"{whole.rstrip(' ,;:')} …"
+
+
+def share(folder: Path) -> None:
+    """Give the files in `folder` the mode that a new file has here, as the umask says.
+
+    safetensors makes its files for their owner alone: another user, or a container, could not read the weights.
+    """
+    probe = folder / f".mode.{os.getpid()}"
+    probe.touch()  # os.umask could only be asked by setting it, which other threads would see
+    mode = probe.stat().st_mode & 0o666
+    probe.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(path.stat().st_mode | mode)
+
+
 def sha256_file(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

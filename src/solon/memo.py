@@ -2,7 +2,8 @@
 
 The key is the hash of (engine fingerprint, request payload). Resume, deduplication, incremental
 rebuilds and recordings are all this one table. Writes are committed in batches by a timer, so kill -9
-loses at most the calls of the last `COMMIT_SECONDS`; WAL keeps the file sound.
+loses at most the calls of the last `COMMIT_SECONDS`; WAL keeps the file sound. Every answer carries a hash that is
+checked when it is read: one that was damaged is asked again, and counted.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ CACHE_KIB = 32768
 _TABLES = {
     "engines": "key text primary key, fingerprint text not null",
     "calls": "key text primary key, engine text not null, role text not null, "
-    "request text not null, answer text not null, seconds real not null",
+    "request text not null, answer text not null, seconds real not null, hash text",
     "texts": "key text primary key, text text not null",
     "costs": "engine text not null, role text not null, calls integer not null, characters integer not null, "
     "prompt_tokens integer not null, completion_tokens integer not null, seconds real not null, "
     "primary key (engine, role)",
+    "served": "engine text primary key, name text not null",
 }
 _SCHEMA = "".join(f"create table if not exists {name} ({columns});\n" for name, columns in _TABLES.items())
 
@@ -55,6 +57,16 @@ def _log_ahead(db: sqlite3.Connection) -> None:
                 raise
         time.sleep(0.05)
     db.execute("pragma journal_mode=wal")
+
+
+def _add_hashes(db: sqlite3.Connection) -> None:
+    """Give a file that an older version wrote the column that holds the hashes of its next answers."""
+    if all(name != "hash" for _, name, *_ in db.execute("pragma table_info(calls)")):
+        try:
+            db.execute("alter table calls add column hash text")
+        except sqlite3.OperationalError as error:
+            if "duplicate" not in str(error):  # another process did
+                raise
 
 
 def call_key(fingerprint: Fingerprint, request: Request) -> str:
@@ -91,6 +103,11 @@ def _storable(text: str) -> bool:
     return True
 
 
+def _hash(key: str, answer: str) -> str:
+    """Of an answer in its place: one that was moved to another call is as wrong as a changed one."""
+    return digest_of(key + answer)[:16]
+
+
 def unpack(text: str) -> Answer:
     row: dict[str, Any] = json.loads(text)
     kind = row.pop("kind")
@@ -124,7 +141,8 @@ class Call:
 class Memo:
     """A content-addressed store of model calls. One process writes; any thread may call.
 
-    Raises StorageError when the file cannot be written and DataError when it is not a memo.
+    `damaged` counts the stored answers that were not what was stored, and so were none. Raises StorageError when the
+    file cannot be written, or is not there any more, and DataError when it is not a memo.
     """
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
@@ -132,14 +150,19 @@ class Memo:
         self._read_only = read_only
         self._looked = 0.0  # when `get` last looked at the file as it is
         self._lock = threading.Lock()
-        self._pending: dict[str, tuple[str, str, str, str, str, float]] = {}  # rows by key
+        self._pending: dict[str, tuple[str, str, str, str, str, float, str]] = {}  # rows by key
         self._engines: dict[str, str] = {}  # to be written with the pending calls
         self._stored_engines: set[str] = set()  # those written, or to be
         self._texts: dict[str, str] = {}  # to be written with the pending calls
         self._stored_texts: dict[str, str] = {}  # message → key, some of those written
         self._timer: threading.Timer | None = None
+        self._failed: sqlite3.Error | None = None  # of the timer's last commit: nothing more is bought before one works
+        self.damaged = 0
         with self._translated():
             self._db = self._opened(read_only)
+            columns = [name for _, name, *_ in self._db.execute("pragma table_info(calls)")]
+        self._columns = f"cast(answer as blob), {'hash' if 'hash' in columns else 'null'}"
+        self._file = self._inode()
 
     def _opened(self, read_only: bool) -> sqlite3.Connection:
         if read_only and self.path.exists():
@@ -152,6 +175,7 @@ class Memo:
             db.execute(f"pragma cache_size=-{CACHE_KIB}")
             db.execute(f"pragma wal_autocheckpoint={LOG_PAGES}")
             db.executescript(_SCHEMA)
+            _add_hashes(db)
         except sqlite3.Error:
             db.close()
             raise
@@ -199,17 +223,40 @@ class Memo:
         return DataError(f"{self.path}: not a memo ({error}); move it away to start afresh")
 
     def get(self, key: str) -> Answer | None:
-        """The stored answer, or None."""
+        """The stored answer, or None. Raises DataError for one of another shape."""
         with self._lock:
             pending = self._pending.get(key)
             if pending:
                 return unpack(pending[4])
             try:
+                self._go_on()
                 self._look()
-                row = self._db.execute("select answer from calls where key = ?", (key,)).fetchone()
+                row = self._db.execute(f"select {self._columns} from calls where key = ?", (key,)).fetchone()  # noqa: S608
             except sqlite3.DatabaseError as error:
                 raise self._explained(error) from error
-        return unpack(row[0]) if row else None
+            return self._answer(key, *row) if row else None
+
+    def _answer(self, key: str, stored: bytes, hashed: str | None) -> Answer | None:
+        """What was stored, or None where it is not that any more; older files have no hashes, and are believed."""
+        try:
+            text = stored.decode()
+        except UnicodeDecodeError:
+            text = None
+        if text is None or (hashed is not None and hashed != _hash(key, text)):
+            self.damaged += 1
+            return None
+        try:
+            return unpack(text)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise DataError(
+                f"{self.path}: a stored answer is of a shape that this version does not know; move the file away to "
+                "ask everything anew, or go on with the version that wrote it"
+            ) from None
+
+    def _go_on(self) -> None:
+        """Try again what the timer could not write, before anything more is asked and could not be kept."""
+        if self._failed is not None:
+            self._commit()
 
     def _look(self) -> None:
         """Keep one view of the file for COMMIT_SECONDS: taking one costs more than reading a row of it."""
@@ -241,8 +288,9 @@ class Memo:
             if engine not in self._stored_engines:
                 self._engines[engine] = json.dumps(asdict(fingerprint))
                 self._stored_engines.add(engine)
-            self._pending[key] = (key, engine, role, self._stored(request), pack(answer), seconds)
-            if len(self._pending) >= COMMIT_ROWS:
+            packed = pack(answer)
+            self._pending[key] = (key, engine, role, self._stored(request), packed, seconds, _hash(key, packed))
+            if self._failed is not None or len(self._pending) >= COMMIT_ROWS:
                 with self._translated():
                     self._commit()
             elif self._timer is None:
@@ -272,6 +320,23 @@ class Memo:
                 self._stored_texts.clear()
             self._stored_texts[content] = key
         return f'{{"role":"{message.role}","text":"{key}"}}'
+
+    def served(self, fingerprint: Fingerprint, name: str) -> str:
+        """What the server called the engine's model when it first answered, which is `name` if it is asked now."""
+        with self._lock, self._translated():
+            db = self._current()
+            db.execute("insert or ignore into served values (?, ?)", (fingerprint.key, name))
+            db.commit()
+            found: str = db.execute("select name from served where engine = ?", (fingerprint.key,)).fetchone()[0]
+            return found
+
+    def _inode(self) -> tuple[int, int] | None:
+        """What the path names: None where there is nothing."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def note_cost(self, fingerprint: Fingerprint, role: str, cost: Cost) -> None:
         """Add to what an engine's live calls have cost in a role."""
@@ -305,17 +370,31 @@ class Memo:
 
     def _commit_late(self) -> None:
         with self._lock:
-            # A failure here (a full disk) is raised by the next put or flush, which try again.
-            with suppress(sqlite3.Error):
+            # A failure here (a full disk) is raised by the next get, put or flush, which try again.
+            with suppress(sqlite3.Error, StorageError):
                 self._commit()
             self._timer = None
 
     def _commit(self) -> None:
+        try:
+            self._write()
+        except sqlite3.Error as error:
+            self._failed = error
+            raise
+        self._failed = None
+
+    def _write(self) -> None:
+        if self._inode() != self._file:
+            self._failed = sqlite3.OperationalError("gone")
+            raise StorageError(
+                f"{self.path}: the file was moved or deleted while it was in use; put the folder back, or run again "
+                "to start afresh"
+            )
         db = self._current()
         try:
             db.executemany("insert or ignore into engines values (?, ?)", list(self._engines.items()))
             db.executemany("insert or ignore into texts values (?, ?)", list(self._texts.items()))
-            db.executemany("insert or replace into calls values (?, ?, ?, ?, ?, ?)", list(self._pending.values()))
+            db.executemany("insert or replace into calls values (?, ?, ?, ?, ?, ?, ?)", list(self._pending.values()))
             db.commit()
         except sqlite3.Error:
             db.rollback()
@@ -342,11 +421,12 @@ class Memo:
             return stored + len(self._pending)
 
     def calls(self) -> Iterator[Call]:
-        """Stored calls in key order, their messages in full."""
+        """Stored calls in key order, their messages in full; damaged ones are left out and counted."""
         self.flush()
-        rows = self._db.execute("select key, engine, role, request, answer from calls order by key")
-        for key, engine, role, request, answer in rows:
-            yield Call(key, engine, role, self._in_full(json.loads(request)), json.loads(answer))
+        rows = self._db.execute(f"select key, engine, role, request, {self._columns} from calls order by key")  # noqa: S608
+        for key, engine, role, request, answer, hashed in rows:
+            if self._answer(key, answer, hashed) is not None:
+                yield Call(key, engine, role, self._in_full(json.loads(request)), json.loads(answer))
 
     def _in_full(self, payload: dict[str, Any]) -> dict[str, Any]:
         return {**payload, "messages": [self._message(m) for m in payload["messages"]]}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import ConfigError, RunLocked, StorageError
-from solon.files import sha256_file, sync_folder, write_json
+from solon.files import sha256_file, share, sync_folder, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,7 @@ class Run:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".building", dir=target.parent))
         try:
             yield temporary
+            share(temporary)
             for file in temporary.rglob("*"):
                 if file.is_file():
                     with file.open("rb") as handle:

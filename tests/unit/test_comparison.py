@@ -76,7 +76,11 @@ def test_runs_on_other_prompts_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no finished run"):
+    with pytest.raises(ConfigError, match=r"no recipe\.yaml"):
+        compared([tmp_path])
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(name="half", method="ppo", seed=1))
+    (tmp_path / "steps").mkdir()
+    with pytest.raises(ConfigError, match=f"holds no finished run; finish it with solon run {tmp_path}"):
         compared([tmp_path])
 
 

@@ -193,7 +193,7 @@ def test_a_merged_reward_model_is_a_classifier_with_the_same_rewards_up_to_a_con
     ("broken", "said_"),
     [
         (lambda run: shutil.rmtree(run), "no such folder"),
-        (lambda run: (run / "manifest.json").unlink(), "no finished run"),
+        (lambda run: (run / "recipe.yaml").unlink(), "no recipe.yaml"),
         (lambda run: (run / "manifest.json").write_text("{"), "not JSON"),
         (lambda run: shutil.rmtree(run / "rl_cai/policy"), "no finished rl_cai/policy"),
         (lambda run: (run / "rl_cai/policy/adapter_model.safetensors").write_bytes(b"x"), "changed since"),

@@ -401,7 +401,7 @@ def test_a_wrong_setting_is_one_line_before_anything_is_asked(
     ("row", "named"),
     [
         ({"prompt": "Hi", "replies": ["Ho", "He"]}, "replies"),
-        ({"question": "Hi", "output_1": "Ho", "output_2": "He", "winner_id": 2}, "output_1, output_2, winner_id"),
+        ({"question": "Hi", "output_x": "Ho", "output_y": "He", "winner_id": 2}, "output_x, output_y, winner_id"),
         ({"instruction": "Hi", "Preferred": "Ho", "other": "He"}, "Preferred"),
     ],
 )
@@ -412,5 +412,9 @@ def test_replies_in_no_known_format_are_not_thrown_away(
     file.write_text(json.dumps(row) + "\n")
     code, _, error = solon_cli(*arguments(folder, file))
     assert code == 2
-    assert f"{file}: beside the prompt stand {named}: replies or labels, but in no known format" in error
+    assert (
+        f"{file}: beside the prompt stand {named}: replies or labels, but columns {', '.join(row)} are of no format"
+        in error
+    )
+    assert "; the nearest is '" in error
     assert len(error.strip().splitlines()) == 1

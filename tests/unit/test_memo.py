@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from solon.engines import MemoisedEngine, Usage
 from solon.engines.recorded import RecordedEngine, load_recording, write_recording
 from solon.engines.scripted import Rule, Script, ScriptedEngine
-from solon.errors import DataError, RecordingMiss, StorageError
+from solon.errors import DataError, EngineError, RecordingMiss, StorageError
 from solon.memo import _TABLES, SHARED_CHARS, Cost, Memo, call_key, pack, unpack
 from solon.types import (
     Choice,
@@ -462,3 +462,142 @@ def test_a_file_that_is_no_memo_is_refused_by_readers_too(tmp_path: Path) -> Non
     (tmp_path / "folder").mkdir()
     with pytest.raises(StorageError, match="cannot use the memo"):
         Memo(tmp_path / "folder", read_only=True)
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+def test_what_the_timer_could_not_write_stops_the_next_call_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("solon.memo.COMMIT_SECONDS", 0.01)
+    memo = Memo(tmp_path / "m.sqlite")
+    memo._db = disk = Full(memo._db)  # type: ignore[assignment]
+    memo.put(OTHER, asking(1), Completion("one"), 0)
+    while memo._failed is None:
+        time.sleep(0.01)
+    with pytest.raises(StorageError, match="disk is full"):
+        memo.get(call_key(OTHER, asking(2)))
+    with pytest.raises(StorageError, match="disk is full"):
+        memo.put(OTHER, asking(2), Completion("two"), 0)
+    disk.full = False
+    assert memo.get(call_key(OTHER, asking(3))) is None  # there is room again
+    memo.close()
+    assert len(Memo(tmp_path / "m.sqlite")) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["answer = replace(answer, 'one', 'won')", "answer = cast(x'ff7b7d' as text)", "key = 'other'"],
+)
+def test_a_damaged_answer_is_asked_again_and_counted(tmp_path: Path, change: str) -> None:
+    memo = Memo(tmp_path / "m.sqlite")
+    memo.put(OTHER, asking(1), Completion("one"), 0)
+    memo.close()
+    db = sqlite3.connect(tmp_path / "m.sqlite")
+    key = db.execute("select key from calls").fetchone()[0]
+    db.execute(f"update calls set {change}")
+    db.commit()
+    db.close()
+    again = Memo(tmp_path / "m.sqlite")
+    assert again.get("other" if change.startswith("key") else key) is None
+    assert again.damaged == 1
+    assert list(again.calls()) == []
+    again.put(OTHER, asking(1), Completion("one"), 0)
+    again.flush()
+    assert again.get(key) == Completion("one")
+    again.close()
+
+
+def test_an_answer_of_another_shape_is_one_line(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "m.sqlite")
+    memo.put(OTHER, asking(1), Completion("one"), 0)
+    memo.close()
+    db = sqlite3.connect(tmp_path / "m.sqlite")
+    db.execute('update calls set answer = \'{"kind": "poem", "lines": 4}\', hash = null')
+    db.commit()
+    db.close()
+    with pytest.raises(DataError, match="of a shape that this version does not know; move the file away"):
+        Memo(tmp_path / "m.sqlite").get(call_key(OTHER, asking(1)))
+
+
+def test_a_file_without_hashes_is_believed_and_gets_them_for_new_answers(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "m.sqlite")
+    memo.put(OTHER, asking(1), Completion("one"), 0)
+    memo.close()
+    db = sqlite3.connect(tmp_path / "m.sqlite")
+    db.execute("alter table calls drop column hash")
+    db.close()
+    reader = Memo(tmp_path / "m.sqlite", read_only=True)
+    assert reader.get(call_key(OTHER, asking(1))) == Completion("one")
+    reader.close()
+    memo = Memo(tmp_path / "m.sqlite")
+    memo.put(OTHER, asking(2), Completion("two"), 0)
+    memo.flush()
+    assert [memo.get(call_key(OTHER, asking(n))) for n in (1, 2)] == [Completion("one"), Completion("two")]
+    memo.close()
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_a_file_that_is_gone_is_an_error_and_not_a_new_file(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    memo = Memo(folder / "m.sqlite")
+    memo.put(OTHER, asking(1), Completion("one"), 0)
+    if how == "moved":
+        folder.rename(tmp_path / "elsewhere")
+    else:
+        (folder / "m.sqlite").unlink()
+    with pytest.raises(StorageError, match="was moved or deleted while it was in use"):
+        memo.flush()
+    with pytest.raises(StorageError, match="was moved or deleted"):
+        memo.get(call_key(OTHER, asking(2)))
+
+
+class Renamed(ScriptedEngine):
+    """A server that says what it calls its model."""
+
+    said_model = "model-a"
+
+
+def test_answers_of_two_models_never_mix_across_restarts(tmp_path: Path) -> None:
+    async def ask(name: str, n: int) -> Completion:
+        memo, inner = Memo(tmp_path / "m.sqlite"), Renamed(Script())
+        inner.said_model = name
+        engine = MemoisedEngine(inner, memo, "drafter")
+        try:
+            return await engine.generate(asking(n))
+        finally:
+            await engine.close()
+            memo.close()
+
+    first = asyncio.run(ask("model-a", 1))
+    with pytest.raises(EngineError, match=r"drafter: .* is now 'model-b', and stored answers are of 'model-a'"):
+        asyncio.run(ask("model-b", 2))
+    assert asyncio.run(ask("model-b", 1)) == first  # stored
+    asyncio.run(ask("model-a", 2))
+    assert len(Memo(tmp_path / "m.sqlite")) == 2
+
+
+class Slow(ScriptedEngine):
+    paid = True
+
+    async def generate(self, request: GenerateRequest) -> Completion:
+        await asyncio.sleep(0.05)
+        return await super().generate(request)
+
+
+def test_a_call_that_has_begun_is_stored_when_whoever_wanted_it_gives_up(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "m.sqlite")
+
+    async def leave() -> None:
+        engine = MemoisedEngine(Slow(Script()), memo, "drafter")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await engine.generate(asking(1))
+        assert len(memo) == 0
+        await engine.close()
+        assert len(memo) == 1
+
+    asyncio.run(leave())
+    memo.close()

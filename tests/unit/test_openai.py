@@ -7,7 +7,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +16,12 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
+from solon.engines.address import valid_key
 from solon.engines.dialect import CHOICE_TOKENS, THINKING_TOKENS
 from solon.engines.openai import OpenAIEngine
 from solon.errors import ConfigError, EngineError, PromptTooLong, UpstreamDown
 from solon.prompts.reading import failure_of
+from solon.settings.servers import TimeLimits
 from solon.types import ChooseRequest, GenerateRequest, user
 
 HELLO = GenerateRequest((user("hello"),), max_tokens=5, temperature=0.7, seed=3)
@@ -346,11 +348,15 @@ def test_an_answer_with_odd_fields_is_still_an_answer(server: Server) -> None:
     ],
 )
 def test_a_body_that_is_no_answer_is_an_error_in_one_line(server: Server, body: Response, said: str) -> None:
-    server.script = [body]
+    """Asked for again, like a 502, and then another time will do: exit code 75."""
     for request in (HELLO, PICK):
-        with pytest.raises(EngineError, match=said) as caught:
+        server.script, server.seen = [body], []
+        with pytest.raises(UpstreamDown, match=said) as caught:
             ask(server, request)
         assert str(caught.value).isprintable()
+        assert len(server.seen) == 2
+    server.script = [body, completion("done")]
+    assert ask(server, HELLO).text == "done"
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(server: Server) -> None:
@@ -359,6 +365,114 @@ def test_an_answer_that_breaks_off_is_asked_for_again(server: Server) -> None:
 
     server.script = [StreamingResponse(torn(), headers={"Content-Length": "999"}), completion("done")]
     assert ask(server, HELLO).text == "done"
+
+
+async def dripping() -> AsyncIterator[bytes]:
+    yield b"{"
+    while True:
+        await asyncio.sleep(0.02)
+        yield b" "
+
+
+async def stalling() -> AsyncIterator[bytes]:
+    yield b"{"
+    await asyncio.sleep(60)
+
+
+async def flooding() -> AsyncIterator[bytes]:
+    for _ in range(40):
+        yield b" " * 2**20
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (dripping, "gave no answer within 0.4 s"),
+        (stalling, "cannot be reached"),
+        (flooding, "more than 16 MiB"),
+    ],
+)
+def test_a_body_without_an_end_is_given_up(server: Server, body: Callable[[], Any], said: str) -> None:
+    server.script = [StreamingResponse(body())]
+    limits = TimeLimits(silence=0.1, total=0.4 if body is dripping else 60)
+    with pytest.raises(UpstreamDown, match=said):
+        ask(server, HELLO, limits=limits, retries=0)
+
+
+def test_a_wait_that_the_server_asks_for_is_told(server: Server) -> None:
+    server.script = [error(429, **{"Retry-After": "3600"})]
+    with pytest.raises(UpstreamDown, match="keeps answering 429 and asks to wait 3600 s"):
+        ask(server, HELLO)
+
+
+def test_an_empty_account_is_no_mistake_of_the_user(server: Server) -> None:
+    server.script = [error(402)]
+    with pytest.raises(UpstreamDown, match="wants to be paid"):
+        ask(server, HELLO)
+
+
+@pytest.mark.parametrize("count", [10**25, 2**62, -1, True, "7", 2.5])
+def test_a_count_of_tokens_that_can_be_none_is_none(server: Server, count: Any) -> None:
+    answer = completion("hi")
+    answer["usage"] = {"prompt_tokens": count, "completion_tokens": 3}
+    server.script = [answer]
+    found = ask(server, HELLO)
+    assert (found.prompt_tokens, found.completion_tokens) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8000/v1",
+        "localhost:8000",
+        "http:/x/v1",
+        "http:///v1",
+        "file:///etc/passwd",
+        "http://[::1/v1",
+        "http://a:99999/v1",
+        "http://a b/v1",
+        "http://a/v1\n",
+        "",
+    ],
+)
+def test_what_is_no_address_is_said_at_once(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"base_url: .* address.*; give one such as"):
+        OpenAIEngine("m", url)
+
+
+@pytest.mark.parametrize("key", ["sk-a\nb", "sk-\u00fc", "sk\x00"])
+def test_a_key_that_no_header_can_carry_is_said_and_not_shown(key: str) -> None:
+    with pytest.raises(ConfigError, match="copy it again") as caught:
+        OpenAIEngine("m", "http://127.0.0.1:9/v1", api_key=key)
+    assert "sk" not in str(caught.value)
+    assert valid_key(" sk-abc\n") == "sk-abc"
+
+
+def test_a_password_in_an_address_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("http://alice:hunter2@h/v1", "http://hunter2@h/v1", "https://${USER}:hunter2@h/v1"):
+        with pytest.raises(ConfigError, match=r"base_url: the address of h holds a user or password") as caught:
+            OpenAIEngine("m", url)
+        assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match="no variable PASS_OF_SERVER"):
+        OpenAIEngine("m", "http://${PASS_OF_SERVER}@h/v1")
+    monkeypatch.setenv("NAME_OF_SERVER", "alice")
+    monkeypatch.setenv("PASS_OF_SERVER", "hunter2")
+    engine = OpenAIEngine("m", "http://${NAME_OF_SERVER}:${PASS_OF_SERVER}@127.0.0.1:9/v1", retries=0)
+    with pytest.raises(UpstreamDown, match=r"^http://127.0.0.1:9/v1 cannot be reached"):
+        asyncio.run(engine.generate(HELLO))
+
+
+def test_a_server_whose_names_are_no_matter_may_change_them(server: Server) -> None:
+    server.script = [completion("A", model="big"), completion("A", model="small")]
+
+    async def go() -> list[str]:
+        engine = OpenAIEngine("m", server.url, one_model=False)
+        try:
+            return [(await engine.generate(HELLO)).text for _ in range(2)]
+        finally:
+            await engine.close()
+
+    assert asyncio.run(go()) == ["A", "A"]
 
 
 def test_a_server_that_changes_its_model_is_stopped(server: Server) -> None:

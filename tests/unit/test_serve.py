@@ -29,8 +29,9 @@ from solon.engines.openai import OpenAIEngine
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError, EngineError, PromptTooLong
 from solon.revision.chain import ChainSettings
-from solon.serve import ServeSettings, bind, create_app, from_run, from_upstream
-from solon.serve.answer import Ask, answer, as_prompt
+from solon.serve import ServeSettings, bind, create_app, from_run, from_upstream, listening
+from solon.serve.answer import REFUSAL, Ask, answer, as_prompt
+from solon.serve.listening import server_for
 from solon.serve.protocol import ChatRequest
 from solon.serve.source import Upstream
 from solon.types import Completion, GenerateRequest, Message, assistant, digest, system, user
@@ -79,8 +80,7 @@ class Running:
         self.listener = bind("127.0.0.1", 0, has_key=False, key_env="X")
         self.port = self.listener.getsockname()[1]
         self.listener.listen(64)
-        config = uvicorn.Config(create_app(engine, law, settings), log_level="warning", access_log=False)
-        self.server = uvicorn.Server(config)
+        self.server = server_for(create_app(engine, law, settings))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -135,7 +135,7 @@ def test_an_answer_is_the_scripted_revision(start: Callable[..., Running]) -> No
     assert reply.choices[0].message.role == "assistant"
     assert reply.choices[0].message.content == REVISED
     assert reply.choices[0].finish_reason == "stop"
-    assert "solon" not in reply.model_extra
+    assert reply.model_extra["solon"] == {"outcomes": ["revised"]}
     assert [len(request.messages) for request in engine.asked] == [1, 1, 3]
 
 
@@ -153,7 +153,7 @@ def test_usage_sums_draft_critique_and_revision(start: Callable[..., Running]) -
 
 @pytest.mark.parametrize("how", [{"extra_headers": {"X-Solon-Trail": "1"}}, {"extra_body": {"solon": {"trail": True}}}])
 def test_the_trail_comes_on_request(start: Callable[..., Running], how: dict[str, Any]) -> None:
-    reply = start(scripted(), replace(SETTINGS, rounds=2)).chat(**how)
+    reply = start(scripted(), replace(SETTINGS, rounds=2, trail=True)).chat(**how)
     solon = reply.model_extra["solon"]
     assert solon["constitution"] == {"name": "test-law", "version": "1.2.3", "hash": LAW.hash}
     (choice,) = solon["trail"]
@@ -239,8 +239,16 @@ def test_many_turns_and_parts(start: Callable[..., Running]) -> None:
     assert draft.messages == (system("Be brief."), user("One"), assistant("Two"), user("Three\nFour"))
     shown = critique.messages[0].content
     # The system prompt is quoted like the rest: its facts are there, and it cannot switch the constitution off.
-    said = "System: Be brief.\n\nUser: One\n\nAssistant: Two\n\nUser: Three\nFour\n\nAssistant: "
-    assert re.search(rf"^<conversation-(\w+)>\n{re.escape(said + DRAFT)}\n</conversation-\1>$", shown, re.M)
+    turns = [
+        ("system", "Be brief."),
+        ("user", "One"),
+        ("assistant", "Two"),
+        ("user", "Three\nFour"),
+        ("assistant", DRAFT),
+    ]
+    mark = re.search(r"<system-(\w+)>", shown)
+    assert mark is not None
+    assert "\n".join(f"<{role}-{mark[1]}>\n{text}\n</{role}-{mark[1]}>" for role, text in turns) in shown
 
 
 def test_the_conversation_names_the_record() -> None:
@@ -253,19 +261,46 @@ def test_the_conversation_names_the_record() -> None:
 # --- failed revisions ------------------------------------------------------------------------------
 
 
-def test_a_truncated_revision_leaves_the_draft(start: Callable[..., Running]) -> None:
-    reply = start(scripted()).chat(max_tokens=4, extra_headers={"X-Solon-Trail": "1"})  # the draft has 4 words
-    assert reply.choices[0].message.content == DRAFT
+SHOWN = replace(SETTINGS, trail=True)
+
+
+def test_a_truncated_revision_is_sent_as_far_as_it_goes(start: Callable[..., Running]) -> None:
+    reply = start(scripted(), SHOWN).chat(max_tokens=4, extra_headers={"X-Solon-Trail": "1"})  # the draft has 4 words
+    assert reply.choices[0].message.content == "A kind reply. END"[: len(reply.choices[0].message.content)]
     assert reply.choices[0].finish_reason == "length"
     (choice,) = reply.model_extra["solon"]["trail"]
     assert [step["failure"] for step in choice["steps"]] == ["truncated"]
-    assert (choice["returned"], choice["draft_failure"]) == ("draft", None)
+    assert (choice["returned"], choice["draft_failure"]) == ("revision", None)
 
 
-def test_an_empty_revision_leaves_the_draft(start: Callable[..., Running]) -> None:
-    reply = start(scripted(revision="")).chat(extra_headers={"X-Solon-Trail": "1"})
-    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == (DRAFT, "stop")
+def test_where_nothing_could_be_revised_the_draft_is_not_sent(start: Callable[..., Running]) -> None:
+    engine = scripted(revision="")
+    reply = start(engine, SHOWN).chat(temperature=0, extra_headers={"X-Solon-Trail": "1"})
+    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == (REFUSAL, "content_filter")
+    assert reply.model_extra["solon"]["outcomes"] == ["failed"]
     assert reply.model_extra["solon"]["trail"][0]["steps"][0]["failure"] == "empty"
+    # It was tried again, and not greedily, for that would have said the same.
+    assert [request.temperature for request in engine.asked] == [0, 0, 0, 0.7, 0.7, 0.7]
+    refused = start(scripted(revision=""), replace(SETTINGS, on_failure="error")).refused()
+    assert (refused[0], refused[1]["code"]) == (502, "revision_failed")
+
+
+def test_an_empty_draft_is_no_answer(start: Callable[..., Running]) -> None:
+    class Mute(Spy):
+        async def generate(self, request: GenerateRequest) -> Completion:
+            self.asked.append(request)
+            return Completion("", "length")
+
+    reply = start(Mute()).chat()
+    assert (reply.choices[0].message.content, reply.model_extra["solon"]["outcomes"]) == (REFUSAL, ["failed"])
+
+
+@pytest.mark.parametrize("how", [{"headers": {"X-Solon-Trail": "1"}}, {"json": {"solon": {"trail": True}}}])
+def test_a_trail_is_shown_where_the_operator_lets_it_be(start: Callable[..., Running], how: dict[str, Any]) -> None:
+    body = {"messages": HELLO, **how.get("json", {})}
+    reply = HTTP.post(f"{start(scripted()).url}/v1/chat/completions", json=body, headers=how.get("headers", {}))
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "no_trail")
+    assert DRAFT not in reply.text
 
 
 def test_the_last_good_revision_is_returned() -> None:
@@ -279,7 +314,7 @@ def test_the_last_good_revision_is_returned() -> None:
     engine = Weary((ON_REVISION, "good"), (ON_CRITIQUE, CRITIQUE), (".", DRAFT))
     (choice,) = asyncio.run(answer(engine, LAW, Ask((user("Hi"),), ChainSettings(rounds=3))))
     assert [step.failure for step in choice.steps] == [None, "truncated"]
-    assert (choice.text, choice.finish_reason, choice.revised) == ("good", "stop", True)
+    assert (choice.text, choice.finish_reason, choice.outcome) == ("good", "stop", "revised")
 
 
 # --- refusals --------------------------------------------------------------------------------------
@@ -444,7 +479,7 @@ def test_a_body_just_below_the_limit_passes(start: Callable[..., Running]) -> No
     ("error", "status", "code", "message"),
     [
         (PromptTooLong("the prompt has 9 tokens"), 400, "context_length_exceeded", "the prompt has 9 tokens"),
-        (EngineError("bad request: SECRET"), 500, "engine_error", "bad request: SECRET"),
+        (EngineError("bad: SECRET"), 502, "engine_error", "the model behind this server could not answer"),
         (KeyError("SECRET"), 500, "internal_error", "internal error; the server's log says where"),
     ],
 )
@@ -480,7 +515,7 @@ def test_an_upstream_that_is_down_is_502(start: Callable[..., Running]) -> None:
 def test_a_constitution_in_front_of_another_server(start: Callable[..., Running]) -> None:
     behind = start(scripted())
     source = from_upstream("balanced", Upstream(f"{behind.url}/v1", "served"))
-    server = start(source.engine, replace(source.settings, model="front"), source.constitution)
+    server = start(source.engine, replace(source.settings, model="front", trail=True), source.constitution)
     reply = server.chat(model="front", extra_headers={"X-Solon-Trail": "1"})
     assert reply.choices[0].message.content == REVISED
     trail = reply.model_extra["solon"]
@@ -538,13 +573,15 @@ def test_options_that_name_nothing_to_serve(tmp_path: Path) -> None:
     free = ("--port", "0")
     assert "give RUN, or --constitution" in _refusal(*free)
     assert "go together" in _refusal("--upstream", "http://x/v1", *free)
-    assert "not both" in _refusal(str(tmp_path), "--constitution", "balanced", *free)
+    assert "no recipe.yaml" in _refusal(str(tmp_path), "--constitution", "balanced", *free)
     assert "no recipe.yaml" in _refusal(str(tmp_path), *free)
-    assert "is not an http address" in _refusal(
+    assert "is no http address" in _refusal(
         "--constitution", "balanced", "--upstream", "ftp://x", "--upstream-model", "m", *free
     )
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    assert "no trained policy yet" in _refusal(str(tmp_path), *free)
+    assert "holds a recipe and no run" in _refusal(str(tmp_path), *free)
+    (tmp_path / "steps").mkdir()
+    assert f"no trained policy yet ({tmp_path}/rl_cai/policy); make it with solon run" in _refusal(str(tmp_path), *free)
     assert not (tmp_path / "lock").exists()
 
 
@@ -560,13 +597,14 @@ sl_cai: {revision: {critique_tokens: 77, temperature: 0.5, sentences: 2}}
 
 def test_a_run_gives_constitution_seed_and_settings(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
+    (tmp_path / "steps").mkdir()
     source = from_run(tmp_path, Upstream("http://127.0.0.1:9/v1", "m"))
     assert source.settings == ServeSettings("m", seed=9, critique_tokens=77, temperature=0.5, sentences=2)
     assert source.constitution.name == "balanced"
     assert source.warning == ""
     (tmp_path / "manifest.json").write_text('{"constitution": {"hash": "0"}}')
     assert "has changed" in from_run(tmp_path, Upstream("http://127.0.0.1:9/v1", "m")).warning
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "recipe.yaml"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "recipe.yaml", "steps"]
 
 
 def test_the_command_serves_and_says_where(start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -599,3 +637,83 @@ def test_the_command_serves_and_says_where(start: Callable[..., Running], monkey
     assert "$MY_KEY" in lines[1]
     assert "os.environ['MY_KEY']" in lines[2]
     assert "sesame" not in result.output
+
+
+# --- patience --------------------------------------------------------------------------------------
+
+
+def connected(server: Running, said: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    client.sendall(said)
+    return client
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900\r\n\r\n{",
+        b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /healthz HT",  # the next one never comes
+    ],
+)
+def test_a_client_that_never_ends_its_request_is_closed(
+    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(listening, "BODY_SECONDS", 0.2)
+    server = start(scripted())
+    with connected(server, said) as client:
+        try:
+            while client.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
+
+
+def test_a_slow_answer_is_waited_for(start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(listening, "BODY_SECONDS", 0.1)
+
+    class Slow(Spy):
+        async def generate(self, request: GenerateRequest) -> Completion:
+            await asyncio.sleep(0.2)
+            return await Spy.generate(self, request)
+
+    engine = Slow((ON_REVISION, REVISED), (ON_CRITIQUE, CRITIQUE), (".", DRAFT))
+    assert start(engine).chat().choices[0].message.content == REVISED
+
+
+def test_nobody_is_asked_for_a_client_that_left(start: Callable[..., Running]) -> None:
+    class Held(Spy):
+        cancelled = False
+
+        async def generate(self, request: GenerateRequest) -> Completion:
+            self.asked.append(request)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                type(self).cancelled = True
+                raise
+            raise AssertionError
+
+    engine = Held()
+    server = start(engine)
+    body = json.dumps({"messages": HELLO}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    with connected(server, head + b"Content-Length: %d\r\n\r\n" % len(body) + body):
+        while not engine.asked:
+            time.sleep(0.01)
+    until = time.monotonic() + 10
+    while not Held.cancelled and time.monotonic() < until:
+        time.sleep(0.01)
+    assert Held.cancelled
+    assert len(engine.asked) == 1
+
+
+def test_the_second_signal_ends_the_server_at_once() -> None:
+    server = server_for(lambda *_: None)
+    server.handle_exit(15, None)
+    assert (server.should_exit, server.force_exit) == (True, False)
+    server.handle_exit(15, None)
+    assert server.force_exit

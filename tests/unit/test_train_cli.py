@@ -26,6 +26,7 @@ from solon.settings import SftSettings
 from solon.training.adapters import adapter_state, load_adapter
 from solon.training.guards import line
 from solon.training.reward import RewardModel
+from tasks import asking
 from tiny import write_tiny_llama
 
 Solon = Callable[..., tuple[int, str, str]]
@@ -137,8 +138,8 @@ def test_a_reward_model_is_published_with_what_it_is_worth_on_held_out_prompts(
     code, out, err = solon_cli(*command("reward", "--held-out", "0.4", "--set", "epochs=10"))
     assert code == 0, err
     model = RewardModel.load(LocalModel.load(str(tiny_folder)), "reward_model", folder / "out/model")
-    better = model.score([f"Say {w}" for w in WORDS[:12]], [pair(n)["chosen"] for n in range(12)])
-    worse = model.score([f"Say {w}" for w in WORDS[:12]], [pair(n)["rejected"] for n in range(12)])
+    better = model.score(asking(*(f"Say {w}" for w in WORDS[:12])), [pair(n)["chosen"] for n in range(12)])
+    worse = model.score(asking(*(f"Say {w}" for w in WORDS[:12])), [pair(n)["rejected"] for n in range(12)])
     assert sum(b > w for b, w in zip(better, worse, strict=True)) >= 10
     written = manifest(folder)
     assert written["pairs"] + written["heldout_pairs"] == 12
@@ -435,7 +436,7 @@ def write_classifier(folder: Path, labels: int = 1, context: int = 512) -> Path:
 def test_a_published_classifier_scores_in_batches_as_alone(tiny: LocalModel, tmp_path: Path) -> None:
     scorer = load_scorer(tiny, str(write_classifier(tmp_path / "classifier")), "reward_model")
     assert isinstance(scorer, Published)
-    prompts, answers = [f"Say {w}" for w in WORDS], [w * (n % 4 + 1) for n, w in enumerate(WORDS)]
+    prompts, answers = asking(*(f"Say {w}" for w in WORDS)), [w * (n % 4 + 1) for n, w in enumerate(WORDS)]
     together = scorer.score(prompts, answers)
     alone = [scorer.score([p], [a])[0] for p, a in zip(prompts, answers, strict=True)]
     assert together == pytest.approx(alone, abs=1e-4)

@@ -39,6 +39,7 @@ from solon.training.reward import Pair, RewardModel, train_reward
 from solon.training.reward.data import negatives
 from solon.training.reward.encode import encode, rows_of
 from solon.types import Comparison, Completion, Preference, Revision, user
+from tasks import asking
 
 Solon = Callable[..., tuple[int, str, str]]
 TORN = Comparison("c", "p", "Why?", "Because of the", "It rains.", "policy", ended_a=False, ended_b=True)
@@ -248,8 +249,8 @@ def test_a_reward_reads_no_end_where_there_is_none(tiny: LocalModel) -> None:
     whole, torn = encode(tiny, (user("q"),), "It ra"), encode(tiny, (user("q"),), "It ra", ended=False)
     assert whole == [*torn, tiny.tokenizer.eos_token_id]
     expected = [opinion.reward for opinion in model.opinions([[whole], [torn]])]
-    assert model.score(["q", "q"], ["It ra", "It ra"], ended=[True, False]) == pytest.approx(expected, abs=1e-6)
-    assert model.score(["q"], ["It ra"]) == pytest.approx(expected[:1], abs=1e-6)
+    assert model.score(asking("q", "q"), ["It ra", "It ra"], ended=[True, False]) == pytest.approx(expected, abs=1e-6)
+    assert model.score(asking("q"), ["It ra"]) == pytest.approx(expected[:1], abs=1e-6)
 
 
 def test_a_better_answer_that_was_cut_off_stays_so_against_an_empty_one() -> None:
@@ -279,7 +280,7 @@ def test_a_reward_model_does_not_learn_that_ending_is_good(tiny_folder: Path, tm
         knobs = RewardSettings(epochs=8, batch_size=8, learning_rate=5e-3)
         local = LocalModel.load(str(tiny_folder))
         model, _ = train_reward(local, "reward_model", made, knobs, seed=0, scratch=tmp_path, tick=lambda *_: None)
-        asked, whole = [f"q{n}" for n in range(60, 84)], [answer("kind", n) for n in range(60, 84)]
+        asked, whole = asking(*(f"q{n}" for n in range(60, 84))), [answer("kind", n) for n in range(60, 84)]
         gaps = zip(model.score(asked, whole), model.score(asked, [text[:-1] for text in whole]), strict=True)
         return sum(a - b for a, b in gaps) / 24
 

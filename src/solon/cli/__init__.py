@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -24,13 +25,32 @@ from solon.cli import (
 )
 from solon.errors import SolonError
 
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"solon {version('solon')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="solon",
-    help="Constitutional AI, end to end: principles in plain language become a model that follows them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def solon(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Constitutional AI, end to end: principles in plain language become a model that follows them."""
+
+
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("evaluate")(evaluate.evaluate)

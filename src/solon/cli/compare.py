@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solon.cli.columns import print_columns
+
 if TYPE_CHECKING:
     from solon.report.comparison import Compared
     from solon.report.paired import Difference, Mean
@@ -44,35 +46,25 @@ def compare(
 
 def _show_differences(differences: list[Difference]) -> None:
     """One row for each two ways and kind."""
-    from rich.console import Console
-    from rich.table import Table
-
     if not differences:
         return
-    table = Table("declined more, in points", "", "difference", "p", "p (Holm)", box=None, header_style="bold")
+    rows = []
     for one in differences:
         low, value, high = (f"{100 * x:+.0f}" for x in (one.low, one.value, one.high))
-        between = f"{one.method} than {one.other}"
         shown = f"{value} [{low}, {high}]{'' if one.seeds else ' *'}"
-        table.add_row(between, one.kind.replace("_", "-"), shown, f"{one.p:.3f}", f"{one.p_adjusted:.3f}")
-    Console(soft_wrap=True).print("", table)
+        between = f"{one.method} than {one.other}"
+        rows.append([between, _kind(one.kind), shown, f"{one.p:.3f}", f"{one.p_adjusted:.3f}"])
+    print()
+    print_columns(["declined more,\nin points", "", "difference", "p", "p (Holm)"], rows)
     if not all(one.seeds for one in differences):
         print("* of one seed each: over prompts alone, nothing is known of the seeds")
 
 
 def _show(lines: list[Compared]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    kinds = list(lines[0].declined)
-    table = Table(
-        "", "seeds", *(f"{kind.replace('_', '-')}\ndeclined" for kind in kinds), box=None, header_style="bold"
-    )
-    scored = lines[0].reward is not None
-    for name in (*(["reward"] if scored else []), "words", "KL", "training"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for line in lines:
-        table.add_row(
+    kinds, scored = list(lines[0].declined), lines[0].reward is not None
+    heads = ["", "seeds", *(f"{_kind(kind)}\ndeclined" for kind in kinds), *(["reward"] if scored else [])]
+    rows = [
+        [
             line.name,
             str(line.seeds),
             *(_percent(line.declined[kind]) for kind in kinds),
@@ -80,11 +72,17 @@ def _show(lines: list[Compared]) -> None:
             f"{line.words.value:.0f}",
             "–" if line.kl is None else f"{line.kl:.2f}",
             "–" if line.seconds is None else f"{line.seconds:.0f} s",
-        )
-    Console(soft_wrap=True).print(table)
+        ]
+        for line in lines
+    ]
+    print_columns([*heads, "words", "KL", "training"], rows)
     for line in lines:
         if line.stopped:
             print(f"{line.name}: guards ended the training of {line.stopped} of {line.seeds}")
+
+
+def _kind(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _percent(mean: Mean) -> str:

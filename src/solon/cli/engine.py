@@ -19,6 +19,9 @@ Model = Annotated[
 BaseUrl = Annotated[
     str | None, typer.Option("--base-url", help="An OpenAI-compatible server, such as http://127.0.0.1:11434/v1.")
 ]
+BaseAt = Annotated[
+    str | None, typer.Option("--model", help="Where the base's weights lie now, if not where they were.")
+]
 Precision = Annotated[str, typer.Option("--precision", help="float32, bfloat16 or float16, for weights loaded here.")]
 
 

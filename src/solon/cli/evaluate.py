@@ -8,27 +8,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from solon.cli.columns import print_columns
+from solon.cli.engine import BaseAt
+
 if TYPE_CHECKING:
-    from rich.table import Table
+    from solon.pipeline.progress import Progress
+    from solon.types import Prompt
 
 Answered = list[dict[str, Any]]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run or a front, such as runs/quickstart.")],
+    run: Annotated[
+        Path, typer.Argument(help="The folder of a run, such as runs/quickstart, of a front, or of solon train.")
+    ],
     prompts: Annotated[str, typer.Argument(help="A file of prompts in any form, or hub:OWNER/NAME (docs/data.md).")],
     by: Annotated[str, typer.Option("--by", help="The field to group rows by, such as label or type.")] = "area",
+    what: Annotated[
+        str | None,
+        typer.Option("--what", help="Only the base and this: sl_cai, policy or policy@STEP; of a run half done, too."),
+    ] = None,
+    model: BaseAt = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Use only the first rows.", min=1)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the answers here, as JSON.")] = None,
 ) -> None:
     """How often base, SL-CAI and RL-CAI, or all checkpoints of a front, refuse or redirect, with 95% intervals."""
-    from rich.console import Console
-
     from solon.data.prompts import load_prompt_sets
     from solon.files import write_json
-    from solon.pipeline.measuring import answers_of_front, answers_of_run
     from solon.pipeline.progress import Progress
-    from solon.pipeline.selection import FRONT
 
     sets = load_prompt_sets({"prompts": prompts}, by)
     loaded, bad = sets.prompts["prompts"][:limit], sets.bad
@@ -37,12 +44,30 @@ def evaluate(
         progress.warn(f"{len(bad)} rows left out; first: {row.file}:{row.line}: {row.reason}")
     for note in sets.notes:
         progress.warn(note)
-    is_front = (run / FRONT).is_file()
-    answered = (answers_of_front if is_front else answers_of_run)(run, loaded, progress)
+    answered, is_front = _answers(run, loaded, progress, what, model)
     if out:
         write_json(out, answered)
-    table = (_by_checkpoint if is_front else _by_group)(answered)
-    Console(soft_wrap=True).print("share of prompts refused or redirected:", table)
+    print("share of prompts refused or redirected:")
+    (_by_checkpoint if is_front else _by_group)(answered)
+
+
+def _answers(
+    run: Path, prompts: list[Prompt], progress: Progress, what: str | None, model: str | None
+) -> tuple[dict[str, Answered], bool]:
+    """What the models of a run, a front or a training answer, and whether it is a front. Raises ConfigError."""
+    from solon.errors import ConfigError
+    from solon.pipeline.measuring import answers_of_front, answers_of_run, answers_of_training
+    from solon.pipeline.selection import FRONT
+    from solon.pipeline.trained import training_in
+
+    if (run / FRONT).is_file():
+        if what is not None or model is not None:
+            raise ConfigError(
+                f"--what, --model: {run} is a front, whose checkpoints are all asked; give one of {run}/runs"
+            )
+        return answers_of_front(run, prompts, progress), True
+    answers = answers_of_training if training_in(run) is not None else answers_of_run
+    return answers(run, prompts, progress, what, model), False
 
 
 def _groups(rows: Answered) -> list[str | None]:
@@ -68,38 +93,25 @@ def _share(hits: list[bool]) -> str:
     return f"{found.value:.0%} [{found.low:.0%}, {found.high:.0%}]"
 
 
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    return Table(*columns, box=None, header_style="bold")
-
-
-def _by_group(answered: Mapping[str, Answered]) -> Table:
-    """A row for each group of prompts, a column for each model."""
-    from rich.markup import escape
-
+def _by_group(answered: Mapping[str, Answered]) -> None:
+    """A row for each group of prompts, a column for each model; the change is from the first model to the last."""
     from solon.evaluation import difference
 
-    table = _table("group", "n", *answered, "change")  # from the base to RL-CAI
-    for group in _groups(answered["base"]):
+    first, *_, last = [*answered, *answered]
+    heads = ["group", "n", *answered, *(["change"] if len(answered) > 1 else [])]
+    rows = []
+    for group in _groups(answered[first]):
         declined = {model: _declined(rows, group) for model, rows in answered.items()}
-        change = difference(declined["base"], declined["rl_cai"])
-        table.add_row(
-            escape(_name(group)),
-            str(len(declined["base"])),
-            *map(_share, declined.values()),
-            f"{100 * change.value:+.0f} points [{100 * change.low:+.0f}, {100 * change.high:+.0f}]",
-        )
-    return table
+        change = difference(declined[first], declined[last])
+        moved = f"{100 * change.value:+.0f} points [{100 * change.low:+.0f}, {100 * change.high:+.0f}]"
+        shares = map(_share, declined.values())
+        rows.append([_name(group), str(len(declined[first])), *shares, *([moved] if len(answered) > 1 else [])])
+    print_columns(heads, rows)
 
 
-def _by_checkpoint(answered: Mapping[str, Answered]) -> Table:
+def _by_checkpoint(answered: Mapping[str, Answered]) -> None:
     """A row for each checkpoint, a column for each group of prompts."""
-    from rich.markup import escape
-
     first = next(iter(answered.values()))
     groups = _groups(first)
-    table = _table("checkpoint", *(f"{escape(_name(group))} (n = {len(_declined(first, group))})" for group in groups))
-    for name, rows in answered.items():
-        table.add_row(escape(name), *(_share(_declined(rows, group)) for group in groups))
-    return table
+    heads = ["checkpoint", *(f"{_name(group)} (n = {len(_declined(first, group))})" for group in groups)]
+    print_columns(heads, [[name, *(_share(_declined(rows, g)) for g in groups)] for name, rows in answered.items()])

@@ -22,11 +22,15 @@ def front(
 ) -> None:
     """Run every combination of values, equal steps once; show harmlessness against helpfulness and pick. Resumes."""
     from solon.pipeline.front import grid, run_front
+    from solon.pipeline.places import command_said
     from solon.pipeline.progress import Progress
     from solon.report import write_report
     from solon.report.front import summarise_front, write_front
 
     variants = grid(recipe, tuple(overrides or ()), over or ())
-    found = run_front(variants, out, Progress(quiet), begin, write_report)
+    axes = [word for one in over or () for word in ("--over", one)]
+    started = ["--from", str(begin)] if begin else []
+    given = command_said(["solon", "front", recipe, *(overrides or ()), *axes, "--out", str(out), *started])
+    found = run_front(variants, out, Progress(quiet), begin, write_report, given)
     page = write_front(out, found)
     summarise_front(out, found, page)

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def plan(
-    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one (quickstart).")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe file, the name of a shipped one (quickstart), or a run's folder.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, such as constitution=mine.yaml.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name>.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; by default RECIPE's own, or runs/<name>.")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Stop when this step is done.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     detailed_exitcode: Annotated[
@@ -44,8 +48,10 @@ def plan(
 
     gc.disable()  # millions of rows pass, none in a circle; the collector would visit every prompt over and over
     try:
-        loaded = load_recipe(recipe, tuple(overrides or ()))
-        made = make_plan(loaded, out or Path("runs") / loaded.name, until)
+        notes: list[str] = []
+        loaded = load_recipe(recipe, tuple(overrides or ()), notes.append)
+        made = make_plan(loaded, out or loaded.home or Path("runs") / loaded.name, until)
+        made.notes += notes
     except SolonError as error:
         if not detailed_exitcode:
             raise
@@ -68,6 +74,8 @@ def _print(console: Console, made: Plan) -> None:
     from rich.markup import escape
 
     console.print(f"[bold]{escape(made.recipe)}[/] in {escape(made.folder)}", soft_wrap=True)
+    for line in made.notes:
+        console.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
     for line in made.changes:
         console.print(f"  [yellow]~[/] {escape(line)}", soft_wrap=True)
     for line in made.warnings:

@@ -130,7 +130,11 @@ class RowWriter:
                 self._schema = wide
             _same(self._schema, wide)
             stored = self._stored(self._schema)
-            arrays = [_array(field.name, rows, field.type) for field in stored]
+            emptied = [
+                _nulled(rows, field.name) if field.name in self.changed.get(EMPTY_OBJECTS, ()) else rows
+                for field in stored
+            ]
+            arrays = [_array(field.name, own, field.type) for field, own in zip(stored, emptied, strict=True)]
             if self._writer is None:
                 self._writer = pq.ParquetWriter(self._handle, stored, compression="zstd")
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=stored))
@@ -160,6 +164,17 @@ def _without_empty(kind: Any) -> Any:
     if pa.types.is_list(kind):
         return pa.list_(kind.value_field.with_type(_without_empty(kind.value_type)))
     return kind
+
+
+def _nulled(rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """A column of the rows, with null in place of objects without a field."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()} or None
+        return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+    return [{name: plain(row.get(name))} for row in rows]
 
 
 def _array(name: str, rows: Sequence[dict[str, Any]], kind: Any = None) -> Any:

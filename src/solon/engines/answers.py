@@ -49,12 +49,16 @@ class Said:
         return not self.text and self.finish == "length"
 
 
+class NoAnswer(EngineError):
+    """The body of a response holds no answer."""
+
+
 def read_answer(body: str, server: str) -> Said:
-    """The answer in the body of a response. Raises EngineError, in one line, when there is none."""
+    """The answer in the body of a response. Raises NoAnswer, in one line, when there is none."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise EngineError(
+        raise NoAnswer(
             f"{server}: the answer is not JSON ({one_line(body[:200], 60)!r}); does the base URL end in /v1?"
         ) from None
     fields = _object(answer)
@@ -62,7 +66,7 @@ def read_answer(body: str, server: str) -> Said:
     first = _object(choices[0]) if isinstance(choices, list) and choices else {}
     if not first:
         why = _object(fields.get("error")).get("message")
-        raise EngineError(f"{server}: the answer has no choices{f': {one_line(str(why))}' if why else ''}")
+        raise NoAnswer(f"{server}: the answer has no choices{f': {one_line(str(why))}' if why else ''}")
     message, usage = _object(first.get("message")), _object(fields.get("usage"))
     positions = _object(first.get("logprobs")).get("content")
     finish, refusal = first.get("finish_reason"), message.get("refusal")
@@ -96,4 +100,5 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """A count of tokens; 0 for what can be none, as some servers' are: no context has 2³¹ tokens."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from solon.engines.base import Origin
 from solon.engines.fingerprints import local_fingerprint
@@ -14,6 +16,8 @@ from solon.engines.local.waiting import Asked, KinBatcher
 from solon.engines.local.work import Work
 from solon.sentences import stopped_after
 from solon.types import Choice, ChooseRequest, Completion, Fingerprint, GenerateRequest
+
+LONG = 20_000  # characters whose tokens take long to find
 
 
 class TransformersEngine:
@@ -54,7 +58,7 @@ class TransformersEngine:
         return self._decoder.work
 
     async def generate(self, request: GenerateRequest) -> Completion:
-        ids = self.local.encode_chat(request.messages, request.max_tokens)
+        ids = await self._encoded(request)
         heat, seed, sentences = request.temperature, request.noise_seed(), request.stop_after
         job = Job(ids, request.max_tokens, heat, request.top_p, seed, sentences)
         written = await self._write.submit(Asked(job, pack(ids), len(ids) + request.max_tokens))
@@ -62,6 +66,14 @@ class TransformersEngine:
         finish = "stop" if written.stopped else "length"
         answer = Completion(text, finish, len(ids), len(written.ids), reasoning=thoughts or None)
         return stopped_after(answer, sentences)
+
+    async def _encoded(self, request: GenerateRequest) -> list[int]:
+        """The prompt's tokens; a long text takes its time, in which others must be heard."""
+        if sum(len(message.content) for message in request.messages) < LONG:
+            return self.local.encode_chat(request.messages, request.max_tokens)
+        loop = asyncio.get_running_loop()
+        work = partial(self.local.encode_chat, request.messages, request.max_tokens)
+        return await loop.run_in_executor(self.local.thread, work)
 
     async def choose(self, request: ChooseRequest) -> Choice:
         """Each choice's total log-probability as the next words, whatever the model would say after them.

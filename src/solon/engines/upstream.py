@@ -54,6 +54,10 @@ def explained(error: openai.OpenAIError, server: str, model: str) -> EngineError
         return ConfigError(f"{server} refused the key; set OPENAI_API_KEY or the variable named api_key_env")
     if error.status_code == 404:
         return ConfigError(f"{server} has no model '{model}' (or the URL lacks its /v1); see {server}/models")
-    if error.status_code == 429 or error.status_code >= 500:
-        return UpstreamDown(f"{server} keeps answering {error.status_code}; run again later to resume")
+    if error.status_code == 402:
+        return UpstreamDown(f"{server} wants to be paid (402); top up the account, then run again to resume")
+    if error.status_code in (408, 409, 429) or error.status_code >= 500:
+        wait = one_line(error.response.headers.get("retry-after", ""), 40)
+        said = f" and asks to wait {wait}{' s' if wait.isdigit() else ''}" if wait else ""
+        return UpstreamDown(f"{server} keeps answering {error.status_code}{said}; run again later to resume")
     return EngineError(f"{server}: bad request: {one_line(complaint(error) or error.message)}")

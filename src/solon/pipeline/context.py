@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.constitution import Constitution, load_constitution
-from solon.data.prompts import PromptSets, load_prompt_sets
+from solon.data.prompts import PromptSets
 from solon.data.rows import BadRow
 from solon.engines import Engine, MemoisedEngine, Usage
-from solon.errors import PromptUnfit
+from solon.errors import PromptUnfit, afterwards
 from solon.memo import Memo
+from solon.pipeline.places import Tell, prompts_of
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, Role, RoleName
 from solon.pipeline.roles import build_judge_engine, judge_roles
@@ -38,10 +39,23 @@ ALONG = "rl_cai/along"  # the policy along its training, a folder for each step 
 AT = "@"  # between the name of a model and the step after which it is meant
 
 
-def load_prompts(recipe: Recipe) -> PromptSets:
-    """The prompts that a recipe uses, by kind, with the aims of their kind: of those to train on its share."""
+def load_prompts(recipe: Recipe, folders: Sequence[Path] = (), tell: Tell = lambda _: None) -> PromptSets:
+    """The prompts that a recipe uses, by kind, with the aims of their kind: of those to train on its share.
+
+    Where a file of theirs is gone, the rows that one of the runs in `folders` kept of it, as `tell` hears.
+    """
+    return used_of(recipe, given_prompts(recipe, folders, tell))
+
+
+def given_prompts(recipe: Recipe, folders: Sequence[Path] = (), tell: Tell = lambda _: None) -> PromptSets:
+    """The rows of a recipe's prompt files, or those that a run kept of them: one in `folders`, or the recipe's own."""
+    files = {name: kind.file for name, kind in recipe.prompts.items()}
+    return prompts_of(files, [*folders, *([recipe.home] if recipe.home else [])], tell)
+
+
+def used_of(recipe: Recipe, loaded: PromptSets) -> PromptSets:
+    """What a recipe uses of the rows of its prompt files."""
     kinds = recipe.prompts
-    loaded = load_prompt_sets({name: kind.file for name, kind in kinds.items()})
     used = {
         name: [replace(p, aims=kinds[name].aims) for p in prompts if _taken(p, kinds[name].share)]
         for name, prompts in loaded.prompts.items()
@@ -66,7 +80,10 @@ def reward_adapter(aim: str | None) -> str:
 
 
 class Context:
-    """One run of one recipe. What `siblings`, other run folders, have finished is taken from them."""
+    """One run of one recipe. What `siblings`, other run folders, have finished is taken from them.
+
+    Given `constitution` or `prompts`, the recipe's own are not read.
+    """
 
     def __init__(
         self,
@@ -75,10 +92,13 @@ class Context:
         progress: Progress,
         memo: Memo | None = None,
         siblings: Sequence[Path] = (),
+        *,
+        constitution: Constitution | None = None,
+        prompts: PromptSets | None = None,
     ) -> None:
         self.siblings = siblings
         self.recipe, self.run, self.progress = recipe, run, progress
-        self.constitution: Constitution = load_constitution(recipe.constitution)
+        self.constitution: Constitution = constitution or load_constitution(recipe.constitution)
         self.memo = memo if memo is not None else Memo(run.folder / "memo.sqlite")
         self.usage = Usage()
         self.fingerprints: dict[str, Fingerprint] = {}
@@ -87,13 +107,16 @@ class Context:
         self.making = ("", "")  # the step that is being made, and its key
         self.reward_models: dict[str | None, RewardModel] = {}  # those in memory, by aim; None: of all pairs
         self._models: dict[tuple[str, str], LocalModel] = {}
-        self.prompts = self._load_prompts()
+        self.prompts = self._load_prompts(prompts)
 
     def path(self, name: str) -> Path:
         return self.run.folder / name
 
-    def _load_prompts(self) -> dict[str, list[Prompt]]:
-        loaded = load_prompts(self.recipe)
+    def _load_prompts(self, given: PromptSets | None) -> dict[str, list[Prompt]]:
+        folders = [self.run.folder, *self.siblings]
+        loaded = (
+            load_prompts(self.recipe, folders, self.progress.warn) if given is None else used_of(self.recipe, given)
+        )
         self.quarantine += loaded.bad
         self.repeats, self.notes = loaded.repeats, loaded.notes
         return loaded.prompts
@@ -153,10 +176,8 @@ class Context:
 
     def ask(self, work: Coroutine[Any, Any, T]) -> T:
         """Run coroutines that ask engines, then commit what they stored, however they ended."""
-        try:
+        with afterwards(self.keep_calls):
             return asyncio.run(work)
-        finally:
-            self.keep_calls()
 
     def keep_calls(self) -> None:
         """Commit the calls that were stored, and what they took."""
@@ -227,6 +248,10 @@ class Context:
             self._models[key] = LocalModel.load(role.model, role.precision)
         return self._models[key]
 
+    def use_base(self, model: str) -> None:
+        """Take the policy's base from where it lies now; `require` refuses another one."""
+        self.recipe = self.recipe.with_policy(model)
+
     @property
     def policy(self) -> LocalModel:
         return self._local(self.recipe.roles.policy)
@@ -251,9 +276,12 @@ class Context:
     def require(self, adapter: str | None) -> None:
         """Have a finished adapter in memory."""
         from solon.training.adapters import load_adapter
+        from solon.training.base import refuse_other_base
 
         if adapter is not None and adapter not in self.policy.adapters:
-            load_adapter(self.policy, adapter, self.path(adapter_folder(adapter)))
+            folder = self.path(adapter_folder(adapter))
+            refuse_other_base(folder, None, self.policy.source)
+            load_adapter(self.policy, adapter, folder)
 
     def reward_model_of(self, aim: str | None = None) -> RewardModel:
         """The finished reward model of an aim; of None, the one on all pairs."""
@@ -270,4 +298,6 @@ class Context:
         return tuple(sorted(self.finished["reward_model"].facts["aims"]))
 
     def close(self) -> None:
+        if damaged := self.memo.damaged:
+            self.progress.warn(f"{self.memo.path}: {damaged} stored answers were damaged, and were asked again")
         self.memo.close()

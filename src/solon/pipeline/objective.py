@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.engines import MemoisedEngine
-from solon.errors import ConfigError
+from solon.errors import ConfigError, afterwards
 from solon.evaluation import declines
 from solon.pipeline.context import Context
 from solon.pipeline.demonstrated import demonstrated
@@ -63,10 +63,8 @@ class Objective:
 
     def ask(self, work: Coroutine[Any, Any, T]) -> T:
         """Run coroutines that ask engines, then commit what they stored, however they ended."""
-        try:
+        with afterwards(self.context.keep_calls):
             return self._runner.run(work)
-        finally:
-            self.context.keep_calls()
 
     def reward(self, prompts: Sequence[Prompt]) -> Composite:
         """The recipe's `rl_cai.rewards` of answers to `prompts`, held to its `rl_cai.constraint`.

@@ -29,14 +29,17 @@ class Bar:
     task: int = 0
     done: int = 0
     started: float = field(default_factory=time.monotonic)
+    before: int | None = None  # what an earlier session had done: a resumed training's first call is about a later step
 
     def step(self, *_: object) -> None:
         self.to(self.done + 1)
 
     def to(self, done: int, total: int | None = None, note: str = "") -> None:
         self.done = done
+        if self.before is None:
+            self.before = max(0, done - 1)
         if self.bars is not None:
-            rate = done / max(time.monotonic() - self.started, 1e-9)
+            rate = (done - self.before) / max(time.monotonic() - self.started, 1e-9)
             shown = f"{rate:.1f}/s {note}".strip()
             self.bars.update(self.task, completed=done, total=total, rate=shown)  # type: ignore[arg-type]
 

@@ -8,14 +8,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from solon.constitution.model import Aim
 from solon.data.aims import AIMS
+from solon.engines.address import check_address
 from solon.errors import ConfigError
 from solon.files import explain
+from solon.pipeline.places import Tell, home_of, place
 from solon.settings import (
     OFFLINE,
     Ask,
@@ -41,6 +43,7 @@ from solon.settings import (
     unshown,
 )
 from solon.settings.base import Omitting
+from solon.settings.servers import TimeLimits
 from solon.yaml import read_yaml
 
 EngineName = Literal["transformers", "openai", "recorded", "scripted"]
@@ -52,11 +55,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+MAX_SEED = 2**32 - 1  # the most that the trainers' libraries take
+
+
 class Role(Section):
     """Which engine plays a role, and with which model.
 
     `model` is a hub id, a local folder, a GGUF file or `package:NAME/FILE.gguf` (transformers), a model
     name (openai), the recorded role (recorded; by default the role itself) or a script file (scripted).
+    `base_url` may name variables of the environment, as in http://${USER}:${PASSWORD}@host/v1; `time_limits` are those
+    of a server's calls.
     """
 
     engine: EngineName = "transformers"
@@ -67,6 +75,17 @@ class Role(Section):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     batch_size: int = Field(default=64, ge=1)
     concurrency: int = Field(default=8, ge=1)
+    time_limits: TimeLimits = TimeLimits()
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_address(value)
+            except ConfigError as error:
+                raise ValueError(str(error).removeprefix("base_url: ")) from None
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> Role:
@@ -245,7 +264,7 @@ class RlCai(Omitting, Section):
     OMITTED: ClassVar[tuple[str, ...]] = ("constraint", "checkpoints")
 
     method: Method = "ppo"
-    seed: int | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     checkpoints: int = Field(default=0, ge=0, le=64)
     feedback: FeedbackSettings = FeedbackSettings()
     qualify: QualifySettings = QualifySettings()
@@ -318,7 +337,7 @@ class Recipe(Section):
     """Everything a run depends on."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     constitution: str = "balanced"
     prompts: dict[str, Kind] = Field(min_length=1)
     roles: Roles
@@ -327,6 +346,17 @@ class Recipe(Section):
     evaluate: Evaluate = Evaluate()
     select: Select | None = Field(default=None, description="Which checkpoint is the model.")
     prices: dict[str, Price] = Field(default={}, description="By model name; solon plan counts with them.")
+    _home: Path | None = PrivateAttr(default=None)
+
+    @property
+    def home(self) -> Path | None:
+        """The run in whose folder the recipe was found; None of one that was written by hand."""
+        return self._home
+
+    def with_policy(self, model: str) -> Recipe:
+        """The recipe with the policy's base taken from `model`, where its weights lie now."""
+        policy = self.roles.policy.model_copy(update={"model": model})
+        return self.model_copy(update={"roles": self.roles.model_copy(update={"policy": policy})})
 
     @property
     def harm_kinds(self) -> tuple[str, ...]:
@@ -431,21 +461,30 @@ def _kind(name: str, given: Any) -> Any:
 
 
 def recipe_path(name: str) -> Path:
-    """A shipped recipe by name ("quickstart") or a path."""
+    """A shipped recipe by name ("quickstart"), a run's own by its folder, or a path."""
     shipped = Path(str(files("solon") / "recipes" / f"{name}.yaml"))
-    return shipped if shipped.exists() else Path(name)
+    if shipped.exists():
+        return shipped
+    own = Path(name) / "recipe.yaml"
+    return own if own.is_file() else Path(name)
 
 
-def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
-    """The recipe in a file with `key.path=value` overrides applied. Raises ConfigError in one line."""
+def load_recipe(name: str, overrides: tuple[str, ...] = (), tell: Tell = lambda _: None) -> Recipe:
+    """The recipe in a file or a run's folder, with `key.path=value` overrides applied; what it names by a relative path
+    is looked for beside it first, then in the current directory, which `tell` hears. Raises ConfigError in one line."""
     path = recipe_path(name)
+    if path.is_dir():
+        raise ConfigError(f"recipe: {path} holds no run (no recipe.yaml); give a recipe's file, or the folder of a run")
     data = read_yaml(path, "recipe")
+    place(data, path, tell)
     for override in overrides:
         apply_override(data, override)
     try:
-        return Recipe.model_validate(data)
+        made = Recipe.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"recipe: {path}: {explain(error, _known_keys(Recipe))}") from None
+    made._home = home_of(path)
+    return made
 
 
 def apply_override(data: dict[str, Any], override: str, what: str = "override") -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from solon.engines import Engine, MemoisedEngine
+from solon.engines.address import valid_key
 from solon.engines.recorded import RecordedEngine, load_recording, recording_path
 from solon.engines.scripted import ScriptedEngine
 from solon.errors import ConfigError, StorageError
@@ -30,8 +31,10 @@ def build_engine(role: Role, name: str) -> Engine:
     if role.engine == "openai":
         from solon.engines.openai import OpenAIEngine
 
-        key = os.environ.get(role.api_key_env)
-        return OpenAIEngine(role.model, role.base_url or "", api_key=key, concurrency=role.concurrency)
+        key = valid_key(os.environ.get(role.api_key_env), role.api_key_env)
+        return OpenAIEngine(
+            role.model, role.base_url or "", api_key=key, concurrency=role.concurrency, limits=role.time_limits
+        )
     from solon.engines.local.model import LocalModel
     from solon.engines.transformers import TransformersEngine
 

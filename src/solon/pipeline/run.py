@@ -18,13 +18,15 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from solon.errors import ConfigError
-from solon.files import write_atomic, write_json
+from solon.data.prompts import PromptSets, Repeats
+from solon.errors import afterwards
+from solon.files import read_text, write_atomic, write_json
 from solon.memo import copy_memo
 from solon.pipeline.aiming import check_aims
-from solon.pipeline.context import Context
+from solon.pipeline.context import Context, given_prompts
 from solon.pipeline.human import check_human
 from solon.pipeline.origin import RecordedRole, check_origin
+from solon.pipeline.places import constitution_of, keep_prompts, refuse_no_run
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
 from solon.pipeline.selection import check_select, write_selection
@@ -32,6 +34,7 @@ from solon.pipeline.step import Step
 from solon.pipeline.steps import steps_until
 from solon.runs import Run
 from solon.types import digest
+from solon.yaml import read_yaml
 
 PACKAGES = ("solon", "torch", "transformers", "trl", "peft", "accelerate")
 
@@ -43,11 +46,13 @@ def run_recipe(
     until: str | None = None,
     begin: Path | None = None,
     siblings: Sequence[Path] = (),
+    command: str = "",
 ) -> dict[str, Any]:
     """Run a recipe in `folder`, or only the steps that make `until`, doing what is not done yet.
 
     A new folder may begin with what another run, in `begin`, has finished and been told; steps that one of the runs in
-    `siblings` has finished are linked from there. Returns the manifest.
+    `siblings` has finished are linked from there. `command` is the one that was given, for the manifest, which is
+    returned.
     Raises RunLocked when another process works there; every SolonError of the steps passes through, and
     what was finished or stored before it stays.
     """
@@ -57,11 +62,15 @@ def run_recipe(
         if begin is not None and not run.begun:
             run.take_over(begin)
             copy_memo(begin / "memo.sqlite", folder / "memo.sqlite")
-        _write_recipe(run, recipe)
-        context = Context(recipe, run, progress, siblings=siblings)
+        known = [*siblings, *([begin] if begin is not None else [])]
+        given = given_prompts(recipe, [folder, *known], progress.warn)
+        context = Context(recipe, run, progress, siblings=siblings, prompts=given)
+        command = command or _command_in(folder)
+        _write_recipe(run, recipe, command)
+        keep_prompts(folder, {name: kind.file for name, kind in recipe.prompts.items()}, given)
         _say_repeats(context)
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
-        try:
+        with afterwards(context.close), afterwards(lambda: _write_quarantine(context)):
             cautions = check_aims(context.constitution, context.recipe)
             check_select(context)
             check_human(context)
@@ -69,10 +78,7 @@ def run_recipe(
             for line in [*cautions, *of_origin]:
                 progress.warn(line)
             steps = _run_steps(context, chosen)
-        finally:
-            _write_quarantine(context)
-            context.close()
-        manifest = _manifest(context, steps, recorded)
+        manifest = {**_manifest(context, steps, recorded), "command": command}
         write_json(folder / "manifest.json", manifest)
         if "evaluate" in context.finished:
             write_selection(folder, context.recipe)
@@ -80,17 +86,18 @@ def run_recipe(
 
 
 @contextmanager
-def opened(folder: Path, progress: Progress) -> Iterator[Context]:
-    """A finished run's context, to ask its models more. Raises ConfigError when the folder holds no finished run."""
-    if not (folder / "manifest.json").exists():
-        raise ConfigError(f"run: {folder} holds no finished run (no manifest.json); finish it with solon run")
+def opened(folder: Path, progress: Progress, *, prompts: bool = True) -> Iterator[Context]:
+    """A run's context, to ask its models more, from what its folder holds; without its `prompts` no file of theirs is
+    read. Raises ConfigError when it holds no run."""
+    refuse_no_run(folder)
+    recipe = load_recipe(str(folder / "recipe.yaml"))
+    law = constitution_of(folder, recipe.constitution)
+    given = given_prompts(recipe, [folder], progress.warn) if prompts else PromptSets({}, [], Repeats())
     run = Run(folder)
     with run.locked():
-        context = Context(load_recipe(str(folder / "recipe.yaml")), run, progress)
-        try:
+        context = Context(recipe, run, progress, constitution=law, prompts=given)
+        with afterwards(context.close):
             yield context
-        finally:
-            context.close()
 
 
 def _run_steps(context: Context, steps: Sequence[Step]) -> list[dict[str, Any]]:
@@ -171,12 +178,25 @@ def _peak_memory_mb() -> int:
     return peak // 1024 if sys.platform != "darwin" else peak // 1024**2
 
 
-def _write_recipe(run: Run, recipe: Recipe) -> None:
+def _command_in(folder: Path) -> str:
+    """The command that made the run, as its recipe says before the manifest is there; "" where it does not."""
+    path = folder / "recipe.yaml"
+    first = read_text(path, "recipe").partition("\n")[0] if path.is_file() else ""
+    return first.removeprefix("# ") if first.startswith("# solon ") else ""
+
+
+def _write_recipe(run: Run, recipe: Recipe, command: str) -> None:
+    """The recipe as it is run, beside what it makes; a constitution that is the folder's own keeps its name."""
+    said = recipe.constitution
+    if Path(said).resolve() == run.folder.resolve() and (before := run.folder / "recipe.yaml").is_file():
+        said = str(read_yaml(before, "recipe").get("constitution", said))
+    recipe = recipe.model_copy(update={"constitution": said})
     buffer = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.dump(recipe.model_dump(mode="json"), buffer)
-    write_atomic(run.folder / "recipe.yaml", buffer.getvalue())
+    head = f"# {' '.join(command.splitlines())}\n" if command else ""
+    write_atomic(run.folder / "recipe.yaml", head + buffer.getvalue())
 
 
 def _say_repeats(context: Context) -> None:

@@ -19,6 +19,7 @@ _CONTROL = re.compile(
     re.I,
 )
 MARK = "> "
+_SPEAKER = re.compile(r"^\W*(?:system|user|human|assistant)\W*:", re.I | re.M)
 
 
 def defused(text: str) -> str:
@@ -42,9 +43,15 @@ def fence(label: str, text: str) -> str:
 
 
 def conversation(turns: Sequence[Message], response: str) -> str:
-    """A conversation and the response to it, fenced: each turn after the name of who speaks."""
-    said = [f"{turn.role.capitalize()}: {turn.content}" for turn in (*turns, assistant(response))]
-    return fence("conversation", "\n\n".join(said))
+    """A conversation and the response to it, fenced.
+
+    A question and its reply stand in one fence, each after the name of who speaks. Of more turns, and where a text has
+    such a name at the beginning of a line, every turn has a fence of its own: no text can pass for another's turn.
+    """
+    said = [*turns, assistant(response)]
+    if len(said) > 2 or turns[0].role != "user" or any(_SPEAKER.search(turn.content) for turn in said):
+        return "\n".join(quoted([(turn.role, turn.content) for turn in said], marks=False))
+    return fence("conversation", f"User: {turns[0].content}\n\nAssistant: {response}")
 
 
 def marked(text: str) -> str:

@@ -10,9 +10,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
+from solon.constitution import load_constitution
 from solon.errors import ConfigError
 from solon.evaluation import DECLINED
+from solon.pipeline.places import finishing, refuse_no_run
 from solon.pipeline.recipe import Recipe, load_recipe
+from solon.pipeline.trained import refuse_training
 from solon.report.paired import Difference, Mean, difference_of, holm, mean_of
 from solon.settings import Method
 from solon.types import digest
@@ -68,6 +71,10 @@ class _Run:
         """What runs that differ by their seeds alone have in common: the recipe but for name, seeds and the sections
         of the methods that it does not use."""
         recipe = self.recipe.model_dump(mode="json", exclude={"name", "seed"})
+        # What its files say makes a run, not where they lay: a run may have been moved here from another machine.
+        recipe["constitution"] = _law(self.folder) or Path(self.recipe.constitution).name
+        for kind in recipe["prompts"].values():
+            kind["file"] = Path(kind["file"]).name
         unused = {*METHODS} - {self.recipe.rl_cai.method}
         recipe["rl_cai"] = {
             k: v for k, v in recipe["rl_cai"].items() if k not in ("seed", "checkpoints") and k not in unused
@@ -164,8 +171,18 @@ def _read(folder: Path) -> _Run:
         answers = json.loads((folder / "evaluation" / "answers.json").read_text())
         policy = json.loads((folder / "steps" / "policy.json").read_text())["facts"]
     except (OSError, ValueError, KeyError):
-        raise ConfigError(f"compare: {folder} holds no finished run; finish it with solon run") from None
+        refuse_training(folder, "compare")
+        refuse_no_run(folder)
+        raise ConfigError(f"compare: {folder} holds no finished run; finish it with {finishing(folder)}") from None
     return _Run(folder, load_recipe(str(folder / "recipe.yaml")), answers, policy, _reward_model(folder))
+
+
+def _law(folder: Path) -> str:
+    """The hash of the constitution that the run used; "" where its folder does not hold it."""
+    try:
+        return load_constitution(folder.resolve()).hash
+    except ConfigError:
+        return ""
 
 
 def _reward_model(folder: Path) -> str:

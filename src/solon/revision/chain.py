@@ -22,7 +22,7 @@ from solon.prompts.chain import ask_critique, critique_request, demonstrations, 
 from solon.types import Completion, GenerateRequest, Message, Prompt, Revision, assistant, user
 
 _ECHO = re.compile(r"^\s*\**(?:critique|revision|revised reply|new reply|assistant)\**\s*:\**\s*", re.I)
-_MARK = re.compile(r"</?conversation-[0-9a-f]{8}>")
+_MARK = re.compile(r"</?(?:conversation|system|user|assistant)-[0-9a-f]{4,}>")
 
 
 Keep = Callable[[Prompt, str, str], bool]

@@ -27,7 +27,10 @@ from solon.types import (
     digest,
 )
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "content_filter"]
+Outcome = Literal["revised", "failed"]
+REFUSAL = "I can't give an answer to that."
+AGAIN_AT = 0.7  # the least temperature of a second attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,23 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One choice: the text, why it ends, how it came about and the tokens of all calls it took."""
+    """One choice: the text, why it ends, how it came about and the tokens of all calls it took.
+
+    `outcome` is "failed" where nothing could be revised, and `text` then a refusal: the draft is never sent.
+    """
 
     text: str
     finish_reason: FinishReason
+    outcome: Outcome
     draft: Completion
     steps: tuple[Revision, ...]
-    prompt_tokens: int
-    completion_tokens: int
-
-    @property
-    def revised(self) -> bool:
-        """Whether any revision was good, and `text` is therefore not the draft."""
-        return any(step.failure is None for step in self.steps)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
     @property
     def draft_failure(self) -> str | None:
-        """ "empty", "truncated" or None, in the words of `Revision.failure`."""
-        return "empty" if not self.draft.text.strip() else "truncated" if self.draft.truncated else None
+        """ "empty", "truncated", "withheld" or None, in the words of `Revision.failure`."""
+        return self.draft.failure or ("truncated" if self.draft.truncated else None)
 
 
 class ChoiceEngine:
@@ -117,30 +119,36 @@ async def answer(engine: Engine, constitution: Constitution, ask: Ask) -> list[A
 
 
 async def _choice(engine: ChoiceEngine, constitution: Constitution, prompt: Prompt, ask: Ask) -> Answered:
-    chain = ask.chain
+    """One choice: made again once, from other noise, where no revision came of the first draft."""
+    made = await _revised(engine, constitution, prompt, ask, ask.chain)
+    if made.outcome == "failed":
+        # Greedy text would be the same again.
+        warmer = replace(ask.chain, temperature=max(ask.chain.temperature, AGAIN_AT), seed=ask.chain.seed + 1)
+        made = await _revised(engine, constitution, prompt, ask, warmer)
+    text = _cut(made.text, ask.stop)
+    return replace(
+        made,
+        text=text,
+        finish_reason="stop" if text != made.text else made.finish_reason,
+        prompt_tokens=engine.prompt_tokens,
+        completion_tokens=engine.completion_tokens,
+    )
+
+
+async def _revised(
+    engine: ChoiceEngine, constitution: Constitution, prompt: Prompt, ask: Ask, chain: ChainSettings
+) -> Answered:
+    """The last good revision. One that the token limit cut off is sent as far as it goes: whoever sets a limit wants
+    that. The draft never is: where there is no revision at all, a refusal stands in its place."""
     draft = await engine.generate(
         GenerateRequest(ask.messages, max_tokens=chain.revision_tokens, temperature=chain.temperature, seed=chain.seed)
     )
-    steps = await revise(engine, constitution, prompt, draft.text, chain)
-    text, reason = _settled(draft, steps)
-    cut = _cut(text, ask.stop)
-    return Answered(
-        cut,
-        "stop" if cut != text else reason,
-        draft,
-        tuple(steps),
-        engine.prompt_tokens,
-        engine.completion_tokens,
-    )
-
-
-def _settled(draft: Completion, steps: Sequence[Revision]) -> tuple[str, FinishReason]:
-    """The last good revision; the draft if there is none, and then "length" if a limit is to blame."""
-    good = [step.revision for step in steps if step.failure is None]
-    if good:
-        return good[-1], "stop"
-    limited = draft.truncated or any(step.failure == "truncated" for step in steps)
-    return draft.text, "length" if limited else "stop"
+    steps = () if draft.failure else tuple(await revise(engine, constitution, prompt, draft.text, chain))
+    if good := [step.revision for step in steps if step.failure is None]:
+        return Answered(good[-1], "stop", "revised", draft, steps)
+    if steps and steps[-1].failure == "truncated" and steps[-1].revision:
+        return Answered(steps[-1].revision, "length", "revised", draft, steps)
+    return Answered(REFUSAL, "content_filter", "failed", draft, steps)
 
 
 def _cut(text: str, stops: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header, Request
+from fastapi import FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -25,15 +25,16 @@ from solon.revision.chain import ChainSettings
 from solon.serve.access import Access
 from solon.serve.answer import Answered, Ask, answer
 from solon.serve.limits import BodyLimit
+from solon.serve.listening import ClientGone, unless_gone
 from solon.serve.protocol import (
     ApiError,
     AsciiJson,
     ChatReply,
     ChatRequest,
+    Outcomes,
     ReplyChoice,
     ReplyMessage,
     ReplyUsage,
-    Trail,
     TrailChoice,
     TrailConstitution,
     TrailStep,
@@ -59,7 +60,13 @@ class Service:
         """The reply to one request. Raises ApiError, and nothing else."""
         if request.model is not None:
             self.check_model(request.model)
+        if (trail := trail or request.solon.trail) and not self.settings.trail:
+            raise ApiError(
+                400, "this server shows no trail; whoever runs it can start it with --trail", "no_trail", "solon"
+            )
         choices = await _translated(self.engine, self.constitution, self._ask(request))
+        if self.settings.on_failure == "error" and any(choice.outcome == "failed" for choice in choices):
+            raise ApiError(502, "the answer could not be revised, and is not sent as it was drafted", "revision_failed")
         return ChatReply(
             id=f"chatcmpl-{uuid.uuid4().hex}",
             created=int(time.time()),
@@ -67,7 +74,7 @@ class Service:
             choices=[_choice(index, choice) for index, choice in enumerate(choices)],
             usage=_usage(choices),
             system_fingerprint=f"fp_{digest([self.engine.fingerprint.key, self.constitution.hash])[:16]}",
-            solon=self._trail(choices) if trail or request.solon.trail else None,
+            solon=self._outcomes(choices, trail),
         )
 
     def check_model(self, name: str) -> None:
@@ -93,9 +100,12 @@ class Service:
         )
         return Ask(request.conversation(), chain, request.top_p or 1.0, request.n, tuple(request.stop))
 
-    def _trail(self, choices: list[Answered]) -> Trail:
-        law = self.constitution
-        return Trail(
+    def _outcomes(self, choices: list[Answered], trail: bool) -> Outcomes:
+        law, outcomes = self.constitution, [choice.outcome for choice in choices]
+        if not trail:
+            return Outcomes(outcomes=outcomes)
+        return Outcomes(
+            outcomes=outcomes,
             trail=[_trail_choice(choice) for choice in choices],
             constitution=TrailConstitution(name=law.name, version=law.version, hash=law.hash),
         )
@@ -114,8 +124,9 @@ async def _translated(engine: Engine, constitution: Constitution, ask: Ask) -> l
             502, "the model behind this server cannot be reached; try again later", "upstream_down"
         ) from None
     except SolonError as error:
+        # Its text may quote the request, the server behind this one, or what that said: it is for nobody here.
         _LOG.error("a request failed: %s", type(error).__name__)
-        raise ApiError(500, str(error), "engine_error") from None
+        raise ApiError(502, "the model behind this server could not answer", "engine_error") from None
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         _LOG.error("a request failed: %s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
@@ -140,7 +151,7 @@ def _trail_choice(answered: Answered) -> TrailChoice:
             TrailStep(principle=s.principle, critique=s.critique, revision=s.revision, failure=s.failure)
             for s in answered.steps
         ],
-        returned="revision" if answered.revised else "draft",
+        returned="revision" if answered.outcome == "revised" else "refusal",
     )
 
 
@@ -165,8 +176,11 @@ def create_app(engine: Engine, constitution: Constitution, settings: ServeSettin
 
 def _add_routes(app: FastAPI, service: Service) -> None:
     @app.post("/v1/chat/completions")
-    async def chat(body: ChatRequest, x_solon_trail: Annotated[str, Header()] = "") -> AsciiJson:
-        reply = await service.complete(body, x_solon_trail.strip() == "1")
+    async def chat(request: Request, body: ChatRequest, x_solon_trail: Annotated[str, Header()] = "") -> Response:
+        try:
+            reply = await unless_gone(request, service.complete(body, x_solon_trail.strip() == "1"))
+        except ClientGone:
+            return Response(status_code=499)  # nobody reads it
         return AsciiJson(reply.body())
 
     @app.get("/v1/models")

@@ -227,7 +227,7 @@ class ReplyChoice(BaseModel):
     index: int
     message: ReplyMessage
     logprobs: None = None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "content_filter"]
 
 
 class ReplyUsage(BaseModel):
@@ -248,12 +248,12 @@ class TrailStep(BaseModel):
 
 
 class TrailChoice(BaseModel):
-    """How one choice came about. `returned` says which text it is: "draft" or "revision"."""
+    """How one choice came about. `returned` says which text it is: "revision", or "refusal" where none was made."""
 
     draft: str
     draft_failure: str | None
     steps: list[TrailStep]
-    returned: Literal["draft", "revision"]
+    returned: Literal["revision", "refusal"]
 
 
 class TrailConstitution(BaseModel):
@@ -264,15 +264,17 @@ class TrailConstitution(BaseModel):
     hash: str
 
 
-class Trail(BaseModel):
-    """`trail` has one entry per choice, in order."""
+class Outcomes(BaseModel):
+    """`outcomes` and `trail` have one entry per choice, in order: "revised", or "failed" where a refusal stands in for
+    an answer that could not be revised. Trail and constitution are there on request only."""
 
-    trail: list[TrailChoice]
-    constitution: TrailConstitution
+    outcomes: list[Literal["revised", "failed"]]
+    trail: list[TrailChoice] | None = None
+    constitution: TrailConstitution | None = None
 
 
 class ChatReply(BaseModel):
-    """The body of a reply; `created` is in seconds since 1970, `solon` is there on request only."""
+    """The body of a reply; `created` is in seconds since 1970."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -281,10 +283,11 @@ class ChatReply(BaseModel):
     choices: list[ReplyChoice]
     usage: ReplyUsage
     system_fingerprint: str
-    solon: Trail | None = None
+    solon: Outcomes
 
     def body(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"solon"} if self.solon is None else None)
+        own = {name: value for name, value in self.solon.model_dump().items() if value is not None}
+        return {**self.model_dump(exclude={"solon"}), "solon": own}
 
 
 def invalid(problems: list[Any]) -> ApiError:

@@ -14,6 +14,7 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK,
 
 from solon.engines.local.model import LocalModel
 from solon.errors import ConfigError
+from solon.files import reason_of
 from solon.settings import GrpoSettings, TrainerSettings
 
 A = TypeVar("A", bound=TrainingArguments)
@@ -58,7 +59,7 @@ def build_arguments(
     try:
         made: A = kind(**{**base, **given, **fixed})
     except (TypeError, ValueError, ImportError, RuntimeError) as error:
-        raise ConfigError(f"trainer_args: {str(error).splitlines()[0][:300]}") from None
+        raise ConfigError(f"trainer_args: {reason_of(error)}") from None
     return made
 
 

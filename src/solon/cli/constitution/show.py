@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from solon.constitution import Constitution
 
@@ -25,7 +26,7 @@ def list_() -> None:
         law = load_constitution(name)
         aims = [p.aim for p in law.principles]
         counted = ", ".join(f"{aims.count(aim)} {aim}" for aim in dict.fromkeys(aims))
-        console.print(f"[bold]{name}[/] {law.version}  {len(aims)} principles: {counted}")
+        console.print(f"[bold]{name}[/] {law.version}  {len(aims)} principles: {counted}", soft_wrap=True)
         _wrapped(console, "", law.description)
 
 
@@ -64,15 +65,15 @@ def _print(console: Console, law: Constitution, requests: bool) -> None:
     from solon.prompts.chain import critique_request, revision_request
     from solon.prompts.compare import comparison_question
 
-    console.print(Text.assemble((law.name, "bold"), f" {law.version}  {len(law.principles)} principles"))
+    _line(console, Text.assemble((law.name, "bold"), f" {law.version}  {len(law.principles)} principles"))
     console.print(Text(law.description))
     if law.priorities:
-        console.print(Text(f"priorities: {', '.join(f'{aim} {share:g}' for aim, share in law.priorities.items())}"))
+        _line(console, Text(f"priorities: {', '.join(f'{aim} {share:g}' for aim, share in law.priorities.items())}"))
     for p in law.principles:
         drawn = ", ".join(f"{phase} {shares(law, phase)[p.id]:.1%}" for phase in p.phases)
         shown = len(p.exemplars.revision) + len(p.exemplars.comparison)
         own = f", {shown} exemplar{'s' * (shown != 1)} of its own" if shown else ""
-        console.print(Text.assemble("\n", (p.id, "bold"), f"  {p.aim}, weight {p.weight:g}; drawn: {drawn}{own}"))
+        _line(console, Text.assemble("\n", (p.id, "bold"), f"  {p.aim}, weight {p.weight:g}; drawn: {drawn}{own}"))
         _wrapped(console, "", p.text)
         if p.source:
             _wrapped(console, "source: ", p.source)
@@ -82,6 +83,11 @@ def _print(console: Console, law: Constitution, requests: bool) -> None:
             _wrapped(console, "revision request: ", revision_request(p))
         if "compare" in p.phases and (requests or p.comparison_question):
             _wrapped(console, "comparison question: ", comparison_question(p))
+
+
+def _line(console: Console, text: Text) -> None:
+    """One line however long: `grep` finds an id and what is said of it together."""
+    console.print(text, soft_wrap=True)
 
 
 def _wrapped(console: Console, label: str, text: str) -> None:

@@ -76,7 +76,7 @@ def _term(text: str) -> RewardTerm:
     return validated(RewardTerm, values, "--term")
 
 
-def model_of(model: str | None, adapter: Path | None) -> str:
+def model_of(model: str | None, adapter: Path | None, *, takes_adapter: bool = True) -> str:
     """The model to train: the one that is named, else the one that the adapter is of. Raises ConfigError."""
     from solon.pipeline.training.start import base_named
 
@@ -84,10 +84,8 @@ def model_of(model: str | None, adapter: Path | None) -> str:
         return str(_found(model))
     if adapter is not None:
         return base_named(adapter)
-    raise ConfigError(
-        "which model? --model HuggingFaceTB/SmolLM2-135M-Instruct, a folder or a GGUF file; or --adapter FOLDER, "
-        "whose model it is"
-    )
+    other = "; or --adapter FOLDER, whose model it is" if takes_adapter else ""
+    raise ConfigError(f"which model? --model HuggingFaceTB/SmolLM2-135M-Instruct, a folder or a GGUF file{other}")
 
 
 def _found(name: str | None) -> str | None:

@@ -48,7 +48,7 @@ def go(
     job = Job(
         verb=verb,
         file=common.file,
-        model=model_of(common.model, adapter),
+        model=model_of(common.model, adapter, takes_adapter=verb != "reward"),
         settings=settings_of(SETTINGS[verb], common.settings, "--set"),
         out=out,
         adapter=adapter,

@@ -15,6 +15,7 @@ def on_pairs(verb: str, said: str) -> Callable[..., None]:
         model: o.Model = None,
         adapter: o.Adapter = None,
         settings: o.Settings = None,
+        held_out: o.HeldOut = 0.0,
         format: o.Format = None,
         truncated_pairs: o.Truncated = "leave_out",
         limit: o.Limit = None,
@@ -27,7 +28,7 @@ def on_pairs(verb: str, said: str) -> Callable[..., None]:
         from solon.cli.train.go import Common, go
 
         common = Common(pairs, model, settings, out, seed, precision, limit, force, quiet)
-        go(verb, common, adapter=adapter, format=format, truncated_pairs=truncated_pairs)
+        go(verb, common, adapter=adapter, format=format, held_out=held_out, truncated_pairs=truncated_pairs)
 
     train.__doc__ = said
     return train

@@ -19,6 +19,11 @@ Model = Annotated[
     str | None,
     typer.Option("--model", help="Hub id, folder, GGUF file or package:NAME/FILE; by default --adapter's own."),
 ]
+Base = Annotated[
+    str | None, typer.Option("--model", help="Hub id, folder, GGUF file or package:NAME/FILE of the model to train.")
+]
+HELD_OUT = "Share of the prompts whose pairs are not learnt from, but measure what was."
+HeldOut = Annotated[float, typer.Option("--held-out", min=0.0, max=0.9, help=HELD_OUT)]
 Adapter = Annotated[
     Path | None,
     typer.Option("--adapter", help="Start from this PEFT adapter and stay tied to it; else the bare model."),
@@ -29,7 +34,7 @@ Settings = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder; by default runs/train-<verb>.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the finished training that the folder holds.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Draws order, noise and first weights.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Draws order, noise and first weights.")]
 Precision = Annotated[str, typer.Option("--precision", help="float32, bfloat16 or float16.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first rows.")]
 Format = Annotated[str | None, typer.Option("--format", help="The file's format; else its columns tell it.")]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from solon.cli.train import options as o
 
 HELD_OUT = 0.15
@@ -13,11 +9,9 @@ HELD_OUT = 0.15
 
 def reward(
     pairs: o.Pairs,
-    model: o.Model = None,
+    model: o.Base = None,
     settings: o.Settings = None,
-    held_out: Annotated[
-        float, typer.Option("--held-out", min=0.0, max=0.9, help="Share of the prompts whose pairs measure it.")
-    ] = HELD_OUT,
+    held_out: o.HeldOut = HELD_OUT,
     format: o.Format = None,
     truncated_pairs: o.Truncated = "leave_out",
     limit: o.Limit = None,

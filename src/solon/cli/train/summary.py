@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,13 @@ def _change(begun: float | None, ended: float | None) -> str:
 
 
 def _held_out(measured: dict[str, Any], probes: dict[str, Any]) -> list[tuple[str, str]]:
-    """A reward model on labels that it did not learn from, and on its probes."""
+    """A model on labels that it did not learn from, and a reward model on its probes."""
     figures = []
+    if margin := measured.get("margin"):
+        figures += [("held-out margin", f"{_number(margin)} nats, of the preferred answer over the other")]
+    for name in ("good", "bad"):
+        if found := measured.get(name):
+            figures += [(f"implicit reward of held-out {name} replies", f"{_number(found)} nats")]
     if right := measured.get("accuracy"):
         figures += [("right on held-out pairs", f"{_share(right)} of {right['n']:,}")]
         figures += [("held-out log-loss", f"{_number(measured['log_loss'])} nats; a coin's is 0.693")]
@@ -102,7 +108,8 @@ def _number(found: dict[str, Any]) -> str:
 def _use(manifest: dict[str, Any], folder: Path) -> str:
     if manifest["verb"] == "reward":
         return f"Learn from it: solon train ppo PROMPTS --reward {folder / 'model'}"
+    own = shlex.quote(str(folder))
     return (
-        f"Go on from it: --adapter {folder / 'model'}; load it: "
-        f"peft.AutoPeftModelForCausalLM.from_pretrained({str(folder / 'model')!r})"
+        f"Measure it: solon evaluate {own} PROMPTS; try it: solon serve {own} --constitution balanced; take it away: "
+        f"solon export {own} --merged --out FOLDER; go on from it: --adapter {shlex.quote(str(folder / 'model'))}"
     )

@@ -13,15 +13,16 @@ from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, text
 from solon.data.formats.labels import is_good
-from solon.data.formats.reply import Reply, beside, judged, liked, replied
+from solon.data.formats.reply import Reply, alone, beside, judged, liked, replied
 from solon.data.formats.row import Row, Sides, chosen_of, preferred
+from solon.data.formats.trl import claimed
 from solon.data.formats.turns import BETWEEN, INPUT, LENGTH, instructed, reply_of, with_system
 from solon.data.formats.unpaired import unpaired
 from solon.types import Message, assistant, user
 
 OWN = ("instruction", INPUT, "output", "history", LENGTH)
 TAGS = ("kto_tag", "label")
-RESERVED = (*OWN, "system", "system_prompt", "prompt", "completions", "models")
+RESERVED = (*OWN, "prompt", "completions", "models")
 # An instruction of these says more than Alpaca's: it is another format's.
 OTHERS = ("completions", "responses", "answers", "output_1", "output_2")
 
@@ -88,32 +89,39 @@ def _apart(turns: tuple[Message, ...], length: Any) -> Record:
     return {"instruction": asked, INPUT: about} | own | ({"history": history} if history else {})
 
 
-def _freed(extra: Record) -> Record:
-    """The columns without the one that was kept for Alpaca, and without a system prompt that says nothing."""
-    empty = [name for name in ("system", "system_prompt", "history") if name in extra and not extra[name]]
+def _freed(extra: Record, turns: tuple[Message, ...]) -> Record:
+    """The columns without the one that was kept for Alpaca, and without those of its own that say nothing."""
+    held = turns[0].role == "system"
+    empty = [name for name in ("history", *(("system",) if held else ())) if name in extra and not extra[name]]
     return {name: value for name, value in extra.items() if name != LENGTH and name not in empty}
 
 
 def _render_pair(row: Row) -> list[Record]:
     (turns, chosen, rejected), _ = chosen_of(row)
     own = _apart(turns, row.extra.get(LENGTH)) | {"chosen": chosen, "rejected": rejected}
-    freed = Row(row.comparison, row.prob_a, _freed(row.extra))
-    return [assembled(own, freed, reserved=(*RESERVED, *TAGS))]
+    freed = Row(row.comparison, row.prob_a, _freed(row.extra, turns))
+    return [assembled(own, freed, reserved=(*RESERVED, *TAGS, *claimed(row.extra, turns)))]
 
 
 def _own(reply: Reply) -> tuple[Record, Reply]:
     own = _apart(reply.turns, reply.extra.get(LENGTH)) | {"output": reply.reply}
-    return own, Reply(reply.turns, reply.reply, reply.good, reply.ended, _freed(reply.extra))
+    return own, Reply(reply.turns, reply.reply, reply.good, reply.ended, _freed(reply.extra, reply.turns))
 
 
 def _render_reply(reply: Reply) -> list[Record]:
-    own, freed = _own(liked(reply))
-    return [beside(own, freed, (*RESERVED, *TAGS, "chosen", "rejected"))]
+    own, freed = _own(alone(liked(reply)))
+    return [beside(own, freed, (*RESERVED, *TAGS, "chosen", "rejected", *claimed(reply.extra, reply.turns)))]
 
 
 def _render_tagged(reply: Reply) -> list[Record]:
     own, freed = _own(reply)
-    return [beside(own | {"kto_tag": judged(reply)}, freed, (*RESERVED, *TAGS, "chosen", "rejected"))]
+    return [
+        beside(
+            own | {"kto_tag": judged(reply)},
+            freed,
+            (*RESERVED, *TAGS, "chosen", "rejected", *claimed(reply.extra, reply.turns)),
+        )
+    ]
 
 
 def _instructs(record: Record) -> bool:

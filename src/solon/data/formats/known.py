@@ -85,10 +85,13 @@ ALIASES = {
 REFUSED: tuple[tuple[Callable[[Record], bool], str], ...] = (
     (lambda r: "completion" in r, "one completion a prompt and no label: there is nothing to compare it with"),
     (
-        sharegpt.SFT.holds,
+        lambda r: _is_single(sharegpt.SFT, r),
         "ShareGPT conversations: one reply to each, and no label: there is nothing to compare it with",
     ),
-    (alpaca.SFT.holds, "Alpaca's instructions: one output to each, and no label: there is nothing to compare it with"),
+    (
+        lambda r: _is_single(alpaca.SFT, r),
+        "Alpaca's instructions: one output to each, and no label: there is nothing to compare it with",
+    ),
     (lambda r: "messages" in r or "text" in r, "language modelling: whole texts, no two responses to one prompt"),
     (
         lambda r: isinstance(r.get("responses"), list),
@@ -106,6 +109,11 @@ OF_REPLIES = re.compile(
     r"|(preferred|dispreferred|preferences?|better|worse|safer|winner|loser|chosen|rejected)([_ \d].*)?",
     re.IGNORECASE,
 )
+
+
+def _is_single(format: Format, record: Record) -> bool:
+    """Whether it is a row of single replies, with no column beside them that may hold another."""
+    return format.holds(record) and not set(reply_columns(record)) - set(format.columns.split(", "))
 
 
 def reply_columns(record: Record) -> list[str]:

@@ -25,7 +25,8 @@ from solon.data.formats.checks import Record, RowProblem, identity, kind
 from solon.data.formats.ends import OF_SIDES, of_reason
 from solon.data.formats.names import given_id
 from solon.data.formats.row import Row, Sides, chosen_of, compared, preferred
-from solon.data.formats.turns import SYSTEM, Asked, asked, prompt_column
+from solon.data.formats.trl import claimed
+from solon.data.formats.turns import Asked, asked, prompt_column
 from solon.types import digest
 
 TEXTS = ("answer", "text", "response", "completion", "output", "content", "generation")
@@ -153,12 +154,14 @@ def listed_in(record: Record, name: str) -> list[Listed]:
     if record.get("ended") is not None and not isinstance(record["ended"], list):
         raise RowProblem(f"ended is no list of {len(value)} times true, false or null, one for each response")
     beside = {column: said for column in _beside(record) if isinstance(said := record[column], list)}
+    told = [_told(reply, name) for reply in value]
+    if any(merit_of(about)[1] for _, about in told):
+        beside = {}  # the replies say it themselves: such columns are of something else
     for column, said in beside.items():
         if len(said) != len(value):
             raise RowProblem(f"{column} has {len(said)} entries, expected {len(value)}: one for each of {name}")
     replies = []
-    for n, reply in enumerate(value):
-        text, about = _told(reply, name)
+    for n, (text, about) in enumerate(told):
         merit, said_by = merit_of({column: said[n] for column, said in beside.items()} | about)
         if said_by in about and said_by in HIGH_IS_BEST[:2]:  # UltraFeedback's: score_chosen is what others call it
             about = {"score": merit} | {key: said for key, said in about.items() if key != said_by}
@@ -267,7 +270,7 @@ def _shared(row: Row) -> Record:
     """The columns that are not of this pair alone."""
     others = carried(row)
     if LIST in row.extra:
-        others = {name: value for name, value in others.items() if name not in ("id", "chosen_is_a")}
+        others = {name: value for name, value in others.items() if name not in ("id", "chosen_is_a", "prob_chosen")}
         listed = others.pop(LIST)
         if given_id(row.comparison) is not None:
             others = {"id": listed} | others
@@ -300,9 +303,10 @@ def _together(rows: Sequence[Row], name: str, text: str, reread: Callable[[Recor
         out.append({text: said} | merit | about)
     turns = rows[0].comparison.turns
     own: Record = {"prompt": [turn.as_dict() for turn in turns], name: out}
-    reserved = (*own, *LISTS, *LOW_IS_BEST, *HIGH_IS_BEST, UNSCORED, *(SYSTEM if turns[0].role != "system" else ()))
-    if claimed := next((column for column in reserved if shared.get(column) is not None and column != "score"), None):
-        raise RowProblem(f"column '{claimed}' would be taken for the format's own; rename it")
+    merits = () if labelled else (*LOW_IS_BEST, *HIGH_IS_BEST, *ENDS)
+    reserved = (*own, *LISTS, *(name for name in merits if isinstance(shared.get(name), list)))
+    if taken := next((column for column in (*reserved, *claimed(shared, turns)) if column in shared), None):
+        raise RowProblem(f"column '{taken}' would be taken for the format's own; rename it")
     record = own | shared
     _check(rows, record, reread)
     return [record]
@@ -317,7 +321,7 @@ def _check(rows: Sequence[Row], record: Record, reread: Callable[[Record], list[
         if pair not in told and pair[::-1] in told:
             back = told[pair[::-1]]
             back = None if back is None else 1 - back
-        if back != p and not (back is not None and p is not None and math.isclose(back, p)):
+        if back != p and not (back is not None and p is not None and math.isclose(back, p, abs_tol=1e-9)):
             raise RowProblem("the ranks of a list cannot say what its pairs do")
 
 

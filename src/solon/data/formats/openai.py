@@ -16,7 +16,7 @@ from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, boolean, kind
 from solon.data.formats.labels import is_good
 from solon.data.formats.messages import parted
-from solon.data.formats.reply import Reply, beside, judged, liked, replied
+from solon.data.formats.reply import Reply, alone, beside, judged, liked, replied
 from solon.data.formats.row import Row, chosen_of, conversation, preferred
 from solon.data.formats.turns import turns_of, with_system
 from solon.data.formats.unpaired import unpaired
@@ -54,7 +54,7 @@ def _of_completion(record: Record) -> Reply:
 
 def _render_messages(reply: Reply) -> list[Record]:
     learnt = liked(reply)
-    own = {"messages": conversation(learnt.turns, learnt.reply)}
+    own = {"messages": [*conversation(learnt.turns, learnt.reply), *(turn.as_dict() for turn in learnt.after)]}
     return [beside(own, learnt, ("prompt", "chosen", "label", *trl.claimed(reply.extra, reply.turns)))]
 
 
@@ -64,7 +64,7 @@ def _render_labelled(reply: Reply) -> list[Record]:
 
 
 def _render_completion(reply: Reply) -> list[Record]:
-    learnt = liked(reply)
+    learnt = alone(liked(reply))
     own: Record = {"prompt": [turn.as_dict() for turn in learnt.turns]}
     own |= {"completion": [assistant(learnt.reply).as_dict()]}
     return [beside(own, learnt, ("messages", "chosen", "label", *trl.claimed(reply.extra, reply.turns)))]

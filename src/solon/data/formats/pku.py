@@ -25,6 +25,7 @@ COLUMNS = {
     "harmless": Columns("response_0", "response_1", "safer_response_id", prompts=("prompt",)),
 }
 SAFE = ("is_response_0_safe", "is_response_1_safe")
+APART = ("aim", "id", "chosen_is_a")  # what the pairs of one record may differ in
 LABELS = tuple(columns.label for columns in COLUMNS.values())
 
 
@@ -93,7 +94,7 @@ def _without(row: Row, aim: str) -> Record:
     """The columns without the aim, which the label's column says, and the id that names it."""
     if given_id(row.comparison) is not None and not _name(row):
         raise RowProblem(f"its id does not end in /{aim}, as those of the format's pairs do")
-    return {name: value for name, value in row.extra.items() if name not in ("aim", "id")}
+    return {name: value for name, value in row.extra.items() if name not in APART}
 
 
 def _name(row: Row) -> str:
@@ -106,7 +107,7 @@ def _whole(row: Row) -> Any:
     c = row.comparison
     if c.aim not in COLUMNS or row.prob_a not in (0, 0.5, 1):
         return ("alone", c.id, id(row))
-    others = {name: value for name, value in row.extra.items() if name not in ("aim", "id")}
+    others = {name: value for name, value in row.extra.items() if name not in APART}
     return (c.turns, c.response_a, c.response_b, _name(row), json.dumps(others, sort_keys=True, default=str))
 
 

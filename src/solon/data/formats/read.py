@@ -64,13 +64,13 @@ def recognise(path: Path, *, replies: bool = False) -> Format:
     raise DataError(f"{path}: {why or unknown(found[0])} (--format is one of {', '.join(shown(readables()))})")
 
 
-def unknown(record: Record) -> str:
+def unknown(record: Record, wanted: str = "is known") -> str:
     """That a record's columns are of no format, and which comes nearest."""
     columns = ", ".join(map(str, list(record)[:12]))
     if not record:
-        return "columns none are of no format that is known"
+        return f"columns none are of no format that {wanted}"
     near = nearest(record)
-    return f"columns {columns} are of no format that is known; the nearest is '{near.name}' ({near.columns})"
+    return f"columns {columns} are of no format that {wanted}; the nearest is '{near.name}' ({near.columns})"
 
 
 def read_replies(path: Path, format: Format) -> Iterator[Reply | BadRow]:

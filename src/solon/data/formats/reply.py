@@ -17,10 +17,10 @@ OF_PAIRS = ("prob_chosen", "chosen_is_a", "revised_chosen", *OF_SIDES)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply to `turns`, whose last is the user's. `good` says whether it is desirable, None where the file does not.
+    """A reply to `turns`, whose last is the user's; `after` are turns that follow it unanswered.
 
-    `ended` false: its token limit cut it off. `extra` holds the columns that the format does not use; `file` and
-    `line` (from 1) say where it stood.
+    `good` says whether it is desirable, None where the file does not. `ended` false: its token limit cut it off.
+    `extra` holds the columns that the format does not use; `file` and `line` (from 1) say where it stood.
     """
 
     turns: tuple[Message, ...]
@@ -28,24 +28,27 @@ class Reply:
     good: bool | None = None
     ended: bool | None = None
     extra: Record = field(default_factory=dict)
+    after: tuple[Message, ...] = ()
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
 
 def replied(record: Record, own: Collection[str], turns: Sequence[Message], good: bool | None = None) -> Reply:
-    """The reply that a conversation ends with. Raises RowProblem where it ends otherwise."""
-    *before, last = turns
-    if last.role != "assistant":
-        raise RowProblem(f"ends with a turn of the {last.role}, expected the assistant's reply")
+    """The last reply of a conversation; one that is `good` or not ends it. Raises RowProblem where there is none."""
+    place = max((n for n, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
+    before, last, after = turns[: max(place, 0)], turns[place], tuple(turns[place + 1 :])
+    if place < 0 or (after and good is not None):
+        held = f"ends with a turn of the {last.role}" if place >= 0 else "holds no turn of the assistant"
+        raise RowProblem(f"{held}: there is no reply to learn from")
     if not before or before[-1].role != "user":
         follows = f"a turn of the {before[-1].role}" if before else "nothing"
-        raise RowProblem(f"the reply follows {follows}, expected a turn of the user")
+        raise RowProblem(f"a reply follows {follows}, expected a turn of the user")
     if (size := sum(len(turn.content) for turn in turns)) > MAX_ROW:
         raise RowProblem(f"the row has {size:,} characters, the limit is {MAX_ROW:,}")
     for turn in turns:
         check_text(turn.content)
     extra = {name: value for name, value in record.items() if name not in own}
-    return Reply(tuple(before), last.content, good, ended(record), extra)
+    return Reply(tuple(before), last.content, good, ended(record), extra, after)
 
 
 def chosen_reply(row: Row) -> Reply:
@@ -57,7 +60,7 @@ def chosen_reply(row: Row) -> Reply:
     whole = Preference(row.comparison, prob if row.prob_a is None else row.prob_a).chosen_ended
     if whole is not None:
         extra["ended"] = whole
-    return Reply(turns, chosen, None, whole, extra, row.file, row.line)
+    return Reply(turns, chosen, None, whole, extra, (), row.file, row.line)
 
 
 def liked(reply: Reply) -> Reply:
@@ -65,6 +68,13 @@ def liked(reply: Reply) -> Reply:
     if reply.good is False:
         raise RowProblem("label is false: a reply to be avoided is not learnt")
     return replace(reply, good=None)
+
+
+def alone(reply: Reply) -> Reply:
+    """The reply, where it ends its conversation, which is all that most formats hold. Raises RowProblem."""
+    if reply.after:
+        raise RowProblem(f"goes on after the reply, with a turn of the {reply.after[0].role}")
+    return reply
 
 
 def judged(reply: Reply) -> bool:

@@ -67,7 +67,7 @@ def _render_pair(row: Row) -> list[Record]:
 
 def _render_reply(reply: Reply) -> list[Record]:
     learnt = liked(reply)
-    own = {"conversations": _said([*learnt.turns, assistant(learnt.reply)])}
+    own = {"conversations": _said([*learnt.turns, assistant(learnt.reply), *learnt.after])}
     return [beside(own, learnt, (*TALKS, *TAGS, "chosen", *claimed(reply.extra, reply.turns)))]
 
 

@@ -8,6 +8,7 @@ their name, because they are written too (JudgeBench, HelpSteer3, icai) or numbe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
@@ -73,6 +74,8 @@ LABELS = (
     "selected",
     "verdict",
 )
+LIKE_A_LABEL = re.compile(r"(^|_)(label|winner|better|best|prefer\w*|chosen|choice|verdict|vote|selected)(_|$)", re.I)
+OF_LABELS = re.compile(r"_(source|by|model|time|date|reason|rationale|count|confidence|strength|score|type)s?$", re.I)
 SIGNED = ("overall_preference", "preference_strength")  # HelpSteer's: below 0 the first reply is better
 
 Better = Callable[[Any, str], float | None]
@@ -114,9 +117,14 @@ def columns_of(record: Record) -> Columns | None:
         for first, second in SUFFIXES:
             a, b = stem + first, stem + second
             if a in record and b in record:
-                label = next((name for name in LABELS if name in record), "")
-                return Columns(a, b, label) if prompt_column(record) else None
+                return Columns(a, b, _label(record)) if prompt_column(record) else None
     return None
+
+
+def _label(record: Record) -> str:
+    """The column that says which reply is better; one whose name only resembles those of labels is read, too."""
+    known = next((name for name in LABELS if name in record), None)
+    return known or next((name for name in record if LIKE_A_LABEL.search(name) and not OF_LABELS.search(name)), "")
 
 
 def pair_of(record: Record, columns: Columns, stays: tuple[str, ...] = ()) -> Row:
@@ -184,12 +192,16 @@ def beside(row: Row, columns: Columns, label: Any, prompt: Any, reserved: tuple[
     return assembled(own, row, ("chosen_is_a",), (*reserved, columns.label, *claimed(row.extra, c.turns)))
 
 
+def _first_if_one(value: Any, name: str) -> float | None:
+    """SHP's labels: 1 where the first reply is better, 0 where the second is."""
+    second = better_of(value, name, "human_ref_0", "human_ref_1")
+    return None if second is None else 1 - second
+
+
 JUDGE = Columns("response_A", "response_B", "label", prompts=("question",))
 STEER = Columns("response1", "response2", "overall_preference", of_strength, ("context",))
 ICAI = Columns("text_a", "text_b", "preferred_text", prompts=("input", "prompt"))
-SHP = Columns(
-    "human_ref_A", "human_ref_B", "labels", lambda v, name: better_of(v, name, "second_0", "first_1"), ("history",)
-)
+SHP = Columns("human_ref_A", "human_ref_B", "labels", _first_if_one, ("history",))
 
 
 def _judgebench(row: Row) -> list[Record]:

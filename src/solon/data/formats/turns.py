@@ -9,20 +9,11 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from solon.data.formats.checks import Record, RowProblem, kind
-from solon.data.formats.messages import ROLES, messages
+from solon.data.formats.conversation import SYSTEM as SYSTEM
+from solon.data.formats.messages import messages
 from solon.data.formats.rendered import turns_of_text
-from solon.types import Message, Role, system, user
+from solon.types import Message, system, user
 
-# ShareGPT's speakers, and those that files of its kind have beside them.
-SPEAKERS: dict[str, Role] = {
-    **ROLES,
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "model": "assistant",
-    "bing": "assistant",
-    "bard": "assistant",
-}
 # What files call the column that is answered, the most telling names first.
 PROMPTS = (
     "prompt",
@@ -40,7 +31,6 @@ PROMPTS = (
     "post",
     "input",
 )
-SYSTEM = ("system", "system_prompt")
 INPUT = "input"  # Alpaca's second column: what the instruction is about
 BETWEEN = "\n\n"  # stands between an instruction and its input
 LENGTH = "instruction_length"  # characters of the prompt that are the instruction: the rest was its input
@@ -58,22 +48,12 @@ def turns_of(value: Any, name: str) -> tuple[Message, ...]:
     """The turns of a text, a message or a list of messages, at least one. Raises RowProblem."""
     if isinstance(value, str):
         return turns_of_text(value)
-    said = [value] if isinstance(value, dict) else value
-    if is_shared(said):
-        return messages([_message(turn) for turn in said], name, SPEAKERS)
-    return messages(said, name)
+    return messages([value] if isinstance(value, dict) else value, name)
 
 
 def is_shared(value: Any) -> bool:
     """Whether it looks like ShareGPT's list of {from, value}."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "from" in value[0]
-
-
-def _message(turn: Any) -> Any:
-    if not isinstance(turn, dict) or "from" not in turn:
-        return turn
-    others = {name: said for name, said in turn.items() if name not in ("from", "value")}
-    return {"role": turn["from"], "content": turn.get("value"), **others}
 
 
 def asked(record: Record, columns: Sequence[str] = PROMPTS) -> Asked:

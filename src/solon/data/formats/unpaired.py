@@ -8,6 +8,7 @@ by its token limit. The `label` is true or false; 1 and 0, and the words that fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -70,7 +71,7 @@ def _matched(records: Records, file: str, reply: Parse) -> Iterator[Matched | Ba
         line, record = item
         try:
             one = reply(record)
-            one = Reply(one.turns, one.reply, judged(one), one.ended, one.extra, file, line)
+            one = replace(one, good=judged(one), file=file, line=line)
         except RowProblem as problem:
             yield BadRow(file, line, str(problem))
             continue

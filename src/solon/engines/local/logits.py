@@ -95,6 +95,8 @@ def check_logits(logits: Logits, name: str) -> None:
         raise ModelError(
             f"model: {name}: {type(model).__name__} cannot be asked by token ids alone ({why}); use another model"
         ) from None
+    if bool(wanted.isnan().any()):
+        raise ModelError(f"model: {name}: its logits are no numbers (NaN): the weights are damaged; fetch it again")
     try:
         hidden = logits.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
         found, targets = logits(hidden).float(), wanted.argmax(-1)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -26,7 +27,7 @@ from transformers.utils import logging as transformers_logging
 from solon.engines.local.chat import Chat
 from solon.engines.local.context import longest
 from solon.engines.local.logits import Logits, check_logits
-from solon.engines.local.source import ModelSource, resolve, whole
+from solon.engines.local.source import ModelSource, loading, resolve, whole
 from solon.engines.local.tokens import complete
 from solon.engines.thoughts import split
 from solon.errors import ModelError, PromptTooLong
@@ -35,6 +36,29 @@ from solon.types import Message
 transformers_logging.disable_progress_bar()
 # What these libraries tell each other about their next versions is not for our users.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft)\.")
+
+
+# Buffers that old checkpoints hold and models have long computed themselves.
+_COMPUTED = re.compile(
+    r"(?:inv_freq|position_ids|attn\.(?:masked_)?bias|attention\.(?:masked_)?bias|num_batches_tracked)$"
+)
+
+
+def check_tensors(loaded: Mapping[str, Any], name: str) -> None:
+    """Raises ModelError where a checkpoint lacks tensors of the model, or has others.
+
+    What is missing would be random numbers, and what has another name is missing under its own.
+    """
+    missing = sorted(loaded["missing_keys"])
+    extra = sorted(key for key in loaded["unexpected_keys"] if not _COMPUTED.search(key))
+    wrong = sorted(str(key[0] if isinstance(key, tuple) else key) for key in loaded["mismatched_keys"])
+    for found, what in ((wrong, "of another shape"), (missing, "missing"), (extra, "no part of the model")):
+        if found:
+            also = f"; {len(extra)} others are there, first: {extra[0]}" if found is missing and extra else ""
+            raise ModelError(
+                f"model: {name}: {len(found)} tensor{'s are' if len(found) > 1 else ' is'} {what}, first: {found[0]}"
+                f"{also}; save the model again, or download it again"
+            )
 
 
 def _checked_decoder(model: Any, name: str) -> Any:
@@ -104,9 +128,15 @@ class LocalModel:
     @cached_property
     def model(self) -> Any:
         with self._translated(), whole(self.source.folder) as folder:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=getattr(torch, self.precision), use_safetensors=True, trust_remote_code=False
+            model, loaded = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, self.precision),
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # refused below, by name
             )
+        check_tensors(loaded, self.source.name)
         model.name_or_path = model.config._name_or_path = str(self.source.folder)
         model = model.to(self.device).eval()
         self._decoder = _checked_decoder(model, self.source.name)
@@ -114,10 +144,11 @@ class LocalModel:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"model: cannot load {self.source.name}: {str(error).splitlines()[0][:200]}") from None
+        with loading(self.source.name):
+            try:
+                yield
+            except torch.OutOfMemoryError:
+                raise ModelError(f"model: {self.source.name} does not fit into the memory of {self.device}") from None
 
     @classmethod
     def load(cls, name: str, precision: str = "float32", device: str | None = None) -> LocalModel:

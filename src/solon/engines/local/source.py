@@ -13,19 +13,22 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from solon.errors import ModelError
-from solon.files import sha256_file, sync_folder
+from solon.errors import ModelError, SolonError
+from solon.files import reason_of, sha256_file, share, sync_folder
 from solon.types import digest
 
 _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 CONVERSION = 2  # raise when a GGUF file is converted otherwise
 _ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
-_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
+_CONVERTED = "converted.json"  # beside a converted model: the hash of what it was made of, and of every file
+HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 # What else an answer depends on: how text becomes tokens, how turns are written, where an answer ends.
@@ -60,10 +63,11 @@ class ModelSource:
 
 def resolve(name: str, precision: str) -> ModelSource:
     """The files behind `name`. Raises ModelError: missing, pickle weights alone, remote code, no weights."""
-    source = _identified(name, _path_of(name) or _download(name))
-    if source.folder.is_file():
-        return replace(source, folder=_converted(source.folder, source.weights, precision))
-    return source
+    with loading(name):
+        source = _identified(name, _path_of(name) or _download(name))
+        if source.folder.is_file():
+            return replace(source, folder=_converted(source.folder, source.weights, precision))
+        return source
 
 
 def identify(name: str) -> ModelSource | None:
@@ -71,12 +75,29 @@ def identify(name: str) -> ModelSource | None:
 
     A GGUF file's `folder` is the file itself. Raises ModelError as `resolve` does.
     """
-    path = _path_of(name) or _fetched(name)
-    return _identified(name, path) if path else None
+    with loading(name):
+        path = _path_of(name) or _fetched(name)
+        return _identified(name, path) if path else None
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Inside, whatever libraries raise about a model's files becomes a ModelError in one line.
+
+    A damaged file fails wherever one of them first trips over it: in its JSON, its header, its tensors, its template.
+    """
+    try:
+        yield
+    except SolonError:
+        raise
+    except MemoryError:
+        raise ModelError(f"model: {name} does not fit into memory") from None
+    except Exception as error:
+        raise ModelError(f"model: cannot load {name}: {reason_of(error)}") from None
 
 
 def _identified(name: str, path: Path) -> ModelSource:
-    shown = name if _HUB_ID.match(name) and not Path(name).expanduser().exists() else path.name
+    shown = name if HUB_ID.match(name) and not Path(name).expanduser().exists() else path.name
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(
@@ -113,7 +134,7 @@ def _path_of(name: str) -> Path | None:
     path = Path(name).expanduser()
     if path.exists():
         return path
-    if not _HUB_ID.match(name) or name.endswith(".gguf"):
+    if not HUB_ID.match(name) or name.endswith(".gguf"):
         raise ModelError(f"model: no such file or folder: {name} (a hub id looks like owner/name)")
     return None
 
@@ -124,8 +145,7 @@ def _download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except Exception as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise ModelError(f"model: cannot fetch {name} from the hub: {reason}") from None
+        raise ModelError(f"model: cannot fetch {name} from the hub: {reason_of(error)}") from None
 
 
 def _refuse_partial(folder: Path, name: str) -> None:
@@ -163,8 +183,10 @@ def _refuse_unsafe(folder: Path, name: str) -> None:
         raise ModelError(f"model: {name}: no config.json in the folder")
     try:
         described = json.loads(config.read_text())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ModelError(f"model: {name}: config.json is not JSON") from None
+    if not isinstance(described, dict):
+        raise ModelError(f"model: {name}: config.json holds no object; fetch it again")
     if "auto_map" in described:
         raise ModelError(f"model: {name}: needs code from its folder (auto_map), which Solon does not run")
     weights = [path.name for path in folder.glob("*.safetensors") if not path.name.startswith(_ADAPTER)]
@@ -175,6 +197,25 @@ def _refuse_unsafe(folder: Path, name: str) -> None:
         )
     if not weights:
         raise ModelError(f"model: {name}: no .safetensors weights in the folder")
+    _refuse_hollow(folder, weights, described, name)
+
+
+def _refuse_hollow(folder: Path, weights: Sequence[str], config: dict[str, Any], name: str) -> None:
+    """Raises ModelError where the configuration has more layers than the weights have tensors: to build them all takes
+    hours, or all memory, before anyone finds that they are not there."""
+    from safetensors import safe_open
+
+    text = config.get("text_config")
+    said = [part.get(key) for part in (config, text) if isinstance(part, dict) for key in _LAYERS]
+    layers = max((n for n in said if isinstance(n, int)), default=0)
+    tensors = 0
+    for one in weights:
+        with safe_open(folder / one, framework="np") as file:
+            tensors += len(file.keys())
+    if layers > tensors:
+        raise ModelError(
+            f"model: {name}: config.json has {layers:,} layers and the weights have {tensors:,} tensors; fetch it again"
+        )
 
 
 @contextmanager
@@ -224,7 +265,7 @@ def _ends_of_turn(gguf: Path, vocabulary: int) -> list[int]:
 def _converted(gguf: Path, weights: str, precision: str) -> Path:
     """The GGUF file as a folder of safetensors: dequantising takes 15-60 s, reading the copy one or two."""
     target = cache_folder() / "models" / f"{weights[:16]}-{precision}-{CONVERSION}"
-    if target.exists():
+    if _is_conversion(target, weights):
         return target
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -245,9 +286,26 @@ def _converted(gguf: Path, weights: str, precision: str) -> Path:
         ends = sorted({*_listed(model.generation_config.eos_token_id), *_ends_of_turn(gguf, len(tokenizer))})
         model.generation_config.eos_token_id = ends or None
         model.save_pretrained(folder)
+        (folder / _CONVERTED).write_text(json.dumps({"source": weights, "files": _hashes(folder)}))
+        share(folder)
         sync_folder(folder)
+        with contextlib.suppress(OSError):  # what lies there is damaged: it goes when this block ends
+            target.rename(Path(temporary) / "old")
         with contextlib.suppress(OSError):  # another process published the same content first
             folder.rename(target)
-    if not target.exists():
+    if not _is_conversion(target, weights):
         raise ModelError(f"model: could not store the converted {gguf.name} under {target}")
     return target
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.name != _CONVERTED}
+
+
+def _is_conversion(folder: Path, weights: str) -> bool:
+    """Whether a folder holds what was converted from a file with this hash, byte for byte."""
+    try:
+        said = json.loads((folder / _CONVERTED).read_text())
+        return bool(said == {"source": weights, "files": _hashes(folder)})
+    except (OSError, ValueError):
+        return False

@@ -6,6 +6,7 @@ All text that people or models wrote is escaped; nothing that a model answered i
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +20,34 @@ from solon.pipeline.export.card_parts import (
     judge_section,
     measured_section,
     reward_section,
+    trained_by,
+    trained_on,
     training_section,
 )
 from solon.pipeline.export.finished import FinishedRun, What, checked
 from solon.pipeline.export.markdown import clean, code, said
 from solon.pipeline.selection import command_name, selection
+from solon.pipeline.trained import Trained
 
 KIND = {
     "policy": "the policy of the RL phase (RL-CAI)",
     "sl_cai": "the policy of the supervised phase (SL-CAI)",
     "reward_model": "the reward model",
 }
+PRINCIPLE = (
+    "It learnt with a principle, fenced as Solon fences it, at the end of the user's turn: without one its rewards are "
+    "of something it was never asked."
+)
+TRAINED = "It learnt from the file named above. Nothing here says who wrote or labelled that, or by what rules."
 UNKNOWN = "not known here; look it up before you share"
 
 
-def model_card(run_folder: Path, what: str, *, merged: bool = False) -> str:
+def model_card(run_folder: Path, what: str, *, merged: bool = False, base_at: str | None = None) -> str:
     """The card of a model of the finished run in `run_folder`, as Markdown with the hub's front matter.
 
     Raises ConfigError for a run that is not finished or a model that it has not.
     """
-    run, kind = FinishedRun.load(run_folder), checked(what)
+    run, kind = FinishedRun.load(run_folder, base_at), checked(what)
     run.model(what)
     step = model_of(what)[1]
     base = base_of(run.recipe.roles.policy)
@@ -58,16 +67,35 @@ def model_card(run_folder: Path, what: str, *, merged: bool = False) -> str:
         training_section(run, kind),
         _limits(run, base, merged, kind),
     ]
-    return _front(run, base, kind, merged) + "\n" + "\n".join(section for section in sections if section)
+    front = _front(base, kind, merged, "sft" if kind == "sl_cai" else run.recipe.rl_cai.method)
+    return front + "\n" + "\n".join(section for section in sections if section)
 
 
-def _front(run: FinishedRun, base: Base, what: What, merged: bool) -> str:
-    """The hub's YAML. What is not known is left out."""
+def training_card(trained: Trained, base: Base, *, merged: bool = False) -> str:
+    """The card of what solon train made: no constitution and no judge are known of its data."""
+    what: What = "reward_model" if trained.rewards else "policy"
+    made = "merged into its base" if merged else "as a LoRA adapter"
+    kind = "a reward model" if trained.rewards else f"a policy trained by {trained.verb}"
+    sections = [
+        f"# {kind.removeprefix('a ').capitalize()}\n",
+        f"This is {kind}, {made}. It was trained with Solon from {code(base.name)} on a file.\n\n{_of_base(base)}\n",
+        _use(base, what, merged),
+        trained_on(trained.manifest),
+        guards_section(trained.manifest),
+        trained_by(trained.manifest),
+        _limits_of([TRAINED], base, merged, what),
+    ]
+    front = _front(base, what, merged, trained.verb, tags=("solon",))
+    return front + "\n" + "\n".join(section for section in sections if section)
+
+
+def _front(base: Base, what: What, merged: bool, method: str, tags: Sequence[str] = ()) -> str:
+    """The hub's YAML; `tags` are by default those of a run. What is not known is left out."""
     reward = what == "reward_model"
     data: dict[str, Any] = {
         "library_name": "transformers" if merged else "peft",
         "pipeline_tag": "text-classification" if reward else "text-generation",
-        "tags": ["constitutional-ai", "rlaif", "solon", *(["reward-model"] if reward else [run.recipe.rl_cai.method])],
+        "tags": [*(tags or ("constitutional-ai", "rlaif", "solon")), "reward-model" if reward else method],
     }
     if what == "sl_cai":
         data["tags"] = ["constitutional-ai", "sft", "solon"]
@@ -91,6 +119,12 @@ def _intro(run: FinishedRun, name: str, base: Base, merged: bool) -> str:
     return (
         f"This is {name} of the Constitutional AI run {code(run.recipe.name)}, {made}. "
         f"It was trained with Solon from {code(base.name)} to follow the constitution {code(law.name)}.\n\n"
+        f"{_of_base(base)}"
+    )
+
+
+def _of_base(base: Base) -> str:
+    return (
         f"- base model: {code(base.name)}{_weights(base)}\n"
         f"- licence of the base: {code(base.licence) if base.licence else UNKNOWN}"
     )
@@ -178,6 +212,13 @@ def _limits(run: FinishedRun, base: Base, merged: bool, what: What) -> str:
         limits.insert(0, "**The judge was measured on no labelled pairs: nothing vouches for its labels.**")
     elif not card.qualified:
         limits.insert(0, "**The judge did not qualify, and its labels were used all the same.**")
+    if what == "reward_model" and run.recipe.rl_cai.reward_model.principle:
+        limits.append(PRINCIPLE)
+    return _limits_of(limits, base, merged, what)
+
+
+def _limits_of(limits: list[str], base: Base, merged: bool, what: What) -> str:
+    """The limits, and those that come of the base and the way it is written."""
     if base.gguf and merged:
         limits.append(f"The base was a quantised GGUF file ({code(base.name)}), dequantised before training.")
     if base.gguf and not merged:
@@ -188,11 +229,6 @@ def _limits(run: FinishedRun, base: Base, merged: bool, what: What) -> str:
     elif not base.hub and not merged:
         limits.append(
             f"The base {code(base.name)} was a local folder: get the same weights, or use an export with `--merged`."
-        )
-    if what == "reward_model" and run.recipe.rl_cai.reward_model.principle:
-        limits.append(
-            "It learnt with a principle, fenced as Solon fences it, at the end of the user's turn: without one its "
-            "rewards are of something it was never asked."
         )
     if what == "reward_model" and merged:
         limits.append("The head's bias is left out and several heads are averaged: rewards are off by a constant.")

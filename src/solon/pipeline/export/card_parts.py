@@ -192,5 +192,49 @@ def training_section(run: FinishedRun, what: What) -> str:
     )
 
 
+def trained_on(manifest: dict[str, Any]) -> str:
+    """What a training on files learnt from, and what came of it."""
+    data, metrics = manifest["data"], manifest["metrics"]
+    rows = [
+        ("file", code(data["name"].replace("\\", "/").rpartition("/")[2])),
+        ("SHA-256 of the file", code(data["sha256"])),
+        ("format", said(data["format"])),
+        ("rows", f"{manifest['rows']:,}"),
+        ("rows set aside", f"{manifest['set_aside']:,}"),
+        ("steps", f"{metrics['steps']:,}"),
+    ]
+    for name in ("loss", "accuracy", "reward", "kl"):
+        begun, ended = metrics["first"].get(name), metrics["last"].get(name)
+        if begun is not None and ended is not None:
+            rows.append((f"{name}, first and last step", f"{begun:.4g}, {ended:.4g}"))
+    return "## Data and training\n\n" + table(("what", "value"), rows) + _held_out(manifest)
+
+
+def _held_out(manifest: dict[str, Any]) -> str:
+    """The figures on pairs that were not learnt from, and why a reward model does not qualify."""
+    found = manifest.get("heldout") or {}
+    rows = [
+        (said(name.replace("_", " ")), f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]")
+        for name, one in found.items()
+        if isinstance(one, dict) and {"value", "low", "high"} <= one.keys()
+    ]
+    pairs = manifest.get("heldout_pairs") or manifest.get("heldout_rows") or 0
+    shown = f"\nOn {pairs:,} held-out rows:\n\n" + table(("figure", "value [95%]"), rows) if rows else ""
+    lacks = "\n".join(f"- {said(line)}" for line in manifest.get("shortfalls") or [])
+    return shown + (f"\n**Not qualified**:\n\n{lacks}\n" if lacks else "")
+
+
+def trained_by(manifest: dict[str, Any]) -> str:
+    """Settings, seed and versions of a training on files."""
+    versions = {name: v for name, v in (manifest.get("versions") or {}).items() if v}
+    shown = ", ".join(f"{said(name)} {code(v)}" for name, v in versions.items())
+    goal = manifest.get("goal")
+    terms = f"- reward: {code(_flat({'terms': goal['terms'], 'guards': goal['guards']}))}\n" if goal else ""
+    return (
+        f"## Settings\n\n- {code(manifest['verb'])}: {code(_flat(manifest['settings']))}\n{terms}"
+        f"- seed {code(manifest['seed'])}; precision {code(manifest['model']['precision'])}\n- versions: {shown}\n"
+    )
+
+
 def _flat(settings: dict[str, Any]) -> str:
     return json.dumps(settings, ensure_ascii=False)

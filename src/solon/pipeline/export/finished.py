@@ -13,6 +13,7 @@ from solon.errors import ConfigError
 from solon.feedback.qualification import Card
 from solon.pipeline.along import kept, known_steps, model_of
 from solon.pipeline.context import ADAPTERS, REWARD_FOLDER, adapter_folder
+from solon.pipeline.places import constitution_of, finishing, refuse_no_run
 from solon.pipeline.qualifying import cards_in
 from solon.pipeline.recipe import Recipe, load_recipe
 from solon.runs import Run
@@ -25,33 +26,35 @@ FOLDERS: dict[What, str] = {**ADAPTERS, "reward_model": REWARD_FOLDER}  # type: 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """The run in `folder`; `manifest` is its account of itself."""
+    """The run in `folder`; `manifest` is its account of itself, empty of one that was stopped before its end.
+
+    `base` is where the weights of the policy's base lie now (None: where the recipe says).
+    """
 
     folder: Path
     manifest: dict[str, Any]
+    base: str | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> FinishedRun:
-        """Raises ConfigError where there is no such folder, or no finished run in it."""
-        if not folder.is_dir():
-            raise ConfigError(f"run: no such folder: {folder}; give a run's, such as runs/quickstart")
+    def load(cls, folder: Path, base: str | None = None) -> FinishedRun:
+        """Raises ConfigError where there is no such folder, or no run in it."""
+        refuse_no_run(folder)
         path = folder / "manifest.json"
-        if not path.is_file():
-            raise ConfigError(f"run: {folder} holds no finished run (no manifest.json); finish it with solon run")
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         except ValueError:
-            raise ConfigError(f"run: {path} is not JSON; make it again with solon run --out {folder}") from None
-        return cls(folder, manifest)
+            raise ConfigError(f"run: {path} is not JSON; make it again with {finishing(folder)}") from None
+        return cls(folder, manifest, base)
 
     @cached_property
     def recipe(self) -> Recipe:
-        return load_recipe(str(self.folder / "recipe.yaml"))
+        recipe = load_recipe(str(self.folder / "recipe.yaml"))
+        return recipe if self.base is None else recipe.with_policy(self.base)
 
     @cached_property
     def constitution(self) -> Constitution:
         """As the run used it."""
-        return Constitution.model_validate(_json(self.folder / "constitution.json"))
+        return constitution_of(self.folder, self.recipe.constitution)
 
     @cached_property
     def card(self) -> Card | None:
@@ -70,6 +73,12 @@ class FinishedRun:
         path = self.folder / "steps" / f"{step}.json"
         return dict(_json(path)["facts"]) if path.is_file() else {}
 
+    def _others(self, kind: What) -> str:
+        """The models that there are, for who asked for one that is not."""
+        run = Run(self.folder, read_only=True)
+        there = [name for name in WHATS if name != kind and run.finished(STEPS[name]) is not None]
+        return f", or take what there is: --what {there[0]}" if there else ""
+
     def model(self, what: str) -> Path:
         """The folder of a model, or of policy@STEP. Raises ConfigError where it was not made, or changed since."""
         kind, step = checked(what), model_of(what)[1]
@@ -85,7 +94,7 @@ class FinishedRun:
         if record is None:
             raise ConfigError(
                 f"run: {self.folder} has no finished {folder}, or it was changed since it was made; "
-                f"make it with solon run --out {self.folder}"
+                f"make it with {finishing(self.folder)}{self._others(kind)}"
             )
         return self.folder / folder
 

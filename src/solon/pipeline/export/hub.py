@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import ConfigError, UpstreamDown
+from solon.files import reason_of
 from solon.pipeline.export.publish import EXPORTED
 
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -48,7 +49,7 @@ def push(folder: Path, repository: str, key: str, *, private: bool, api: Any = N
             ignore_patterns=[EXPORTED],
         )
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(key, "***")[:200]
+        reason = reason_of(str(error).replace(key, "***") or type(error).__name__)
         status = getattr(getattr(error, "response", None), "status_code", 0)
         kind = ConfigError if status in (400, 401, 403, 404) else UpstreamDown
         raise kind(f"--push: {repository}: {reason}; {folder} is complete: push it again with --force") from None

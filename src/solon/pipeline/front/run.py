@@ -36,12 +36,14 @@ def run_front(
     progress: Progress,
     begin: Path | None = None,
     done: Callable[[Path], object] = lambda _: None,
+    command: str = "",
 ) -> dict[str, Any]:
     """Run every variant under `folder`/runs, then write what they show to front.json and selected.json; returns it.
 
     Each run links the steps that another of them, or the run in `begin`, has finished with the same key, and asks the
     memo that all share. Killed anywhere, the same call goes on: what is finished or told is not done again. A variant
-    that cannot run is recorded with its reason and the others go on. `done` gets every finished run's folder.
+    that cannot run is recorded with its reason and the others go on. `done` gets every finished run's folder. `command`
+    is the one that was given, for the runs' manifests.
 
     Raises ConfigError where variants are not measured on the same prompts, or none of them could run.
     """
@@ -49,7 +51,7 @@ def run_front(
     with held(folder):
         _begin(folder, begin)
         check_comparable(variants, progress)
-        failed = _run_all(variants, folder, progress, begin, done)
+        failed = _run_all(variants, folder, progress, begin, done, command)
         finished = [variant for variant in variants if variant.name not in failed]
         if not finished:
             raise ConfigError(f"front: no variant could run; first: {next(iter(failed.values()))}")
@@ -100,7 +102,12 @@ def _heldout(recipe: Recipe, progress: Progress) -> list[list[str]]:
 
 
 def _run_all(
-    variants: Sequence[Variant], folder: Path, progress: Progress, begin: Path | None, done: Callable[[Path], object]
+    variants: Sequence[Variant],
+    folder: Path,
+    progress: Progress,
+    begin: Path | None,
+    done: Callable[[Path], object],
+    command: str,
 ) -> dict[str, str]:
     """Run them in order; returns why those that could not run did not, by name."""
     failed = {}
@@ -110,7 +117,8 @@ def _run_all(
         siblings = [one for one in sorted((folder / RUNS).iterdir()) if one != run and (one / "steps").is_dir()]
         _share_memo(run, folder)
         try:
-            run_recipe(variant.recipe, run, progress, siblings=[*siblings, *([begin] if begin else [])])
+            known = [*siblings, *([begin] if begin else [])]
+            run_recipe(variant.recipe, run, progress, siblings=known, command=command)
         except UpstreamDown:
             raise
         except ITS_OWN as error:

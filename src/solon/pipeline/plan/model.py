@@ -76,6 +76,7 @@ class Plan:
     steps: list[StepPlan]
     changes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # where files were found that a reader would look for elsewhere
 
     @property
     def to_run(self) -> list[StepPlan]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from solon.engines import Engine
 from solon.errors import DataError
 from solon.evaluation import DECLINED, conduct, difference, rate
 from solon.files import write_json
@@ -13,6 +15,7 @@ from solon.flow import gather_window
 from solon.pipeline.along import ANSWERS as ALONG_ANSWERS
 from solon.pipeline.along import at_step, kept
 from solon.pipeline.context import Context
+from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, aims_in
 from solon.pipeline.selection import NAMES, command_name
 from solon.pipeline.step import Step, listed
@@ -126,13 +129,20 @@ def adapter_of(model: str) -> str | None:
 def answer_all(context: Context, model: str, prompts: list[Prompt]) -> Answered:
     """Greedy answers of `model` (a key of NAMES, or rl_cai@STEP) to the prompts, each with what it does."""
     engine = context.adapted(adapter_of(model), f"policy ({model})")
-    s = context.recipe.evaluate.asked()
+    try:
+        return answers_by(engine, prompts, context.recipe.evaluate.asked(), context.progress, model)
+    finally:
+        context.keep_calls()
+
+
+def answers_by(engine: Engine, prompts: list[Prompt], asked: dict[str, Any], progress: Progress, name: str) -> Answered:
+    """Greedy answers of an engine to the prompts, `asked` as the recipe's section evaluate says."""
 
     async def ask(prompt: Prompt) -> tuple[Prompt, Completion]:
-        return await draft(engine, prompt, **s, temperature=0.0, seed=0)
+        return await draft(engine, prompt, **asked, temperature=0.0, seed=0)
 
-    with context.progress.bar(f"answers of {model}", len(prompts)) as bar:
-        answers = context.ask(gather_window(prompts, ask, done=bar.step))
+    with progress.bar(f"answers of {name}", len(prompts)) as bar:
+        answers = asyncio.run(gather_window(prompts, ask, done=bar.step))
     return [
         {
             "id": p.id,

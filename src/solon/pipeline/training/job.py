@@ -28,7 +28,8 @@ class Job:
     """Train `model` by `verb` on `file`, into `out`.
 
     `adapter` is the folder of a PEFT adapter that training starts from and is tied to; None: the bare model. `limit`
-    counts rows of the file. `held_out` is the share of prompts whose pairs measure a reward model. `force` replaces
+    counts rows of the file. `held_out` is the share of prompts whose pairs measure what was
+    trained on the others. `force` replaces
     what another training left in `out`. `truncated_pairs` is what is done with pairs of which an answer was cut off.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from solon.pipeline.training.pairs import reward_pair
 from solon.pipeline.training.replies import labelled_reply
 from solon.pipeline.training.rows import PLACE
 from solon.pipeline.training.work import TARGET, Made, Work, adapter_made, guards_of
+from solon.types import Message
 
 
 def train_rows(work: Work) -> Made:
@@ -51,7 +52,14 @@ def train_preferences(work: Work) -> Made:
         encode: Any = encode_pair if isinstance(row, Row) else encode_reply
         return encode(work.local, labelled_reply(row))
 
-    rows = _readable(work, read, _place)
+    kept = _readable(work, read, _place)
+    # As for a reward model, so that its held-out pairs are the policy's.
+    aside = held_out([spoken(_turns(row)) for row in kept], work.job.held_out, "reward")
+    rows = [row for row, held in zip(kept, aside, strict=True) if not held]
+    if not rows:
+        raise DataError(
+            f"--held-out {work.job.held_out:g}: nothing of {len(kept)} rows is left to learn from; lower it"
+        )
     task = Task(
         local=work.local,
         prompts=(),
@@ -65,7 +73,38 @@ def train_preferences(work: Work) -> Made:
         target=TARGET,
     )
     history = TRAIN[work.method](task, work.job.settings)
-    return adapter_made(work, history, {"guards": guards.facts()})
+    test = [row for row, held in zip(kept, aside, strict=True) if held]
+    return adapter_made(work, history, {"guards": guards.facts(), **_measured(work, test)})
+
+
+def _measured(work: Work, test: Sequence[Row | Lone]) -> dict[str, Any]:
+    """What the policy makes of the labels that were held out; nothing where none were to be."""
+    from solon.training.dpo.measure import measure_preferences
+    from solon.training.dpo.pairs import encode_pair
+    from solon.training.kto import encode_reply
+
+    if not work.job.held_out:
+        return {}
+    if not test:
+        work.tell(f"--held-out {work.job.held_out:g}: no row fell to that side; raise it, or give more prompts")
+    settings = work.job.settings
+    longest = min(settings.max_length, work.local.context)
+    pairs = [encode_pair(work.local, labelled_reply(row)) for row in test if isinstance(row, Row)]
+    lone = [encode_reply(work.local, labelled_reply(row)) for row in test if isinstance(row, Lone)]
+    found = measure_preferences(
+        work.local,
+        TARGET,
+        work.reference,
+        [pair for pair in pairs if pair.length <= longest],
+        [row for row in lone if len(row["prompt_ids"]) + len(row["completion_ids"]) <= longest],
+        settings.beta,
+        settings.batch_size,
+    )
+    return {"heldout_rows": len(test), "heldout": found}
+
+
+def _turns(row: Row | Lone) -> Sequence[Message]:
+    return row.turns if isinstance(row, Lone) else row.comparison.turns
 
 
 def train_reward_model(work: Work) -> Made:

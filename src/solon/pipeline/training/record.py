@@ -114,7 +114,7 @@ def manifest_of(job: Job, inputs: Inputs, source: ModelSource, format: str) -> d
         "key": inputs.key,
         "inputs": inputs.parts,
         "data": {"name": job.file, "sha256": inputs.data, "format": format, "limit": job.limit},
-        "model": {"name": source.name, "weights": source.weights, "precision": job.precision},
+        "model": {"name": source.name, "given": job.model, "weights": source.weights, "precision": job.precision},
         "adapter": str(job.adapter) if job.adapter else None,
         "settings": job.settings.model_dump(mode="json"),
         "seed": job.seed,

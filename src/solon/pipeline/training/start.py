@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import ModelError
-from solon.files import sha256_file
+from solon.files import reason_of, sha256_file
 from solon.types import digest
 
 if TYPE_CHECKING:
@@ -111,6 +111,5 @@ def fitting(why: str) -> Iterator[None]:
     except OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
-        lines = str(error).split("\n")
-        reason = next((line.strip() for line in lines if "size mismatch" in line), lines[0])
-        raise ModelError(f"{why}: {reason[:200]}") from None
+        mismatch = next((line.strip() for line in str(error).split("\n") if "size mismatch" in line), None)
+        raise ModelError(f"{why}: {reason_of(mismatch or error)}") from None

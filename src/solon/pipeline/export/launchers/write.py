@@ -87,7 +87,7 @@ def _base(role: Role) -> str:
 
 def _prompts(run: FinishedRun) -> tuple[list[Prompt], list[Prompt]]:
     """Training and held-out prompts of every kind."""
-    loaded = [prompt for prompts in load_prompts(run.recipe).prompts.values() for prompt in prompts]
+    loaded = [prompt for prompts in load_prompts(run.recipe, [run.folder]).prompts.values() for prompt in prompts]
     return [p for p in loaded if p.split == "train"], [p for p in loaded if p.split == "heldout"]
 
 
