@@ -507,7 +507,7 @@ def test_a_plan_says_what_the_run_will_set_aside(recipe: Path) -> None:
     (said,) = [line for line in plan(recipe).warnings if "set aside" in line]
     assert said == (
         f"2 rows of {red} will be set aside; line {PROMPTS + 1}: no prompt text (looked for prompt, text, instruction, "
-        "question, turns)"
+        "question, turns, messages and others; prompt is a number)"
     )
     assert not [line for line in make_plan(load_recipe("quickstart"), recipe.parent / "q").warnings if "aside" in line]
 

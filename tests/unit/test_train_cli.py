@@ -509,7 +509,7 @@ BAD: list[tuple[str, list[Any] | None, str]] = [
     ("sft", ["{torn"], "no usable row; line 1: not JSON"),
     ("ppo", None, "No such file"),
     ("ppo", [], "no usable row (the file is empty)"),
-    ("ppo", [{"prompt": ""}], "no usable row; line 1: the prompt is empty"),
+    ("ppo", [{"prompt": ""}], "no usable row; line 1: no prompt text"),
     *[
         (verb, rows, message)
         for verb in ("reward", "dpo", "kto")

@@ -25,8 +25,10 @@ FIELDS = (
     "query",
     "input",
 )
+_MOST = ("prompt", "text", "instruction", "question", "turns", "messages")  # those of FIELDS that messages name
 SYSTEM = ("system", "system_prompt", "system_message")
 LATER = "turns"  # a list of texts under it are turns of the user, asked one after another
+_EMPTY_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 _ONE_REPLY = ("response", "output", "completion", "answer", "reply")  # one text under it answers the prompt
 
 
@@ -69,8 +71,10 @@ def conversation_of(record: Record) -> Conversation:
 
 
 def trimmed(text: str) -> str:
-    """A text without empty lines around it and spaces at its end. The indentation of its first line says something."""
-    return re.sub(r"\A(?:[^\S\n]*\n)+", "", text).rstrip()
+    """A text without empty lines around it and spaces at its end. In a text of several lines the indentation of the
+    first says something: it may be code."""
+    told = _EMPTY_LINES.sub("", text).rstrip()
+    return told if "\n" in told else told.strip()
 
 
 def own_reply(record: Record, found: Conversation) -> str:
@@ -92,7 +96,7 @@ def _may_ask(name: str, value: Any) -> bool:
 def _nothing(record: Record) -> str:
     found = next((name for name in FIELDS if record.get(name) not in (None, "", [])), None)
     wrong = f"; {found} is {kind(record[found])}" if found and not isinstance(record[found], str) else ""
-    return f"no prompt text (looked for {', '.join(FIELDS)}{wrong})"
+    return f"no prompt text (looked for {', '.join(_MOST)} and others{wrong})"
 
 
 def _turns(name: str, value: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:

@@ -47,7 +47,7 @@ _LENIENT = json.JSONDecoder()  # to find where values end
 
 def json_records(path: Path, handle: BinaryIO, head: bytes) -> Records:
     """As `records`, of UTF-8 text that begins with `head`."""
-    if not _is_whole(head):
+    if not is_whole(head):
         yield from _by_line(path, handle)
         return
     raw, torn = _all_of(handle)
@@ -80,7 +80,7 @@ def _all_of(handle: BinaryIO) -> tuple[bytes, Torn | None]:
     return b"".join(parts), None
 
 
-def _is_whole(head: bytes) -> bool:
+def is_whole(head: bytes) -> bool:
     """Whether the text is one value, or objects over several lines each, and not an object a line."""
     start = head.removeprefix(BOM).lstrip()
     if start[:1] == b"[":

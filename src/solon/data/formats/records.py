@@ -16,9 +16,9 @@ from typing import BinaryIO, cast
 
 from solon.data.formats.base import Records
 from solon.data.formats.column_rows import arrow_rows, columns_in, parquet_rows
-from solon.data.formats.json_rows import json_records
+from solon.data.formats.json_rows import is_whole, json_records
 from solon.data.formats.text_rows import CSV, PLAIN, csv_records, plain_records, table_in
-from solon.data.formats.unpacking import BOM, Torn, as_text, head_of, is_recoded, packed_as, unpacked
+from solon.data.formats.unpacking import BOM, HEAD, Torn, as_text, head_of, is_recoded, packed_as, unpacked
 from solon.errors import ConfigError, DataError
 
 ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zstd")  # of packed files: what comes before says what is in them
@@ -77,8 +77,11 @@ def about(path: Path) -> int:
 
                 return int(pq.read_metadata(path).num_rows)
             handle.seek(0)
-            if kind_of(path) != "text" or handle.read(1) != b"{":
+            head = handle.read(HEAD)
+            start = head.removeprefix(BOM).lstrip()
+            if kind_of(path) != "text" or is_recoded(head) or start[:1] != b"{" or is_whole(head):
                 return 0
+            handle.seek(0)
             return 1 + sum(block.count(b"\n{") for block in iter(lambda: handle.read(1 << 20), b""))
     except (OSError, ValueError):  # Arrow's errors are ValueErrors; the reader says what is wrong
         return 0

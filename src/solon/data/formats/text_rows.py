@@ -92,15 +92,18 @@ def csv_records(path: Path, stream: BinaryIO, delimiter: str) -> Records:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     source = _Lines(text)
     reader = csv.reader(source, delimiter=delimiter, strict=True)
-    names = _header(path, reader)
-    for number, cells in _rows(reader, source):
-        try:
-            if isinstance(cells, str):
-                raise RowProblem(cells)
-            if any(cells):
-                yield number, _record(names, cells, delimiter)
-        except RowProblem as problem:
-            yield BadRow(str(path), number, str(problem))
+    try:
+        names = _header(path, reader)
+        for number, cells in _rows(reader, source):
+            try:
+                if isinstance(cells, str):
+                    raise RowProblem(cells)
+                if any(cells):
+                    yield number, _record(names, cells, delimiter)
+            except RowProblem as problem:
+                yield BadRow(str(path), number, str(problem))
+    finally:
+        text.detach()  # the stream is the caller's to close
 
 
 def _header(path: Path, reader: Any) -> list[str]:
