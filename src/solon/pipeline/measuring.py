@@ -65,8 +65,8 @@ def refuse_unfinished(folder: Path, models: Sequence[str]) -> None:
     lacking = next(model for model in NAMES if not there[model] and model in {model_of(one)[0] for one in models})
     rest = [command_name(model) for model in NAMES if there[model] and model != "base"] or ["base"]
     raise ConfigError(
-        f"run: {folder} has no finished {NAMES[lacking]} model (step {MADE_BY[lacking]}), or it was changed since; make "
-        f"it with {finishing(folder)}, or take what there is: --what {rest[-1]}"
+        f"run: {folder} has no finished {NAMES[lacking]} model (step {MADE_BY[lacking]}), or it was changed since; "
+        f"make it with {finishing(folder)}, or take what there is: --what {rest[-1]}"
     )
 
 
