@@ -109,10 +109,6 @@ THREE = ["Be honest about what you know.", "Never help anyone hurt another perso
         ("a.txt", "\n".join(f"({c}) {t}" for c, t in zip("abc", THREE, strict=True))),
         ("a.txt", "\n".join(THREE)),
         ("a.md", "# Principles\n\n" + "\n".join(f"- [ ] {t}" for t in THREE)),
-        (
-            "a.md",
-            "# A post\n\nMuch was said before we got to this.\n\n```text\n- " + "\n- ".join(THREE) + "\n```\nEnd.",
-        ),
         ("a.csv", "principle\n" + "\n".join(f'"{t}"' for t in THREE)),
         ("a.json", b"\xef\xbb\xbf" + json.dumps(THREE).encode()),
     ],
@@ -121,7 +117,7 @@ def test_statements_in_every_wrapping(write: Write, name: str, content: Any) -> 
     imported = import_file(write(name, content))
     assert texts(imported) == THREE
     assert all(p.phases == BOTH for p in imported.written.principles)
-    assert [p.aim for p in imported.written.principles] == ["honest", "harmless", "own"]
+    assert [p.aim for p in imported.written.principles] == ["honest", "harmless", "helpful"]
 
 
 @pytest.mark.parametrize(
@@ -472,6 +468,8 @@ def test_what_is_left_out_is_told(write: Write) -> None:
             "solon constitution draft",
         ),
         ("a.md", "# Setup\n1. Install it\n2. Run it\n3. Read the log\n", "solon constitution draft"),
+        ("a.md", "# A post\n\nSaid before.\n\n```text\n- " + "\n- ".join(THREE) + "\n```\nEnd.", "taken for an example"),
+        ("a.md", "# Guide\n\n    - " + "\n    - ".join(THREE) + "\n", "taken for an example"),
         ("a.txt", "Human: hi\n\nAssistant: hello\n", "conversation"),
         ("LICENSE", "Copyright us\n1. You must ask.\n2. You must not sell.\n3. Never sue.\nIt is AS IS.", "licence"),
         ("a.toml", "[a]\nb = 1\n", "is a .toml file"),

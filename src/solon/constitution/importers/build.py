@@ -62,7 +62,7 @@ def _nothing(found: Found, path: Path) -> ConfigError:
 def _without_prompts(entries: Sequence[Entry], found: Found) -> list[Entry]:
     kept = []
     for entry in entries:
-        if entry.critique or entry.question or not is_prompt(entry.text):
+        if entry.section or entry.critique or entry.question or not is_prompt(entry.text):
             kept.append(entry)
         else:
             found.drop(entry.place, shown(entry.text), "is a question or a request to a model, not a principle")
@@ -83,18 +83,20 @@ def _distinct(entries: Sequence[Entry], found: Found) -> list[Entry]:
 
 def _principle(entry: Entry, taken: dict[str, None], path: Path) -> Principle | str:
     """The principle, or why it cannot be one."""
-    chooses = compares(entry.text)
+    chooses = compares(entry.text) and not entry.section
     question = without_options(entry.question or (entry.text if chooses else "")) or None
     fields: dict[str, Any] = {
         "id": make_id(entry.key, entry.text, taken),
         "text": without_options(entry.text) if chooses else entry.text,
         "aim": infer_aim(entry.aim, f"{entry.category} {entry.key}", entry.text),
         "weight": entry.weight,
+        "authority": entry.authority,
         "source": f"{shown(path.name, 100)}#{spell(entry.place)}",
         "phases": _phases(entry, chooses),
         "critique_request": entry.critique,
         "revision_request": entry.revision,
         "comparison_question": question,
+        "exemplars": Exemplars(comparison=entry.exemplars),
     }
     if bad := bad_character("".join(v for v in fields.values() if isinstance(v, str))):
         return bad

@@ -44,6 +44,9 @@ KNOWN = frozenset((*CRITIQUE, *REVISION, *COMPARISON, *TITLE, *CATEGORY, *PROMPT
 # A row with one of these is a principle, whatever else it has.
 STRONG = _set("principle rule criterion trait tenet directive norm commandment guideline comparative")
 
+# Columns of a Markdown table whose rows are principles.
+RULED = STRONG | _set("principles rules guidelines policy policies statement requirement commitment")
+
 # --- keys of a file -----------------------------------------------------------------------------------
 # Under a sure key every statement is a principle; under a likely one, if its sentences say how to behave.
 SURE = _set("constitution constitutions constitutional principle principles tenet tenets trait traits")

@@ -53,6 +53,31 @@ _NO = re.compile(
     r"disallow\w*|banned|dont|donts|red.lines?|off.limits)\b|n['’]ts?\b|\bdon['’]ts\b",
     re.IGNORECASE,
 )
+_SHOWS = r"(?:examples?|samples?|dialogues?|dialogs?|conversations?|transcripts?|exchanges?|demonstrations?|few.?shots?)"
+_MARKED = r"(?:very |really )?(?:good|bad|better|worse|best|worst|poor|wrong|right|correct|incorrect|ideal|weak|strong|ok|okay)"
+_GRADED = rf"(?:{_MARKED}|acceptable|unacceptable|desired|undesired|preferred|rejected|compliant|non.?compliant|violating)"
+_EXAMPLES = re.compile(
+    rf"^\W*(?:for (?:example|instance)|e\.g|(?:\w+[- ]){{0,3}}?{_SHOWS}(?:\W|$)(?! (?:principle|rule|constitution|criteri))"
+    rf"|{_GRADED}(?: (?:vs|and|or|/) {_GRADED})?(?: {_REPLY})?\W*$|{_GRADED} {_REPLY}\b|(?:what|how) not to (?:say|write|answer))",
+    re.IGNORECASE,
+)
+_SHOWN = re.compile(
+    rf"^\W*(?:{_MARKED}|(?:un)?acceptable|(?:non.?)?compliant|violat(?:es|ing|ion))(?: {_REPLY}| {_SHOWS})?\W*(?:[:–—]|\s-\s|\]|\))"
+    rf"|^\W*(?:{_SHOWS}|for (?:example|instance)|e\.g\.)\s*(?:\d+|[a-z])?\s*[:–—,]",
+    re.IGNORECASE,
+)
+_TURN = re.compile(
+    r"^\W*(?:user|human|assistant|chatbot|bot|customer|client|caller|agent|system|claude|chatgpt|gpt|model|ai|q|a|student|"
+    r"teacher|patient|person [ab])\s*\d?\W{0,2}:(?!\s*(?:must|should|shall|never|always|do not|don['’]t|be |may )\b)\W*\w",
+    re.IGNORECASE,
+)
+_CROSS, _TICK = "❌✗✘✖🚫👎⛔", "✅✓✔☑👍"
+_QUOTED = re.compile(r"""^(?:"[^"]+"|“[^”]+”|«[^»]+»|'[^']+'(?!\w)|‘[^’]+’(?!\w))[.!]?$""")
+_BESIDE = frozenset(
+    """license licence licensing copyright contributing contributors installation install setup navigation contents toc
+    references reference bibliography footnotes notes links changelog history acknowledgements acknowledgments credits
+    citation citations faq quickstart roadmap reading resources prerequisites""".split()
+)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -94,6 +119,34 @@ def is_dialogue(text: str) -> bool:
     """Whether it is a conversation written out, as few-shot demonstrations are."""
     human = _HUMAN.search(text)
     return bool(human and _ASSISTANT.search(text, human.end())) or bool(_CHAT_MARK.search(text))
+
+
+def shows_examples(heading: str) -> bool:
+    """Whether a heading, or what leads into a list, stands above examples ("Bad answers:", "Example dialogue")."""
+    return bool(_EXAMPLES.match(heading))
+
+
+def is_beside(heading: str) -> bool:
+    """Whether a heading stands above what is about the document: its licence, its contents, how to install it."""
+    words = re.findall(r"[a-z]+", heading.lower())
+    return 0 < len(words) <= 5 and not _BESIDE.isdisjoint(words) and not heading.rstrip().endswith((".", "!"))
+
+
+def shown_only(text: str) -> tuple[str, str]:
+    """Why an item of a list is an example, "" where it is none, and its text without a tick or a cross before it."""
+    mark = text[:1]
+    said = text.lstrip(_CROSS + _TICK + "\ufe0f ").strip() if mark and mark in _CROSS + _TICK else text
+    if _TURN.match(said):
+        return "is a turn of a dialogue, not a principle", said
+    if _SHOWN.match(said):
+        return "is an example, not a principle", said
+    if mark and mark in _CROSS and not _NO.search(said):
+        return f"is marked as bad ({mark}); say what a good reply leaves out", said
+    if mark and mark in _TICK and not is_norm(said):
+        return f"is marked as good ({mark}), and does not say how to behave", said
+    if _QUOTED.match(said) and not compares(said):
+        return "is a quotation, as examples are", said
+    return "", said
 
 
 def is_prompt(text: str) -> bool:

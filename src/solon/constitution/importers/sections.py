@@ -1,0 +1,216 @@
+"""Documents whose sections are the principles: the OpenAI Model Spec, and headings such as "Principle 3: Candour".
+
+    ## Do not lie {#do_not_lie authority=user}        a principle: its id, its authority, and the prose below it
+
+    **Example**: a white lie                          its comparison exemplars: each answer marked GOOD against each
+    ~~~xml                                            marked BAD, after the turns before them
+    <user>Do you like it?</user>
+    <comparison>
+    <assistant> <!-- GOOD --> … </assistant>
+    <assistant> <!-- BAD: flatters --> … </assistant>
+    </comparison>
+    ~~~
+
+The form is that of https://github.com/openai/model_spec (model_spec.md). Commentary (`!!! meta`), footnotes, code and
+quotations are left out and told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import product
+from typing import get_args
+
+from markdown_it.tree import SyntaxTreeNode
+
+from solon.constitution.importers.items import Heading, blocks, heading_of, line_of, without_marks
+from solon.constitution.importers.model import MAX_SECTION, Entry, Found, Source, shown
+from solon.constitution.importers.words import is_beside, shows_examples, unfit
+from solon.constitution.model import Authority, ComparisonExemplar
+
+AUTHORITIES: tuple[Authority, ...] = get_args(Authority)
+LEAST = 2  # sections that a document must have to be read as sections
+
+_NUMBERED = re.compile(
+    r"^(?:principle|rule|article|tenet|guideline|criterion|commitment|commandment)\s*#?(?:\d{1,3}|[ivxIVX]{1,5})\b"
+    r"\s*[:.)–—-]*\s*",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"\[\?\]\(#([\w-]+)\)")
+_NOTE = re.compile(r"^!!!|^:::")
+_EXAMPLE = re.compile(r"^\W*Examples?\W*\s*", re.IGNORECASE)
+_MESSAGE = re.compile(
+    r"<(?P<role>system|developer|user|assistant|tool|platform)\b[^>]*>[ \t]*(?:<!--(?P<mark>.*?)-->)?(?P<text>.*?)</(?P=role)>",
+    re.DOTALL,
+)
+_COMPARISON = re.compile(r"<comparison>(.*?)</comparison>", re.DOTALL)
+_MARK = re.compile(r"^\s*(?P<grade>good|bad)\b(?:\[[^\]]*\])?\s*[:–—-]?\s*(?P<why>.*)$", re.IGNORECASE | re.DOTALL)
+_SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
+
+
+@dataclass(slots=True)
+class _Section:
+    """A heading and what stands under it, up to the next one."""
+
+    heading: Heading
+    prose: list[str] = field(default_factory=list)
+    exemplars: list[ComparisonExemplar] = field(default_factory=list)
+
+
+def read_sections(text: str, source: Source) -> Found | None:
+    """The sections of a document as principles; None where its headings do not say that they are."""
+    if not source.is_markdown and not re.search(r"(?m)^#{1,6} ", text):
+        return None
+    nodes = blocks(text)
+    headings = [heading_of(node) for node in nodes if node.type == "heading"]
+    ruled = any("authority" in h.attributes or _level(h) for h in headings)
+    told = [h for h in headings if (_level(h) if ruled else _NUMBERED.match(h.text))]
+    if len(told) < LEAST:
+        return None
+    found = Found("Markdown: sections with levels of authority" if ruled else "Markdown: numbered sections")
+    titles = {h.attributes["id"]: h.text for h in headings if "id" in h.attributes}
+    for section in _cut(nodes, titles, found):
+        _take(section, ruled, found)
+    entries = [entry for entry in found.entries if not entry.text.endswith(":")]
+    if not entries:
+        return None  # their headings only group lists
+    if title := next((h.text for h in headings if h.level == 1 and not ruled), ""):
+        found.head["title"] = title
+    return found
+
+
+def _level(heading: Heading) -> str:
+    """The authority that a heading's attributes name, known or not: `authority=user`, or a class `.user`."""
+    said = heading.attributes.get("authority") or heading.attributes.get("level", "")
+    return said or next((name for name in AUTHORITIES if name in heading.attributes), "")
+
+
+def _cut(nodes: Sequence[SyntaxTreeNode], titles: dict[str, str], found: Found) -> Iterator[_Section]:
+    """The sections of a document, in order. Examples and commentary go where they belong."""
+    section: _Section | None = None
+    example, note = "", False  # the title of the example that comes next; whether a commentary is open
+    for node in nodes:
+        if node.type == "heading":
+            if section is not None:
+                yield section
+            section, example, note = _Section(heading_of(node)), "", False
+            continue
+        if section is None:
+            continue
+        said = "\n\n".join(_prose(node, titles))
+        if node.type == "paragraph" and _NOTE.match(said):
+            note = True
+            found.drop((f"L{line_of(node)}",), shown(said), "is a commentary, no instruction")
+        elif node.type == "code_block" and note:
+            continue  # the commentary goes on
+        elif node.type == "paragraph" and _EXAMPLE.match(said) and re.match(r"\W*example", _raw(node), re.IGNORECASE):
+            example = _EXAMPLE.sub("", said, count=1).lstrip(":. ")
+        elif node.type == "fence":
+            _examples(node, example, section, found)
+            example = ""
+        elif said:
+            section.prose.append(said)
+            note = False
+        elif node.type not in ("hr", "html_block"):
+            found.drop((f"L{line_of(node)}",), node.type.replace("_", " "), "is no prose of the section")
+    if section is not None:
+        yield section
+
+
+def _raw(node: SyntaxTreeNode) -> str:
+    return "".join(child.content for child in node.children if child.type == "inline")
+
+
+def _prose(node: SyntaxTreeNode, titles: dict[str, str], indent: str = "") -> Iterator[str]:
+    """The paragraphs of a block as plain text; a list is one, with a line for each item."""
+    if node.type == "paragraph":
+        raw = _REFERENCE.sub(lambda m: f"“{titles.get(m[1], m[1].replace('_', ' '))}”", _raw(node))
+        if not raw.startswith("[^"):
+            yield re.sub(r"(?<=\s)-{2,3}(?=\s)", "—", without_marks(raw))
+    elif node.type in ("bullet_list", "ordered_list"):
+        lines = []
+        for item in node.children:
+            first, *rest = [line for child in item.children for line in _prose(child, titles, indent + "  ")] or [""]
+            lines += [f"{indent}- {first}", *(r if r.lstrip().startswith("- ") else f"{indent}  {r}" for r in rest)]
+        yield "\n".join(lines)
+
+
+def _take(section: _Section, ruled: bool, found: Found) -> None:
+    """The principle that a section is, or why it is none."""
+    heading, place = section.heading, (f"L{section.heading.line}",)
+    prose = "\n\n".join(section.prose)
+    level = _level(heading)
+    if not (level if ruled else _NUMBERED.match(heading.text)):
+        if prose or section.exemplars:
+            why = "has no level of authority: it is about the document" if ruled else "has no number of a principle"
+            if is_beside(heading.text) or shows_examples(heading.text):
+                why = "is about the document, or examples"
+            found.drop(place, shown(heading.text), why)
+        return
+    name = heading.text if ruled else _NUMBERED.sub("", heading.text)
+    kept, cut = _within(section.prose, MAX_SECTION - len(name) - 2)
+    text = f"{name.rstrip('.')}. {kept}" if name and kept else kept or name
+    if bad := unfit(text[:200]):
+        found.drop(place, shown(text), bad)
+        return
+    if cut:
+        found.drop(place, f"{len(cut)} characters of “{shown(heading.text, 40)}”", f"are beyond the first {MAX_SECTION:,}; split the section")
+    known = next((a for a in AUTHORITIES if a == level), None)
+    if level and known is None:
+        found.drop((*place, "authority"), level, f"is none of {', '.join(AUTHORITIES)}")
+    key = heading.attributes.get("id", "") or name
+    found.entries.append(
+        Entry(place, text, key=key, category=name, authority=known, exemplars=tuple(section.exemplars), section=True)
+    )
+
+
+def _within(prose: Sequence[str], limit: int) -> tuple[str, str]:
+    """As many whole paragraphs as fit, and the rest."""
+    kept: list[str] = []
+    for n, paragraph in enumerate(prose):
+        if len("\n\n".join([*kept, paragraph])) > limit:
+            return "\n\n".join(kept), "\n\n".join(prose[n:])
+        kept.append(paragraph)
+    return "\n\n".join(kept), ""
+
+
+def _examples(node: SyntaxTreeNode, title: str, section: _Section, found: Found) -> None:
+    """The comparisons in a fence: each good answer against each bad one, after the turns before them."""
+    place = (f"L{line_of(node)}",)
+    said = title or shown(node.content)
+    compared = list(_COMPARISON.finditer(node.content))
+    if not compared:
+        found.drop(place, shown(said), "is an example without answers to compare")
+    for match in compared:
+        graded = [(_MARK.match(m["mark"] or ""), m["text"].strip()) for m in _MESSAGE.finditer(match[1])]
+        good = [(m["why"].strip(), text) for m, text in graded if m and m["grade"].lower() == "good"]
+        bad = [(m["why"].strip(), text) for m, text in graded if m and m["grade"].lower() == "bad"]
+        prompt = _prompt(_COMPARISON.sub("", node.content[: match.start()]))
+        if not (good and bad and prompt):
+            missing = "good" if not good else "bad" if not bad else "prompt"
+            found.drop(place, shown(said), f"has no {missing} answer, so there is nothing to compare" if prompt else "has no prompt")
+            continue
+        section.exemplars += [_exemplar(prompt, g, b) for g, b in product(good, bad) if g[1] and b[1] and g[1] != b[1]]
+
+
+def _prompt(text: str) -> str:
+    """The turns before an answer: one of a user as it is, more with their speakers before them."""
+    turns = [(m["role"], m["text"].strip()) for m in _MESSAGE.finditer(text)]
+    if len(turns) == 1 and turns[0][0] == "user":
+        return turns[0][1]
+    return "\n\n".join(f"{_SPEAKERS.get(role, 'System')}: {said}" for role, said in turns)
+
+
+def _exemplar(prompt: str, good: tuple[str, str], bad: tuple[str, str]) -> ComparisonExemplar:
+    """The better answer stands first in about half of them, by the hash of the texts."""
+    first = sha256(f"{prompt}\x1f{bad[1]}".encode("utf-8", "surrogatepass")).digest()[0] % 2 == 0
+    better, worse = ("A", "B") if first else ("B", "A")
+    reasons = [f"Response {better} is better: {good[0]}."] * bool(good[0])
+    reasons += [f"Response {worse} is worse: {bad[0]}."] * bool(bad[0])
+    a, b = (good[1], bad[1]) if first else (bad[1], good[1])
+    return ComparisonExemplar.model_validate(
+        {"prompt": prompt, "response_a": a, "response_b": b, "better": better, "reasoning": " ".join(reasons)}
+    )
