@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from solon.constitution.importers.account import fold, noted, origin
 from solon.constitution.importers.model import MAX_PRINCIPLES, Entry, Found, Imported, refusal, shown, spell
-from solon.constitution.importers.names import infer_aim, make_id, words_of
+from solon.constitution.importers.names import infer_aim, kept_id, make_id, words_of
 from solon.constitution.importers.words import bad_character, compares, is_prompt, without_options
 from solon.constitution.model import VERSION_PATTERN, Exemplars, Phase, Principle, Written
 from solon.errors import ConfigError
@@ -86,7 +86,7 @@ def _principle(entry: Entry, taken: dict[str, None], path: Path) -> Principle | 
     chooses = compares(entry.text) and not entry.section
     question = without_options(entry.question or (entry.text if chooses else "")) or None
     fields: dict[str, Any] = {
-        "id": make_id(entry.key, entry.text, taken),
+        "id": kept_id(entry.named, taken) or make_id(entry.key, entry.text, taken),
         "text": without_options(entry.text) if chooses else entry.text,
         "aim": infer_aim(entry.aim, f"{entry.category} {entry.key}", entry.text),
         "weight": entry.weight,
@@ -96,7 +96,7 @@ def _principle(entry: Entry, taken: dict[str, None], path: Path) -> Principle | 
         "critique_request": entry.critique,
         "revision_request": entry.revision,
         "comparison_question": question,
-        "exemplars": Exemplars(comparison=entry.exemplars),
+        "exemplars": entry.exemplars,
     }
     if bad := bad_character("".join(v for v in fields.values() if isinstance(v, str))):
         return bad

@@ -235,7 +235,9 @@ class _Reader:
     def _leave(self, node: SyntaxTreeNode) -> None:
         if node.type == "table":
             rows = [[without_marks(_content(cell)) for cell in row.children] for row in _rows(node)]
-            self.outline.tables.append((line_of(node), self.above, [dict(zip(rows[0], r, strict=False)) for r in rows[1:]]))
+            self.outline.tables.append(
+                (line_of(node), self.above, [dict(zip(rows[0], r, strict=False)) for r in rows[1:]])
+            )
         else:
             comment = node.type == "html_block" and node.content.lstrip().startswith("<!--")
             self.outline.skipped.append((line_of(node), "a comment" if comment else _LEFT_OUT[node.type]))

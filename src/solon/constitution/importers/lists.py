@@ -83,16 +83,14 @@ def _no_list(text: str, source: Source) -> ConfigError:
     if seen.items:
         looks = f"is no list of principles: {_why(seen, source)}"
         return refusal(path, looks, f"give a list of principles, or let an engine read it: {_DRAFT} {path}")
-    return refusal(
-        path, "is running text with no list of principles in it", f"let an engine read it: {_DRAFT} {path}"
-    )
+    return refusal(path, "is running text with no list of principles in it", f"let an engine read it: {_DRAFT} {path}")
 
 
 def _why(seen: Outline, source: Source) -> str:
     """The first reason why the items of a text are no principles."""
     found = Found("")
     kept = _taken(seen.items, source, "", 1)
-    for items in ([kept] if kept else []):
+    for items in [kept] if kept else []:
         found.merge(items)
     if found.entries:
         return f"only {len(found.entries)} of its items say how to behave, among {seen.words} words of other text"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from solon.constitution.model import Authority, ComparisonExemplar, Exemplars, RevisionExemplar, Written
+from solon.constitution.model import Authority, Exemplars, RevisionExemplar, Written
 from solon.errors import ConfigError
 
 MAX_PRINCIPLES = 1_000
@@ -58,7 +58,8 @@ class Entry:
     category: str = ""
     weight: float = 1.0
     authority: Authority | None = None
-    exemplars: tuple[ComparisonExemplar, ...] = ()
+    exemplars: Exemplars = Exemplars()
+    named: str = ""  # the id that the source gives it, as it stands there
     section: bool = False  # of a document whose sections are its principles: no doubt that it is one
     stated: bool = True  # False: `text` is borrowed from a request, the source states no principle
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection
 
 from solon.constitution.importers.vocabulary import ASIDE, GRAMMAR, LIKELY, SURE, TALK
-from solon.constitution.model import Aim
+from solon.constitution.model import ID_PATTERN, Aim
 from solon.types import digest
 
 MAX_ID = 64
@@ -81,7 +81,9 @@ _NAMED: dict[str, Aim] = {
 def words_of(text: str) -> list[str]:
     """The words of `text` in plain lower-case ASCII; camelCase and snake_case come apart, as do don't and can't."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).replace("’", "'")
-    apart = re.sub(r"(?i)\b(ca|wo|sha)n't\b", lambda m: {"ca": "can", "wo": "will", "sha": "shall"}[m[1].lower()] + " not", apart)
+    apart = re.sub(
+        r"(?i)\b(ca|wo|sha)n't\b", lambda m: {"ca": "can", "wo": "will", "sha": "shall"}[m[1].lower()] + " not", apart
+    )
     apart = re.sub(r"(?i)n't\b", " not", apart)
     plain = unicodedata.normalize("NFKD", apart).encode("ascii", "ignore").decode().lower()
     return re.findall(r"[a-z0-9]+", re.sub(r"'(?:s|t|re|ve|ll|d|m)\b", "", plain))
@@ -131,6 +133,12 @@ def meaningful(key: str) -> str:
         return ""
     name = slug(words)
     return "" if _POSITIONAL.match(name) or len(name) < 3 else name
+
+
+def kept_id(given: str, taken: Collection[str]) -> str:
+    """The id that a file gives, as an id of ours ("Do_Not_Lie" → "do-not-lie"); "" where that is none, or is taken."""
+    plain = re.sub(r"[\s_.]+", "-", given.strip().lower())
+    return plain if re.fullmatch(ID_PATTERN, plain) and len(plain) <= MAX_ID and plain not in taken else ""
 
 
 def make_id(key: str, text: str, taken: Collection[str]) -> str:

@@ -20,18 +20,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import product
 from typing import get_args
 
 from markdown_it.tree import SyntaxTreeNode
 
+from solon.constitution.importers.exemplars import compared
 from solon.constitution.importers.items import Heading, blocks, heading_of, line_of, without_marks
 from solon.constitution.importers.model import MAX_SECTION, Entry, Found, Source, shown
-from solon.constitution.importers.words import is_beside, shows_examples, unfit
-from solon.constitution.model import Authority, ComparisonExemplar
+from solon.constitution.importers.names import rank
+from solon.constitution.importers.words import is_beside, is_norm, share, shows_examples, unfit, word_count
+from solon.constitution.model import Authority, ComparisonExemplar, Exemplars
 
 AUTHORITIES: tuple[Authority, ...] = get_args(Authority)
+BRIEF = 80  # words of a section under a heading that only counts
 LEAST = 2  # sections that a document must have to be read as sections
 
 _NUMBERED = re.compile(
@@ -39,6 +41,7 @@ _NUMBERED = re.compile(
     r"\s*[:.)–—-]*\s*",
     re.IGNORECASE,
 )
+_COUNTED = re.compile(r"^\d{1,3}[.):]\s+(?=\S)")
 _REFERENCE = re.compile(r"\[\?\]\(#([\w-]+)\)")
 _NOTE = re.compile(r"^!!!|^:::")
 _EXAMPLE = re.compile(r"^\W*Examples?\W*\s*", re.IGNORECASE)
@@ -67,13 +70,14 @@ def read_sections(text: str, source: Source) -> Found | None:
     nodes = blocks(text)
     headings = [heading_of(node) for node in nodes if node.type == "heading"]
     ruled = any("authority" in h.attributes or _level(h) for h in headings)
-    told = [h for h in headings if (_level(h) if ruled else _NUMBERED.match(h.text))]
-    if len(told) < LEAST:
+    pattern = _NUMBERED if sum(bool(_NUMBERED.match(h.text)) for h in headings) >= LEAST else _COUNTED
+    told = [h for h in headings if (_level(h) if ruled else pattern.match(h.text))]
+    if len(told) < LEAST or (not ruled and pattern is _COUNTED and not _of_rules(nodes, headings, source)):
         return None
     found = Found("Markdown: sections with levels of authority" if ruled else "Markdown: numbered sections")
     titles = {h.attributes["id"]: h.text for h in headings if "id" in h.attributes}
     for section in _cut(nodes, titles, found):
-        _take(section, ruled, found)
+        _take(section, None if ruled else pattern, found)
     entries = [entry for entry in found.entries if not entry.text.endswith(":")]
     if not entries:
         return None  # their headings only group lists
@@ -91,6 +95,7 @@ def _level(heading: Heading) -> str:
 def _cut(nodes: Sequence[SyntaxTreeNode], titles: dict[str, str], found: Found) -> Iterator[_Section]:
     """The sections of a document, in order. Examples and commentary go where they belong."""
     section: _Section | None = None
+    notes: list[int] = []
     example, note = "", False  # the title of the example that comes next; whether a commentary is open
     for node in nodes:
         if node.type == "heading":
@@ -103,7 +108,7 @@ def _cut(nodes: Sequence[SyntaxTreeNode], titles: dict[str, str], found: Found) 
         said = "\n\n".join(_prose(node, titles))
         if node.type == "paragraph" and _NOTE.match(said):
             note = True
-            found.drop((f"L{line_of(node)}",), shown(said), "is a commentary, no instruction")
+            notes.append(line_of(node))
         elif node.type == "code_block" and note:
             continue  # the commentary goes on
         elif node.type == "paragraph" and _EXAMPLE.match(said) and re.match(r"\W*example", _raw(node), re.IGNORECASE):
@@ -116,6 +121,8 @@ def _cut(nodes: Sequence[SyntaxTreeNode], titles: dict[str, str], found: Found) 
             note = False
         elif node.type not in ("hr", "html_block"):
             found.drop((f"L{line_of(node)}",), node.type.replace("_", " "), "is no prose of the section")
+    if notes:
+        found.drop((f"L{notes[0]}",), f"{len(notes)} commentaries, the first here", "are no instructions")
     if section is not None:
         yield section
 
@@ -132,38 +139,70 @@ def _prose(node: SyntaxTreeNode, titles: dict[str, str], indent: str = "") -> It
             yield re.sub(r"(?<=\s)-{2,3}(?=\s)", "—", without_marks(raw))
     elif node.type in ("bullet_list", "ordered_list"):
         lines = []
-        for item in node.children:
+        for number, item in enumerate(node.children, 1):
+            mark = "-" if node.type == "bullet_list" else f"{number}."
             first, *rest = [line for child in item.children for line in _prose(child, titles, indent + "  ")] or [""]
-            lines += [f"{indent}- {first}", *(r if r.lstrip().startswith("- ") else f"{indent}  {r}" for r in rest)]
+            lines += [
+                f"{indent}{mark} {first}",
+                *(r if re.match(r"\s+(?:-|\d+\.) ", r) else f"{indent}  {r}" for r in rest),
+            ]
         yield "\n".join(lines)
 
 
-def _take(section: _Section, ruled: bool, found: Found) -> None:
+def _of_rules(nodes: Sequence[SyntaxTreeNode], headings: Sequence[Heading], source: Source) -> bool:
+    """Whether headings that only count ("1. Golden rule") stand above principles: a title says so, each has a short
+    text and no list, and half of the texts say how to behave."""
+    if not any(rank(name) == 2 for name in (source.path.stem, *(h.text for h in headings if h.level == 1))):
+        return False
+    counted = [s for s in _cut(nodes, {}, Found("")) if _COUNTED.match(s.heading.text)]
+    said = ["\n\n".join(s.prose) for s in counted]
+    brief = all(0 < word_count(text) <= BRIEF and not re.search(r"(?m)^(?:-|\d+\.) ", text) for text in said)
+    return brief and share(said, is_norm) >= 0.5
+
+
+def _take(section: _Section, pattern: re.Pattern[str] | None, found: Found) -> None:
     """The principle that a section is, or why it is none."""
     heading, place = section.heading, (f"L{section.heading.line}",)
     prose = "\n\n".join(section.prose)
     level = _level(heading)
-    if not (level if ruled else _NUMBERED.match(heading.text)):
+    if not (level if pattern is None else pattern.match(heading.text)):
         if prose or section.exemplars:
-            why = "has no level of authority: it is about the document" if ruled else "has no number of a principle"
+            why = (
+                "has no level of authority, so it is no instruction of its own"
+                if pattern is None
+                else "has no number of a principle"
+            )
             if is_beside(heading.text) or shows_examples(heading.text):
                 why = "is about the document, or examples"
             found.drop(place, shown(heading.text), why)
         return
-    name = heading.text if ruled else _NUMBERED.sub("", heading.text)
+    name = heading.text if pattern is None else pattern.sub("", heading.text)
     kept, cut = _within(section.prose, MAX_SECTION - len(name) - 2)
     text = f"{name.rstrip('.')}. {kept}" if name and kept else kept or name
     if bad := unfit(text[:200]):
         found.drop(place, shown(text), bad)
         return
     if cut:
-        found.drop(place, f"{len(cut)} characters of “{shown(heading.text, 40)}”", f"are beyond the first {MAX_SECTION:,}; split the section")
+        found.drop(
+            place,
+            f"{len(cut)} characters of “{shown(heading.text, 40)}”",
+            f"are beyond the first {MAX_SECTION:,}; split the section",
+        )
     known = next((a for a in AUTHORITIES if a == level), None)
     if level and known is None:
         found.drop((*place, "authority"), level, f"is none of {', '.join(AUTHORITIES)}")
     key = heading.attributes.get("id", "") or name
     found.entries.append(
-        Entry(place, text, key=key, category=name, authority=known, exemplars=tuple(section.exemplars), section=True)
+        Entry(
+            place,
+            text,
+            key=key,
+            category=name,
+            authority=known,
+            exemplars=Exemplars(comparison=tuple(section.exemplars)),
+            section=True,
+            named=heading.attributes.get("id", ""),
+        )
     )
 
 
@@ -191,7 +230,11 @@ def _examples(node: SyntaxTreeNode, title: str, section: _Section, found: Found)
         prompt = _prompt(_COMPARISON.sub("", node.content[: match.start()]))
         if not (good and bad and prompt):
             missing = "good" if not good else "bad" if not bad else "prompt"
-            found.drop(place, shown(said), f"has no {missing} answer, so there is nothing to compare" if prompt else "has no prompt")
+            found.drop(
+                place,
+                shown(said),
+                f"has no {missing} answer, so there is nothing to compare" if prompt else "has no prompt",
+            )
             continue
         section.exemplars += [_exemplar(prompt, g, b) for g, b in product(good, bad) if g[1] and b[1] and g[1] != b[1]]
 
@@ -205,12 +248,6 @@ def _prompt(text: str) -> str:
 
 
 def _exemplar(prompt: str, good: tuple[str, str], bad: tuple[str, str]) -> ComparisonExemplar:
-    """The better answer stands first in about half of them, by the hash of the texts."""
-    first = sha256(f"{prompt}\x1f{bad[1]}".encode("utf-8", "surrogatepass")).digest()[0] % 2 == 0
-    better, worse = ("A", "B") if first else ("B", "A")
-    reasons = [f"Response {better} is better: {good[0]}."] * bool(good[0])
-    reasons += [f"Response {worse} is worse: {bad[0]}."] * bool(bad[0])
-    a, b = (good[1], bad[1]) if first else (bad[1], good[1])
-    return ComparisonExemplar.model_validate(
-        {"prompt": prompt, "response_a": a, "response_b": b, "better": better, "reasoning": " ".join(reasons)}
-    )
+    reasons = [f"Response {{better}} is better: {good[0]}."] * bool(good[0])
+    reasons += [f"Response {{worse}} is worse: {bad[0]}."] * bool(bad[0])
+    return compared(prompt, good[1], bad[1], " ".join(reasons))

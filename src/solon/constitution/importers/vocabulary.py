@@ -23,7 +23,7 @@ def _set(text: str) -> frozenset[str]:
 # Constitutional AI paper's files call a revision request.
 CRITIQUE = _names(
     """critiquerequest critiqueprompt critiqueinstruction critiqueinstructions critiquetemplate critiquequestion
-    criticrequest criticprompt critique critic"""
+    criticinstruction criticinstructions criticrequest criticprompt critique critic"""
 )
 REVISION = _names(
     """revisionrequest revisionprompt revisioninstruction revisioninstructions revisiontemplate editrequest
@@ -31,27 +31,30 @@ REVISION = _names(
 )
 COMPARISON = _names("comparisonquestion comparisonprompt comparative preferenceprompt preferencequestion judgequestion")
 STATEMENT = _names(
-    """text principle principletext rule statement criterion trait tenet guideline directive norm commandment sentence
+    """text principle principletext primarysentence rule law statement criterion trait tenet guideline directive norm commandment sentence
     thirdperson description definition body content requirement policy clause standard value belief secondperson
     firstperson"""
 )
 TITLE = _names("id key slug name title label shortname heading")
 CATEGORY = _names("category section group dimension area theme domain tradition")
 PROMPTS = _names("questions scenarios prompts testprompts additionalquestions exampleprompts testquestions")
-AIM, WEIGHT, PAPER = "aim", "weight", "editrequest"
-KNOWN = frozenset((*CRITIQUE, *REVISION, *COMPARISON, *TITLE, *CATEGORY, *PROMPTS, AIM, WEIGHT))
+AIM, WEIGHT, AUTHORITY, PAPER = "aim", "weight", "authority", "editrequest"
+KNOWN = frozenset((*CRITIQUE, *REVISION, *COMPARISON, *TITLE, *CATEGORY, *PROMPTS, AIM, WEIGHT, AUTHORITY))
 
 # A row with one of these is a principle, whatever else it has.
 STRONG = _set("principle rule criterion trait tenet directive norm commandment guideline comparative")
 
 # Columns of a Markdown table whose rows are principles.
-RULED = STRONG | _set("principles rules guidelines policy policies statement requirement commitment")
+RULED = STRONG | _set("principles rules guidelines policy policies statement")
+# Demonstrations of one principle, and remarks on a section that are no rule of it.
+SHOWN = _names("examples exemplars fewshot demonstrations")
+REMARKS = _set("rationale explanation commentary comment comments note notes why reason reasoning background context")
 
 # --- keys of a file -----------------------------------------------------------------------------------
 # Under a sure key every statement is a principle; under a likely one, if its sentences say how to behave.
 SURE = _set("constitution constitutions constitutional principle principles tenet tenets trait traits")
 LIKELY = SURE | _set(
-    """rule rules value values criteria criterion guideline guidelines norm norms directive directives policy policies
+    """rule rules law laws value values criteria criterion guideline guidelines norm norms directive directives policy policies
     constraint constraints commitment commitments lines prohibitions boundaries standards virtues duties obligations
     commandments ethics beliefs requirements articles clauses safety conduct behavior behaviour
     harmlessness helpfulness honesty"""

@@ -28,7 +28,8 @@ _NORM = re.compile(
     r"helpful\w*|ensure\w*|prioriti[sz]\w*|protect\w*|promot(?:e|es)|prohibit\w*|ethic\w*|unethical|moral\w*|dignity|minimi[sz]\w*|maximi[sz]\w*|"
     r"acknowledg\w*|concise\w*|polite\w*|uncertain\w*|when (?:asked|unsure|in doubt|you|the)|humanity)\b"
     r"|^\W*(?:do not|don['’]t|do no|be|no|only|not|assume|admit|prefer|stay|keep|treat|give|provide|explain|seek|offer|"
-    r"cite|defer|maintain|use|default|express|consider|support|encourage|help|tell the|act)\b"
+    r"cite|defer|maintain|use|default|express|consider|support|encourage|help|tell the|act|"
+    r"answer|say|reply|respond|speak|greet|recommend)\b"
     r"|^I\s+(?:am|try|aim|strive|avoid|always|never|do not|don['’]t|will|would rather|prefer|believe|care|seek)\b",
     re.IGNORECASE,
 )
@@ -53,9 +54,13 @@ _NO = re.compile(
     r"disallow\w*|banned|dont|donts|red.lines?|off.limits)\b|n['’]ts?\b|\bdon['’]ts\b",
     re.IGNORECASE,
 )
-_SHOWS = r"(?:examples?|samples?|dialogues?|dialogs?|conversations?|transcripts?|exchanges?|demonstrations?|few.?shots?)"
+_SHOWS = (
+    r"(?:examples?|samples?|dialogues?|dialogs?|conversations?|transcripts?|exchanges?|demonstrations?|few.?shots?)"
+)
 _MARKED = r"(?:very |really )?(?:good|bad|better|worse|best|worst|poor|wrong|right|correct|incorrect|ideal|weak|strong|ok|okay)"
-_GRADED = rf"(?:{_MARKED}|acceptable|unacceptable|desired|undesired|preferred|rejected|compliant|non.?compliant|violating)"
+_GRADED = (
+    rf"(?:{_MARKED}|acceptable|unacceptable|desired|undesired|preferred|rejected|compliant|non.?compliant|violating)"
+)
 _EXAMPLES = re.compile(
     rf"^\W*(?:for (?:example|instance)|e\.g|(?:\w+[- ]){{0,3}}?{_SHOWS}(?:\W|$)(?! (?:principle|rule|constitution|criteri))"
     rf"|{_GRADED}(?: (?:vs|and|or|/) {_GRADED})?(?: {_REPLY})?\W*$|{_GRADED} {_REPLY}\b|(?:what|how) not to (?:say|write|answer))",
@@ -78,6 +83,7 @@ _BESIDE = frozenset(
     references reference bibliography footnotes notes links changelog history acknowledgements acknowledgments credits
     citation citations faq quickstart roadmap reading resources prerequisites""".split()
 )
+_CODE = re.compile(r"^\^.*\$$|\.\*|^[a-z0-9_./-]+ -{1,2}\w*$|^\S+(?: \S+)?=$|^(?:sudo|git|rm|curl|chmod) \S+$")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -184,6 +190,8 @@ def unfit(text: str) -> str | None:
         return "is a conversation, not a principle"
     if _GAP.search(text):
         return "has a gap (…) to fill in; write it first"
+    if _CODE.search(text):
+        return "is code or a pattern, not a statement"
     if len(text) > MAX_CHARS:
         return f"has {len(text):,} characters, more than {MAX_CHARS:,}; for prose use `solon constitution draft`"
     if word_count(text) < 2:
