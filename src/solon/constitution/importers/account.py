@@ -47,9 +47,10 @@ def noted(found: Found, written: Written, entries: Sequence[Entry]) -> tuple[str
         notes.append(f"levels of authority kept: {ranked}")
     if weighted := sum(e.weight != 1 for e in entries):
         notes.append(f"weights kept: {weighted}")
-    for phase, step in (("revise", "critique and revision"), ("compare", "comparing responses")):
-        if not any(phase in p.phases for p in written.principles):
-            notes.append(f"none serves {step}: a run needs some; add them, or widen `phases` where the text fits")
+    steps = {"revise": "critique and revision", "compare": "comparing responses"}
+    unserved = [step for phase, step in steps.items() if not any(phase in p.phases for p in written.principles)]
+    fix = "a run needs some; add them, or widen `phases` where the text fits"
+    notes += [f"none serves {step}: {fix}" for step in unserved]
     if written.exemplars:
         count = len(written.exemplars.revision)
         notes.append(f"demonstrations of critique and revision: {count}; they replace the shipped ones of that kind")

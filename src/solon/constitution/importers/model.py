@@ -58,7 +58,7 @@ class Entry:
     category: str = ""
     weight: float = 1.0
     authority: Authority | None = None
-    exemplars: Exemplars = Exemplars()
+    exemplars: Exemplars = field(default_factory=Exemplars)
     named: str = ""  # the id that the source gives it, as it stands there
     section: bool = False  # of a document whose sections are its principles: no doubt that it is one
     stated: bool = True  # False: `text` is borrowed from a request, the source states no principle

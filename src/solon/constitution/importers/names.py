@@ -21,28 +21,35 @@ _POSITIONAL = re.compile(r"^(?:[a-z]{1,20}[-_ .]*\d+[a-z]?|\d[\d-]*|[a-z]|[ivxlc
 AIM_WORDS: dict[Aim, str] = {
     "harmless": (
         r"harm\w*|hurt\w*|injur\w+|kill\w*|stalk\w*|spy|spying|hack\w*|steal\w*|malware|suicid\w+|hazard\w*|"
-        r"unharm\w*|safe|safer|safety|safeguard\w*|secur\w+|illegal\w*|unlawful\w*|crim\w+|danger\w*|violen\w+|weapon\w*|"
+        r"unharm\w*|safe|safer|safety|safeguard\w*|secur\w+|illegal\w*|unlawful\w*|"
+        r"crim\w+|danger\w*|violen\w+|weapon\w*|"
         r"toxic\w*|racis\w+|sexis\w+|misogyn\w*|bias\w*|discriminat\w+|hate\w*|hateful|offensive\w*|insult\w*|abus\w+|"
         r"unethical\w*|immoral\w*|inappropriate\w*|insensitiv\w+|objectionable|privacy|private|threat\w*|malicious\w*|"
         r"prohibited|derogatory|tortur\w+|cruel\w*|slavery|exploit\w*|coerc\w+|manipulat\w+|fraud\w*|theft|risk\w*|"
         r"red.lines?|age.appropriate|family.friendly|disallowed|personal (?:data|details|information)|passwords?|"
         r"bank details|confidential\w*|consent|identity check|backdoors?|leaks?|minors?|child(?:ren)?|erotic\w*|gore|"
         r"extremis\w+|terroris\w+|emergenc\w+|self-harm|slurs?|stereotyp\w+|contempt|demean\w*|degrad\w+|endanger\w*|"
-        r"legal advice|medical advice|diagnos\w+|illicit|drugs?|pirat\w+|copyright\w*|neighbours?|neighbors?|another (?:person|"
+        r"legal advice|medical advice|diagnos\w+|illicit|drugs?|pirat\w+|copyright\w*|neighbours?|neighbors?|"
+        r"another (?:person|"
         r"tenant|customer|user|patient)(?:['’]s)?"
     ),
     "helpful": (
         r"(?<!never )(?<!not )(?<!n't )(?<!refuse to )(?<!refuses to )help|helps|helpful\w*|helping|useful\w*|utility|"
         r"relevan\w+|concise\w*|clear|clearly|clarity|actionable|practical\w*|competen\w+|expert\w*|on.topic|assist|"
-        r"assists|assisting|thorough\w*|plain|plainly|everyday words|jargon|short|shorter|brief\w*|next step|steps?|politely?|"
-        r"warm\w*|patien(?:t|ce)|friendly|kind|kinder|kindly|courte\w+|tone|complain\w*|language|format\w*|appointments?|opening hours|"
-        r"answers? the question|level of (?:the )?(?:detail|person|reader)|length|creativ\w+|curio\w+|empath\w+|apologi\w+|deadlines?"
+        r"assists|assisting|thorough\w*|plain|plainly|everyday words|jargon|short|shorter|brief\w*|next step|"
+        r"steps?|politely?|"
+        r"warm\w*|patien(?:t|ce)|friendly|kind|kinder|kindly|courte\w+|tone|complain\w*|language|format\w*|"
+        r"appointments?|opening hours|"
+        r"answers? the question|level of (?:the )?(?:detail|person|reader)|length|creativ\w+|curio\w+|"
+        r"empath\w+|apologi\w+|deadlines?"
     ),
     "honest": (
         r"honest\w*|dishonest\w*|truth\w*|untruth\w*|accura\w+|inaccura\w+|factual\w*|facts?|evidence\w*|uncertain\w*|"
         r"uncertainty|calibrat\w+|confidence|transparen\w+|decept\w+|deceiv\w*|mislead\w*|hallucinat\w+|sincer\w+|"
-        r"citations?|cites?|sources?|fabricat\w+|doubt|lies?|lying|unsure|not sure|how sure|does not know|invent\w*|made.up|makes? up|"
-        r"guess\w*|promis\w+|limits?|opinions?|sycophan\w+|flatter\w*|objective\w*|is an AI|a (?:human|person)\b|false|correct(?:s|ed)?"
+        r"citations?|cites?|sources?|fabricat\w+|doubt|lies?|lying|unsure|not sure|how sure|does not know|"
+        r"invent\w*|made.up|makes? up|"
+        r"guess\w*|promis\w+|limits?|opinions?|sycophan\w+|flatter\w*|objective\w*|is an AI|a (?:human|"
+        r"person)\b|false|correct(?:s|ed)?"
     ),
 }
 _AIM_TESTS = {aim: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for aim, words in AIM_WORDS.items()}
@@ -63,8 +70,10 @@ _FORBIDS = re.compile(
     re.IGNORECASE,
 )
 _SERVES = re.compile(
-    r"\b(?:answers?|explains?|names?|gives?|offers?|tells?|says?|points?|suggests?|guides?|provides?|lists?|shows?|asks?|"
-    r"keeps?|uses?|writes?|supports?|follows?|adapts?|summari[sz]es?|describes?|recommends?|mentions?|includes?|speaks?|"
+    r"\b(?:answers?|explains?|names?|gives?|offers?|tells?|says?|points?|suggests?|guides?|provides?|lists?|"
+    r"shows?|asks?|"
+    r"keeps?|uses?|writes?|supports?|follows?|adapts?|summari[sz]es?|describes?|recommends?|mentions?|"
+    r"includes?|speaks?|"
     r"welcomes?|listens?|be|is|are|begins?|ends?|starts?|repl(?:y|ies)|responds?|lets?|makes?|takes?|puts?|reminds?)\b",
     re.IGNORECASE,
 )
@@ -98,7 +107,7 @@ def rank(key: object) -> int:
 
 
 def telling_words(text: str) -> list[str]:
-    """The words that say what a principle is about, each once, in order: a "not" among them, or it says the opposite."""
+    """The words that say what a principle is about, each once, in order, with the "not" that turns them."""
     words = list(dict.fromkeys(words_of(text)))
     grammatical = [w for w in words if w in NEGATIONS or (w not in GRAMMAR and not w.isdigit() and len(w) < 25)]
     telling = [w for w in grammatical if w not in TALK]

@@ -33,7 +33,7 @@ from solon.constitution.importers.words import is_beside, is_norm, share, shows_
 from solon.constitution.model import Authority, ComparisonExemplar, Exemplars
 
 AUTHORITIES: tuple[Authority, ...] = get_args(Authority)
-BRIEF = 80  # words of a section under a heading that only counts
+BRIEF = 150  # words of a section under a heading that counts
 LEAST = 2  # sections that a document must have to be read as sections
 
 _NUMBERED = re.compile(
@@ -41,12 +41,14 @@ _NUMBERED = re.compile(
     r"\s*[:.)–—-]*\s*",
     re.IGNORECASE,
 )
+_ADDRESSED = re.compile(r"\b(?:assistants?|models?|AI|chatbots?|responses?|repl(?:y|ies)|answers?|users?|you|I)\b")
 _COUNTED = re.compile(r"^\d{1,3}[.):]\s+(?=\S)")
 _REFERENCE = re.compile(r"\[\?\]\(#([\w-]+)\)")
 _NOTE = re.compile(r"^!!!|^:::")
 _EXAMPLE = re.compile(r"^\W*Examples?\W*\s*", re.IGNORECASE)
 _MESSAGE = re.compile(
-    r"<(?P<role>system|developer|user|assistant|tool|platform)\b[^>]*>[ \t]*(?:<!--(?P<mark>.*?)-->)?(?P<text>.*?)</(?P=role)>",
+    r"<(?P<role>system|developer|user|assistant|tool|platform)\b[^>]*>[ \t]*(?:<!--(?P<mark>.*?)-->)?"
+    r"(?P<text>.*?)</(?P=role)>",
     re.DOTALL,
 )
 _COMPARISON = re.compile(r"<comparison>(.*?)</comparison>", re.DOTALL)
@@ -56,11 +58,16 @@ _SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 
 @dataclass(slots=True)
 class _Section:
-    """A heading and what stands under it, up to the next one."""
+    """A heading and what stands under it, up to the next one.
+
+    `example` is the title of the example that comes next; `noting` says that a commentary is open.
+    """
 
     heading: Heading
     prose: list[str] = field(default_factory=list)
     exemplars: list[ComparisonExemplar] = field(default_factory=list)
+    example: str = ""
+    noting: bool = False
 
 
 def read_sections(text: str, source: Source) -> Found | None:
@@ -72,7 +79,7 @@ def read_sections(text: str, source: Source) -> Found | None:
     ruled = any("authority" in h.attributes or _level(h) for h in headings)
     pattern = _NUMBERED if sum(bool(_NUMBERED.match(h.text)) for h in headings) >= LEAST else _COUNTED
     told = [h for h in headings if (_level(h) if ruled else pattern.match(h.text))]
-    if len(told) < LEAST or (not ruled and pattern is _COUNTED and not _of_rules(nodes, headings, source)):
+    if len(told) < LEAST or (not ruled and not _of_rules(pattern, nodes, headings, source)):
         return None
     found = Found("Markdown: sections with levels of authority" if ruled else "Markdown: numbered sections")
     titles = {h.attributes["id"]: h.text for h in headings if "id" in h.attributes}
@@ -96,35 +103,39 @@ def _cut(nodes: Sequence[SyntaxTreeNode], titles: dict[str, str], found: Found) 
     """The sections of a document, in order. Examples and commentary go where they belong."""
     section: _Section | None = None
     notes: list[int] = []
-    example, note = "", False  # the title of the example that comes next; whether a commentary is open
     for node in nodes:
         if node.type == "heading":
             if section is not None:
                 yield section
-            section, example, note = _Section(heading_of(node)), "", False
-            continue
-        if section is None:
-            continue
-        said = "\n\n".join(_prose(node, titles))
-        if node.type == "paragraph" and _NOTE.match(said):
-            note = True
-            notes.append(line_of(node))
-        elif node.type == "code_block" and note:
-            continue  # the commentary goes on
-        elif node.type == "paragraph" and _EXAMPLE.match(said) and re.match(r"\W*example", _raw(node), re.IGNORECASE):
-            example = _EXAMPLE.sub("", said, count=1).lstrip(":. ")
-        elif node.type == "fence":
-            _examples(node, example, section, found)
-            example = ""
-        elif said:
-            section.prose.append(said)
-            note = False
-        elif node.type not in ("hr", "html_block"):
-            found.drop((f"L{line_of(node)}",), node.type.replace("_", " "), "is no prose of the section")
+            section = _Section(heading_of(node))
+        elif section is not None:
+            _read_block(node, titles, section, notes, found)
     if notes:
         found.drop((f"L{notes[0]}",), f"{len(notes)} commentaries, the first here", "are no instructions")
     if section is not None:
         yield section
+
+
+def _read_block(
+    node: SyntaxTreeNode, titles: dict[str, str], section: _Section, notes: list[int], found: Found
+) -> None:
+    """Take a block of a section; the lines of commentaries go to `notes`."""
+    said = "\n\n".join(_prose(node, titles))
+    if node.type == "paragraph" and _NOTE.match(said):
+        section.noting = True
+        notes.append(line_of(node))
+    elif node.type == "code_block" and section.noting:
+        pass  # the commentary goes on
+    elif node.type == "paragraph" and re.match(r"\W*examples?\b\W*:", _raw(node), re.IGNORECASE):
+        section.example = _EXAMPLE.sub("", said, count=1).lstrip(":. ")
+    elif node.type == "fence":
+        _examples(node, section.example, section, found)
+        section.example = ""
+    elif said:
+        section.prose.append(said)
+        section.noting = False
+    elif node.type not in ("hr", "html_block"):
+        found.drop((f"L{line_of(node)}",), node.type.replace("_", " "), "is no prose of the section")
 
 
 def _raw(node: SyntaxTreeNode) -> str:
@@ -149,15 +160,19 @@ def _prose(node: SyntaxTreeNode, titles: dict[str, str], indent: str = "") -> It
         yield "\n".join(lines)
 
 
-def _of_rules(nodes: Sequence[SyntaxTreeNode], headings: Sequence[Heading], source: Source) -> bool:
-    """Whether headings that only count ("1. Golden rule") stand above principles: a title says so, each has a short
-    text and no list, and half of the texts say how to behave."""
-    if not any(rank(name) == 2 for name in (source.path.stem, *(h.text for h in headings if h.level == 1))):
+def _of_rules(
+    pattern: re.Pattern[str], nodes: Sequence[SyntaxTreeNode], headings: Sequence[Heading], source: Source
+) -> bool:
+    """Whether numbered headings stand above principles: each has a short text and no list, and half of the texts say
+    how to behave and speak of an assistant. Headings that only count ("1. Golden rule") need a title that says so."""
+    titles = (source.path.stem, *(h.text for h in headings if h.level == 1))
+    if pattern is _COUNTED and not any(rank(title) == 2 for title in titles):
         return False
-    counted = [s for s in _cut(nodes, {}, Found("")) if _COUNTED.match(s.heading.text)]
-    said = ["\n\n".join(s.prose) for s in counted]
-    brief = all(0 < word_count(text) <= BRIEF and not re.search(r"(?m)^(?:-|\d+\.) ", text) for text in said)
-    return brief and share(said, is_norm) >= 0.5
+    numbered = [s for s in _cut(nodes, {}, Found("")) if pattern.match(s.heading.text)]
+    said = ["\n\n".join(s.prose) for s in numbered]
+    if not all(0 < word_count(text) <= BRIEF and not re.search(r"(?m)^(?:-|\d+\.) ", text) for text in said):
+        return False
+    return share(said, is_norm) >= 0.5 and share(said, lambda text: bool(_ADDRESSED.search(text))) >= 0.5
 
 
 def _take(section: _Section, pattern: re.Pattern[str] | None, found: Found) -> None:

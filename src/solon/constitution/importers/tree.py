@@ -87,10 +87,9 @@ def _object(given: Mapping[Any, Any], source: Source) -> Found:
     )
     found = Found("in named entries", head={bare(k): v for k, v in data.items() if _is_head(k, v)})
     body = {k: v for k, v in data.items() if not _is_head(k, v)}
+    alone = len(body) > 1 and all(scaled({key: value}) for key, value in body.items())
     pairs = sum(isinstance(v, Mapping) and Fields(v).is_pair() for v in body.values())
-    if pairs > len(body) / 2:
-        read_names(body, (), "", found, source)
-    elif len(body) > 1 and all(scaled({key: value}) for key, value in body.items()):
+    if pairs > len(body) / 2 or alone:
         read_names(body, (), "", found, source)
     elif _is_names(body) or _is_described(body):
         read_names(body, (), "", found, source)
@@ -121,7 +120,7 @@ def _is_names(body: Mapping[Any, Any]) -> bool:
 
 
 def _is_described(body: Mapping[Any, Any]) -> bool:
-    """Whether an object maps names to objects that state something ({"no-harm": {"description": …, "weight": 3}, …})."""
+    """Whether an object maps names to objects that state something ({"no-harm": {"description": …, "weight": 3}})."""
     said = [v for v in body.values() if isinstance(v, Mapping) and Fields(v).states() and not _lists(v)]
     return len(body) > 1 and len(said) == len(body) and not any(rank(key) == 2 for key in body)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from solon.constitution.importers.model import MAX_CHARS, Entry, shown
+from solon.constitution.importers.vocabulary import named_set
 
 BELOW = " › "  # between the names of a section and of a section in it
 
@@ -57,31 +58,41 @@ _NO = re.compile(
 _SHOWS = (
     r"(?:examples?|samples?|dialogues?|dialogs?|conversations?|transcripts?|exchanges?|demonstrations?|few.?shots?)"
 )
-_MARKED = r"(?:very |really )?(?:good|bad|better|worse|best|worst|poor|wrong|right|correct|incorrect|ideal|weak|strong|ok|okay)"
+_MARKED = (
+    r"(?:very |really )?"
+    r"(?:good|bad|better|worse|best|worst|poor|wrong|right|correct|incorrect|ideal|weak|strong|ok|okay)"
+)
 _GRADED = (
     rf"(?:{_MARKED}|acceptable|unacceptable|desired|undesired|preferred|rejected|compliant|non.?compliant|violating)"
 )
 _EXAMPLES = re.compile(
-    rf"^\W*(?:for (?:example|instance)|e\.g|(?:\w+[- ]){{0,3}}?{_SHOWS}(?:\W|$)(?! (?:principle|rule|constitution|criteri))"
-    rf"|{_GRADED}(?: (?:vs|and|or|/) {_GRADED})?(?: {_REPLY})?\W*$|{_GRADED} {_REPLY}\b|(?:what|how) not to (?:say|write|answer))",
+    rf"^\W*(?:for (?:example|instance)|e\.g|(?:\w+[- ]){{0,3}}?{_SHOWS}(?:\W|$)"
+    rf"(?! (?:principle|rule|constitution|criteri))"
+    rf"|{_GRADED}(?: (?:vs|and|or|/) {_GRADED})?(?: {_REPLY})?\W*$|{_GRADED} {_REPLY}\b"
+    rf"|(?:what|how) not to (?:say|write|answer))",
     re.IGNORECASE,
 )
 _SHOWN = re.compile(
-    rf"^\W*(?:{_MARKED}|(?:un)?acceptable|(?:non.?)?compliant|violat(?:es|ing|ion))(?: {_REPLY}| {_SHOWS})?\W*(?:[:–—]|\s-\s|\]|\))"
+    rf"^\W*(?:{_MARKED}|(?:un)?acceptable|(?:non.?)?compliant|violat(?:es|ing|ion))(?: {_REPLY}| {_SHOWS})?"
+    r"\W*(?:[:–—]|\s-\s|\]|\))"
     rf"|^\W*(?:{_SHOWS}|for (?:example|instance)|e\.g\.)\s*(?:\d+|[a-z])?\s*[:–—,]",
     re.IGNORECASE,
 )
+_SPEAKER = (
+    r"(?:user|human|assistant|chatbot|bot|customer|client|caller|agent|system|claude|chatgpt|gpt|model|ai|q|a|student|"
+    r"teacher|patient|person [ab])"
+)
 _TURN = re.compile(
-    r"^\W*(?:user|human|assistant|chatbot|bot|customer|client|caller|agent|system|claude|chatgpt|gpt|model|ai|q|a|student|"
-    r"teacher|patient|person [ab])\s*\d?\W{0,2}:(?!\s*(?:must|should|shall|never|always|do not|don['’]t|be |may )\b)\W*\w",
+    rf"^\W*{_SPEAKER}\s*\d?\W{{0,2}}:"
+    r"(?!\s*(?:must|should|shall|never|always|do not|don['’]t|be |may )\b)\W*\w",
     re.IGNORECASE,
 )
 _CROSS, _TICK = "❌✗✘✖🚫👎⛔", "✅✓✔☑👍"
 _QUOTED = re.compile(r"""^(?:"[^"]+"|“[^”]+”|«[^»]+»|'[^']+'(?!\w)|‘[^’]+’(?!\w))[.!]?$""")
-_BESIDE = frozenset(
+_BESIDE = named_set(
     """license licence licensing copyright contributing contributors installation install setup navigation contents toc
     references reference bibliography footnotes notes links changelog history acknowledgements acknowledgments credits
-    citation citations faq quickstart roadmap reading resources prerequisites""".split()
+    citation citations faq quickstart roadmap reading resources prerequisites"""
 )
 _CODE = re.compile(r"^\^.*\$$|\.\*|^[a-z0-9_./-]+ -{1,2}\w*$|^\S+(?: \S+)?=$|^(?:sudo|git|rm|curl|chmod) \S+$")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
