@@ -80,7 +80,7 @@ class Fields:
     def identifier(self) -> str:
         """The id that the source gives, "" where it gives none."""
         value = self.by_name.get("id")
-        return value if isinstance(value, str) and _names_something(value) else ""
+        return value if isinstance(value, str) else ""
 
     def states(self) -> bool:
         """Whether it has a field for a principle, be it empty."""
