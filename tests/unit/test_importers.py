@@ -258,7 +258,10 @@ A word before.
         ("no-weapons", "Never explain how to build weapons, whoever asks.", "a.md#L6"),
         ("privacy", "Privacy: keep the user's data private.", "a.md#L8"),
     ]
-    assert [(d.where, d.what) for d in imported.dropped] == [("L11", "2 list items under “Install”")]
+    assert [(d.where, d.what) for d in imported.dropped] == [
+        ("L11", "2 list items under “Install”"),
+        ("L3", "3 words of prose, the first here"),
+    ]
     assert imported.written.name == "Assistant principles"
 
 

@@ -256,6 +256,25 @@ def test_what_only_shows_is_no_principle(tmp_path: Path) -> None:
     assert told[at(SHOWING, "- You must not remove")].startswith("stands under “License”")
 
 
+def test_statements_under_bold_names_are_items(tmp_path: Path) -> None:
+    path = tmp_path / "house.md"
+    path.write_text(
+        "# Values\n\nWe hold these.\n\n**Honesty** — The assistant tells the truth.\n\n"
+        "**Care.** The assistant never mocks the user.\n\n**User:** How do I always win at all?\n\n"
+        "**Assistant:** You must never lose again.\n\n- Never lecture the user.\n\n  Example:\n\n  > Never this.\n",
+        encoding="utf-8",
+    )
+    imported = import_file(path)
+    assert [(p.id, p.text) for p in imported.written.principles] == [
+        ("honesty", "The assistant tells the truth."),
+        ("care", "The assistant never mocks the user."),
+        ("never-lecture-the-user", "Never lecture the user."),
+    ]
+    told = {d.where: d.why for d in imported.dropped}
+    assert told["L9"] == told["L11"] == "is a turn of a dialogue, not a principle"
+    assert told["L3"].startswith("stand outside lists")
+
+
 @pytest.mark.parametrize(
     "text",
     [

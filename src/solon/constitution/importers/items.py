@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from solon.constitution.importers.model import MAX_CHARS
-from solon.constitution.importers.words import flat, word_count
+from solon.constitution.importers.words import flat, shows_examples, word_count
 
 # Inline text is read only where it is looked at: a long document's paragraphs cost seconds.
 _BLOCKS = MarkdownIt("commonmark").enable("table").disable("inline")
@@ -189,6 +189,11 @@ def _content(node: SyntaxTreeNode) -> str:
     return "".join(child.content for child in node.children if child.type == "inline")
 
 
+def _opens_bold(text: str) -> bool:
+    """Whether a paragraph is one statement under a bold name ("**Care** — The assistant never mocks the user.")."""
+    return text.startswith(("**", "__")) and bool(named(" ".join(text.split()))[0])
+
+
 class _Reader:
     """Goes through the blocks and remembers the headings it is under."""
 
@@ -203,6 +208,8 @@ class _Reader:
     def block(self, node: SyntaxTreeNode) -> None:
         if node.type == "heading":
             self._head(heading_of(node))
+        elif node.type == "paragraph" and _opens_bold(_content(node)):
+            self.outline.items.append(Item(line_of(node), _content(node), self.above))
         elif node.type == "paragraph":
             for number, line in enumerate(_content(node).split("\n"), line_of(node)):
                 self._line(number, line.strip())
@@ -224,6 +231,7 @@ class _Reader:
     def _list(self, node: SyntaxTreeNode) -> Iterator[Item]:
         for entry in node.children:
             texts = [_content(child) for child in entry.children if child.type in ("paragraph", "heading")]
+            texts = [text for n, text in enumerate(texts) if not n or not shows_examples(without_marks(text))]
             item = Item(line_of(entry), " ".join(" ".join(texts).split("\n")), self.above)
             for child in entry.children:
                 if child.type in ("bullet_list", "ordered_list"):

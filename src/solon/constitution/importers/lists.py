@@ -89,14 +89,11 @@ def _no_list(text: str, source: Source) -> ConfigError:
 def _why(seen: Outline, source: Source) -> str:
     """The first reason why the items of a text are no principles."""
     found = Found("")
-    kept = _taken(seen.items, source, "", 1)
-    for items in [kept] if kept else []:
-        found.merge(items)
+    _groups(seen.items, source, found)
     if found.entries:
-        return f"only {len(found.entries)} of its items say how to behave, among {seen.words} words of other text"
-    part = Found("")
-    _groups(seen.items, source, part)
-    first = next(iter(part.dropped), None)
+        total = sum(1 for _ in _all(seen.items))
+        return f"{len(found.entries)} of its {total} items say how to behave, beside {seen.words} words of prose"
+    first = next(iter(found.dropped), None)
     return f"the first of its items, “{shown(seen.items[0].text, 40)}”" + (f", {first.why}" if first else "")
 
 
@@ -126,6 +123,9 @@ def _tell_skipped(seen: Outline, found: Found) -> None:
         at = [line for line, other in seen.skipped if other == kind]
         more = f" ({len(at)} such)" if len(at) > 1 else ""
         found.drop((f"L{at[0]}",), f"{kind}{more}", "is no list of principles")
+    if seen.words and seen.items:
+        why = "stand outside lists; `solon constitution draft` reads prose"
+        found.drop((f"L{seen.lines[0][0]}",), f"{seen.words} words of prose, the first here", why)
 
 
 def _tabled(seen: Outline) -> Found:
@@ -223,6 +223,8 @@ def _add_item(item: Item, category: str, found: Found) -> None:
     place: Place = (f"L{item.line}",)
     opens = text.endswith(":") or word_count(text) < 4
     why, text = shown_only(text)
+    if key and not why and not text.startswith(key):
+        why = shown_only(f"{key}: {text}")[0]
     if is_link(item.source):
         why = "is a link, as tables of contents have them"
     if item.children and (shows_examples(text) or (opens and key and shows_examples(key)) or why):
