@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from solon.cli.constitution import convert, diff, draft, import_, lint, new, schema, show, stats, try_
+from solon.cli.constitution import convert, diff, draft, export, import_, lint, new, schema, show, stats, try_
 
 app = typer.Typer(
     name="constitution",
@@ -21,5 +21,6 @@ app.command("stats")(stats.stats)
 app.command("import")(import_.import_)
 app.command("lint")(lint.lint)
 app.command("convert")(convert.convert)
+app.command("export")(export.export)
 app.command("schema")(schema.schema)
 app.command("new")(new.new)
