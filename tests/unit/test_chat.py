@@ -18,7 +18,7 @@ from solon.engines.answers import read_answer
 from solon.engines.local.chat import Chat
 from solon.engines.local.decode import Written
 from solon.engines.local.model import LocalModel
-from solon.engines.thoughts import split
+from solon.prompts.thoughts import split
 from solon.engines.transformers import TransformersEngine
 from solon.errors import TemplateRefuses
 from solon.training.sft import encode_rows

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from solon.engines.thoughts import opened_unseen, split
+from solon.prompts.thoughts import opened_unseen, split
 from solon.errors import EngineError
 
 THOUGHTS = ("thinking", "reasoning", "reasoning_text")  # the types of parts of a content that are no answer

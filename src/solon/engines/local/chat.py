@@ -23,7 +23,7 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 from tokenizers import Tokenizer
 
-from solon.engines.thoughts import opened_by, split
+from solon.prompts.thoughts import opened_by, split
 from solon.errors import TemplateRefuses
 from solon.types import Message, assistant, user
 

@@ -28,7 +28,7 @@ from solon.engines.local.context import longest
 from solon.engines.local.logits import Logits, check_logits
 from solon.engines.local.source import ModelSource, resolve, whole
 from solon.engines.local.tokens import complete
-from solon.engines.thoughts import split
+from solon.prompts.thoughts import split
 from solon.errors import ModelError, PromptTooLong
 from solon.types import Message
 
