@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from solon.choosing import Chooser
 from solon.constitution import Constitution
 from solon.data.mix import MANY_REFUSALS, Limits, Mixed, mixed
 from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows, said_in
@@ -16,6 +17,7 @@ from solon.evaluation.refusal import declines
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.demonstrated import demonstrated
+from solon.pipeline.labelling import chosen_facts
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed, principles_of
 from solon.pipeline.truncated import no_reply, truncated
@@ -73,7 +75,7 @@ class Revisions(Step):
         }
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
-        drafts, chains, answers = context.ask(self._write(context))
+        drafts, chains, answers, chosen = context.ask(self._write(context))
         steps = [step for chain in chains for step in chain]
         if not any(step.failure is None for step in steps):
             raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
@@ -105,6 +107,7 @@ class Revisions(Step):
             "refusals": {"count": refusals, "of": len(mix.rows)},
             "copied": sum(copied(made, demonstrated(context.recipe, context.constitution))),
             "most_repeated": most_repeated(made).facts(),
+            **chosen,
         }
         return paths, facts
 
@@ -143,12 +146,13 @@ class Revisions(Step):
 
     async def _write(
         self, context: Context
-    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Prompt, tuple[Completion, ...]]]]:
-        """Every draft, every chain in full, and every sampled answer."""
+    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Prompt, tuple[Completion, ...]]], dict[str, Any]]:
+        """Every draft, every chain in full, every sampled answer, and how principles were chosen."""
         recipe, seed = context.recipe, context.recipe.seed
         drafter, reviser = context.engine("drafter"), context.engine("reviser")
         settings, sampling = chain_settings(recipe, context.constitution), recipe.sl_cai.draft
 
+        chooser = Chooser(reviser) if recipe.sl_cai.revision.choose == "relevant" else None
         drafts: list[Completion] = []
 
         async def chain(prompt: Prompt) -> list[Revision]:
@@ -157,7 +161,8 @@ class Revisions(Step):
                 drafts.append(first)
                 if first.failure:  # no words, so nothing to criticise
                     return []
-                return await revise(reviser, context.constitution, prompt, first.text, settings, ended=first.ended)
+                law, text = context.constitution, first.text
+                return await revise(reviser, law, prompt, text, settings, ended=first.ended, chooser=chooser)
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return []
@@ -179,7 +184,8 @@ class Revisions(Step):
         finally:
             await drafter.close()
             await reviser.close()
-        return drafts, chains, list(zip(others, answers, strict=True))
+        chosen = chosen_facts(context, chooser, "revisions")
+        return drafts, chains, list(zip(others, answers, strict=True)), chosen
 
 
 def answer_rows(prompt: Prompt, answers: Sequence[Completion]) -> Iterator[dict[str, Any]]:
