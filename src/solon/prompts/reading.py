@@ -21,8 +21,8 @@ AROUND = 300  # characters on either side of a conclusion in which a doubt count
 EMPTY = "an empty answer"
 
 # Full-width letters, digits and punctuation, and the stops and brackets of Chinese and Japanese, as ASCII.
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_WIDE |= {0x3000: " ", **dict(zip(map(ord, "。、【】「」『』《》〔〕"), ".,[][][]<>[]", strict=True))}
+_WIDE: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_WIDE |= {0x3000: " "} | dict(zip([ord(c) for c in "。、【】「」『』《》〔〕"], ".,[][][]<>[]", strict=True))
 _LATEX = re.compile(r"\\(?:boxed|text\w*|math\w*|mbox|displaystyle)\b|\$|\\[()\[\]]")
 _MARKS = re.compile(r"[*_`#\"\u201c\u201d]")
 _ITEM = re.compile(r"(?m)^([^\S\n]*)(\d{1,3})(?:[.)](?=\s+\S|\s*\Z)|(?=\s*\Z))")
