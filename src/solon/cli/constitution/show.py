@@ -75,7 +75,7 @@ def _print(console: Console, law: Constitution, requests: bool) -> None:
         own = f", {shown} exemplar{'s' * (shown != 1)} of its own" if shown else ""
         rank = f", {p.authority} authority" if p.authority else ""
         told = f"  {p.aim}, weight {p.weight:g}{rank}; drawn: {drawn}{own}"
-        console.print(Text.assemble("\n", (p.id, "bold"), told), soft_wrap=True)
+        _line(console, Text.assemble("\n", (p.id, "bold"), told))
         _wrapped(console, "", p.text)
         if p.source:
             _wrapped(console, "source: ", p.source)
