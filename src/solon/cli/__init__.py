@@ -18,6 +18,7 @@ from solon.cli import (
     label,
     plan,
     prompts,
+    recipe,
     run,
     serve,
     train,
@@ -44,6 +45,7 @@ app.add_typer(data.app)
 app.add_typer(judge.app)
 app.add_typer(label.app)
 app.add_typer(prompts.app)
+app.add_typer(recipe.app)
 app.add_typer(train.app)
 
 
