@@ -58,7 +58,7 @@ def test_a_file_alone_is_a_kind_whose_name_says_its_aims(tmp_path: Path, tiny_fo
     [
         (
             "prompts.mine=x.jsonl",
-            "mine has no aims: say what replies to such prompts are compared by (harmless, helpful, honest, own), such as mine:",
+            "mine has no aims: say what replies to such prompts are compared by (harmless, helpful, honest, own), such",
         ),
         ("prompts.mine={file: x, aims: []}", "prompts.mine.aims: "),
         ("prompts.mine={file: x, aims: [kind]}", "'harmless', 'helpful', 'honest' or 'own' (given: 'kind')"),

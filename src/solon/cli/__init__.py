@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -51,6 +52,8 @@ app.add_typer(train.app)
 
 def main() -> None:
     """Run the command line; every SolonError is one line on stderr and its own exit code."""
+    if not sys.stderr.isatty():  # a log of carriage returns; tqdm reads this when a library first imports it
+        os.environ.setdefault("TQDM_DISABLE", "1")
     try:
         app()
     except SolonError as error:

@@ -95,7 +95,7 @@ class Context:
     def _load_prompts(self) -> dict[str, list[Prompt]]:
         loaded = load_prompts(self.recipe)
         self.quarantine += loaded.bad
-        self.repeats = loaded.repeats
+        self.repeats, self.lines = loaded.repeats, loaded.lines
         return loaded.prompts
 
     def set_aside(self, prompt: Prompt, reason: str) -> None:

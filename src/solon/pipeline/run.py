@@ -29,7 +29,7 @@ from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
 from solon.pipeline.selection import check_select, write_selection
 from solon.pipeline.step import Step
-from solon.pipeline.steps import steps_until
+from solon.pipeline.steps import steps_until, without_policy
 from solon.runs import Run
 from solon.types import digest
 
@@ -51,6 +51,7 @@ def run_recipe(
     Raises RunLocked when another process works there; every SolonError of the steps passes through, and
     what was finished or stored before it stays.
     """
+    recipe, said = without_policy(recipe, folder, until)
     chosen = steps_until(recipe, until)
     run = Run(folder)
     with run.locked():
@@ -60,6 +61,8 @@ def run_recipe(
         _write_recipe(run, recipe)
         context = Context(recipe, run, progress, siblings=siblings)
         _say_repeats(context)
+        if said is not None:
+            progress.note(f"  {said}")
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
         try:
             cautions = check_aims(context.constitution, context.recipe)

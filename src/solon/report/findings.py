@@ -8,7 +8,7 @@ from typing import Any
 from solon.evaluation import DECLINED, Rate, difference
 from solon.report import kinds
 from solon.report.material import Material
-from solon.report.remark import Remark
+from solon.report.remark import Remark, Tone
 from solon.report.words import MODELS, change, count, kind_name, percent, prompts_named, share
 
 
@@ -68,7 +68,7 @@ def _finding(m: Material, kind: str, harmful: bool) -> Finding:
     )
     if harmful:
         return Finding(Remark(text, "good" if moved.low > 0 else "warn"), _reading(m, moved))
-    tone = "warn" if moved.low > 0 else "good" if moved.high < 0 else "plain"
+    tone: Tone = "warn" if moved.low > 0 else "good" if moved.high < 0 else "plain"
     return Finding(Remark(text, tone), f"{_reading(m, moved)} To these an answer is right.".strip())
 
 

@@ -25,7 +25,7 @@ from solon.pipeline.plan.model import Calls, Plan, StepPlan
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.selection import NAMES
 from solon.pipeline.step import Step
-from solon.pipeline.steps import steps_until
+from solon.pipeline.steps import steps_until, without_policy
 from solon.pipeline.steps.evaluate import adapter_of, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.policy import method_settings
@@ -39,10 +39,13 @@ def make_plan(recipe: Recipe, folder: Path, until: str | None = None) -> Plan:
 
     Raises ConfigError and DataError as a run would at its start.
     """
+    recipe, said = without_policy(recipe, folder, until)
     steps = steps_until(recipe, until)
     context = PlanContext(recipe, folder)
     try:
-        return _Planner(context).plan(steps)
+        made = _Planner(context).plan(steps)
+        made.warnings += [said] if said else []
+        return made
     finally:
         context.close()
 
