@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -187,3 +188,71 @@ def test_a_run_needs_no_prompts_that_ask_for_harm(
     report = (tmp_path / "out" / "report.html").read_text()
     assert "the aligned policy declines" in report
     assert "red-team" not in report
+
+
+# --- before a run ---------------------------------------------------------------------------------------------
+
+
+def test_models_behind_an_api_make_data_without_weights(tmp_path: Path, tiny_folder: Path, solon_cli: Solon) -> None:
+    recipe = tiny_recipe(tmp_path, tiny_folder)
+    alone = f"roles={{policy: {{engine: scripted, model: {tmp_path / 'script.yaml'}}}}}"
+    out = tmp_path / "out"
+    code, _, err = solon_cli("run", recipe, alone, "--out", out, "--until", "preferences")
+    assert code == 0, err
+    assert "rl_cai.policy_pairs: no policy is trained before the labels" in err
+    assert "name roles.responder to have them" in err
+    assert (out / "rl_cai" / "preferences.parquet").is_file()
+    assert not (out / "sl_cai" / "model").exists()
+    code, _, err = solon_cli("run", recipe, alone, "--out", out)
+    assert code == 2
+    assert "make the data alone with --until preferences" in err
+
+
+def test_a_policy_is_trained_for_pairs_that_are_asked_for(tmp_path: Path, tiny_folder: Path) -> None:
+    recipe = str(tiny_recipe(tmp_path, tiny_folder))
+
+    def steps(*more: str) -> list[str]:
+        made = make_plan(load_recipe(recipe, ("roles.responder=null", *more)), tmp_path / "out", "preferences")
+        return [step.name for step in made.steps]
+
+    assert "sft" not in steps()
+    assert "sft" in steps("rl_cai.policy_pairs=2")
+
+
+def test_chains_that_failed_are_told_with_reasons(tmp_path: Path, tiny_folder: Path, solon_cli: Solon) -> None:
+    recipe = tiny_recipe(tmp_path, tiny_folder)
+    (tmp_path / "short.yaml").write_text('name: short\nrules:\n- {match: "Rewrite the assistant", reply: ""}\n')
+    empty = f"roles.reviser.model={tmp_path / 'short.yaml'}"
+    code, _, err = solon_cli("run", recipe, empty, "--out", tmp_path / "out", "--until", "revisions")
+    assert code in (2, 3)
+    assert "no chain gave a revision: all revisions failed: 6 empty" in err
+    rows = [json.loads(line) for line in (tmp_path / "out" / "quarantine.jsonl").read_text().splitlines()]
+    assert [row["reason"] for row in rows] == ["all revisions failed: 1 empty"] * 6
+    assert [row["line"] for row in rows] == [1, 2, 4, 5, 7, 8]
+
+
+def test_a_plan_says_what_will_be_set_aside(tmp_path: Path, tiny_folder: Path, solon_cli: Solon) -> None:
+    recipe = tiny_recipe(tmp_path, tiny_folder)
+    with (tmp_path / "helpful.jsonl").open("a") as handle:
+        handle.write('{"nothing": 1}\n{"prompt": "helpful 1?"}\n')
+    _, out, _ = solon_cli("plan", recipe, "--out", tmp_path / "out")
+    assert f"2 rows of {tmp_path}/helpful.jsonl will be set aside: " in out
+    assert "1 no prompt text (looked for prompt, text, instruction, question, turns), first line 7" in out
+
+
+def test_more_layers_than_the_policy_has_are_refused(tmp_path: Path, tiny_folder: Path) -> None:
+    recipe = str(tiny_recipe(tmp_path, tiny_folder))
+    with pytest.raises(ConfigError, match=r"sl_cai\.sft\.lora\.layers: 999, and .* has 2 layers; give 1 to 2"):
+        make_plan(load_recipe(recipe, ("sl_cai.sft.lora.layers=999",)), tmp_path / "out")
+
+
+def test_times_of_models_here_are_estimated_and_marked(tmp_path: Path, tiny_folder: Path, solon_cli: Solon) -> None:
+    recipe = tiny_recipe(tmp_path, tiny_folder)
+    made = make_plan(load_recipe(str(recipe)), tmp_path / "out")
+    by = {step.name: step for step in made.steps}
+    assert by["sft"].estimated
+    assert by["sft"].seconds is not None
+    assert by["evaluate"].calls["policy (base)"].estimated
+    assert by["revisions"].calls["reviser"].seconds is None  # nobody knows the pace of another's server
+    _, out, _ = solon_cli("plan", recipe, "--out", tmp_path / "out")
+    assert "~ times: estimated by the model's size" in out
