@@ -166,6 +166,13 @@ def _summary(made: Plan) -> list[str]:
     lines = [f"[bold]Plan:[/] {'; '.join(said)}."]
     if made.total("at_most"):
         lines.append("[dim]≤ and –: up to so many, for those calls depend on text that is not made yet.[/]")
+    examining = sum(c.open for s in to_run if s.name == "judge" for c in s.calls.values())
+    if 2 * examining > calls:
+        lines.append(
+            f"[dim]{examining:,} of these calls examine the judge, however few prompts there are: set "
+            "rl_cai.qualify.card to a card made before, or attacks and limit to less (docs/recipe.md says what that "
+            "costs).[/]"
+        )
     if any(c.sampled for s in made.steps for c in s.calls.values()):
         lines.append("[dim]~ counts: of very many records some were looked up and stand for the others.[/]")
     if any(s.estimated for s in to_run):
