@@ -6,7 +6,9 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +38,111 @@ def first_problem(error: ValidationError) -> ErrorDetails:
     return next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
 
 
-def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
-    """The first problem of a pydantic error in one line: field, value, what is allowed."""
-    problem = first_problem(error)
-    field = ".".join(str(part) for part in problem["loc"]) or "(top)"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(problem["loc"][-1]), list(known), 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return f"unknown key '{field}'{hint}{more}"
-    message = problem["msg"].removeprefix("Value error, ")
+def explain(
+    error: ValidationError, known: Iterable[str] = (), sections: Mapping[str, Iterable[str]] | None = None
+) -> str:
+    """The first problem of a pydantic error in one line: field, what is allowed, value.
+
+    `known` are keys that a misspelt one may mean, by name or by path (`*` for names of the user's own); `sections` the
+    keys of models, by the name of their class.
+    """
+    first, problems = first_problem(error), error.errors()
+    if first["type"] == "extra_forbidden":
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return f"unknown key '{'.'.join(map(str, first['loc']))}'{_near(first['loc'], list(known))}{more}"
+    # One value that fits none of several forms gives a problem for each: the one that came furthest tells most.
+    start = _place(first["loc"], problems)
+    same = [p for p in problems if _place(p["loc"], problems)[: len(start)] == start]
+    place = max((_place(p["loc"], problems) for p in same), key=len)
+    told = [p for p in same if _place(p["loc"], problems) == place]
+    said = " or ".join(dict.fromkeys(_wanted(p, sections or {}) for p in told)).replace(" or expected ", " or ")
+    more = f" (and {len(problems) - len(same)} more)" if len(problems) > len(same) else ""
+    return f"{'.'.join(map(str, place)) or '(top)'}: {said}{_given(told[0])}{_meant(told)}{more}"
+
+
+def _near(loc: tuple[int | str, ...], known: list[str]) -> str:
+    """What an unknown key may mean: the nearest beside it, else anywhere, else what there is beside it."""
+    section, name = ".".join(map(str, loc[:-1])), str(loc[-1])
+    beside = [key.rpartition(".")[2] for key in known if "." in key and fnmatch(section, key.rpartition(".")[0])]
+    beside += [key for key in known if "." not in key] if not section or not beside else []
+    nearest_last = sorted(known, key=lambda key: (key.startswith(f"{section}."), -key.count(".")))
+    elsewhere = {key.rpartition(".")[2]: key for key in nearest_last}
+    if near := difflib.get_close_matches(name, beside, 1):
+        return f"; did you mean '{near[0]}'?"
+    if near := difflib.get_close_matches(name, elsewhere, 1, 0.8):
+        return f"; did you mean '{elsewhere[near[0]]}'?"
+    return f"; choose one of {', '.join(beside)}" if beside else ""
+
+
+# What a value must be, by the type of pydantic's error; ctx is what the type is filled with.
+_WANTED = {
+    "missing": "is missing",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "string_type": "expected text",
+    "string_pattern_mismatch": "expected text that matches {pattern}",
+    "dict_type": "expected a section of keys and values",
+    "model_type": "expected a section of keys and values",
+    "model_attributes_type": "expected a section of keys and values",
+    "tuple_type": "expected a list",
+    "list_type": "expected a list",
+    "greater_than": "expected more than {gt}",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than": "expected less than {lt}",
+    "less_than_equal": "expected at most {le}",
+    "literal_error": "choose {expected}",
+    "too_short": "expected a list of at least {min_length}",
+    "too_long": "expected a list of at most {max_length}",
+    "string_too_short": "expected text of at least {min_length} characters",
+    "string_too_long": "expected text of at most {max_length} characters",
+}
+_FORM = re.compile(r"(constrained-|lax-|strict-)?(int|float|str|bool|dict|list|tuple|literal|nullable|function)\b.*")
+
+
+def _wanted(problem: ErrorDetails, sections: Mapping[str, Iterable[str]]) -> str:
+    """What a value must be, in words."""
+    if problem["type"] not in _WANTED:
+        return problem["msg"].removeprefix("Value error, ")
+    filling = problem.get("ctx", {})
+    keys = ", ".join(sections.get(str(filling.get("class_name")), ()))
+    numbers = {name: f"{value:g}" if isinstance(value, float) else value for name, value in filling.items()}
+    return _WANTED[problem["type"]].format(**numbers) + (f" ({keys})" if keys else "")
+
+
+def _given(problem: ErrorDetails) -> str:
     value = problem.get("input")
-    shown = "" if isinstance(value, dict | list | tuple) or value is None else f" (given: {str(value)[:60]!r})"
-    return f"{field}: {message}{shown}{more}"
+    if problem["type"] == "missing" or (problem["type"] == "value_error" and not isinstance(value, str | int | float)):
+        return ""
+    shown = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return f" (given: {shown[:60]!r})" if value is not None else " (given: null)"
+
+
+def _meant(problems: Iterable[ErrorDetails]) -> str:
+    """The choice nearest to a misspelt one."""
+    for problem in problems:
+        if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+            choices = re.findall(r"'([^']+)'", problem["ctx"]["expected"])
+            if near := difflib.get_close_matches(problem["input"], choices, 1):
+                return f"; did you mean '{near[0]}'?"
+    return ""
+
+
+def _place(loc: tuple[int | str, ...], problems: Iterable[ErrorDetails]) -> tuple[int | str, ...]:
+    """The keys that lead to a value, without the names that pydantic gives to the forms of a union, or to keys."""
+    places = [p["loc"] for p in problems]
+    kept: list[int | str] = []
+    for n, part in enumerate(loc):
+        beside = {str(other[n]) for other in places if len(other) > n and other[:n] == loc[:n]}
+        form = len(beside) > 1 and all(map(_FORM.fullmatch, beside))
+        if part != "[key]" and not form:
+            kept.append(part)
+    return tuple(kept)
 
 
 def reason_of(error: BaseException | str, most: int = 300) -> str:

@@ -552,7 +552,7 @@ def test_where_nothing_can_be_picked_nothing_is_written(tmp_path: Path, prompts:
         (("--model", "MODEL", "--gold-model", "m"), "--gold: how is --gold-model asked?"),
         (("--model", "MODEL", "--gold", "reward_model"), "--gold: a reward model is asked in one way only"),
         (("--model", "MODEL", "--gold", "choice"), "--gold: s asked for choice is the judge itself"),
-        (("--model", "MODEL", "--gold", "maybe"), "feedback: ask: Input should be"),
+        (("--model", "MODEL", "--gold", "maybe"), "feedback: ask: choose "),
         (("--model", "MODEL", "--gold-url", "http://x"), "--gold-model: which model of http://x?"),
         (("--model", "MODEL", "--responder-url", "http://x"), "--responder: which model of http://x?"),
         (("--model", "MODEL", "--set", "calibration=platt"), "calibration platt is fitted on labelled pairs"),

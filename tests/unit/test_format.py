@@ -88,7 +88,7 @@ def test_extends_the_library_and_a_file_in_a_folder_below(base: Path) -> None:
         ("name: x\nextends: base.yaml\nprinciples:\n  - {id: no-harm, text: t}\n", 4, "change it under 'override:'"),
         ("name: x\nremove: [a]\n", 2, "name it under 'extends:'"),
         ("name: x\nextends: base.yaml\npriorities: {harmless: 1}\n", 3, "leave out the aim 'helpful'"),
-        ("name: x\nextends: base.yaml\nremove: [no-harm, real-help, no-lies]\n", 1, "at least 1 item"),
+        ("name: x\nextends: base.yaml\nremove: [no-harm, real-help, no-lies]\n", 1, "a list of at least 1"),
     ],
 )
 def test_what_extends_cannot_do(base: Path, text: str, line: int, said: str) -> None:

@@ -421,7 +421,7 @@ def test_qualify_exits_with_one_for_a_judge_that_does_not(recipe: Path, solon_cl
         ((), "which judge? --judge recorded"),
         (("--judge", "recorded", "--model", "m"), "give one of them"),
         (("--judge", "none.jsonl"), "recording: no such file: none.jsonl"),
-        (("--model", "script:", "--ask", "maybe"), "feedback: ask: Input should be 'choice', 'chain_of_thought'"),
+        (("--model", "script:", "--ask", "maybe"), "feedback: ask: choose 'choice', 'chain_of_thought'"),
         (("--model", "script:", "--principles", "0"), "principles"),
         (("--model", "script:", "--set", "sampels=3"), "unknown key 'sampels'; did you mean 'samples'?"),
         (("--model", "script:", "--set", "samples"), "--set: 'samples' is not key=value"),

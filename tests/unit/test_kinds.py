@@ -58,14 +58,14 @@ def test_a_file_alone_is_a_kind_whose_name_says_its_aims(tmp_path: Path, tiny_fo
     [
         (
             "prompts.mine=x.jsonl",
-            "mine has no aims: say what replies to such prompts are compared by, such as mine:",
+            "mine has no aims: say what replies to such prompts are compared by (harmless, helpful, honest, own), such",
         ),
         ("prompts.mine={file: x, aims: []}", "prompts.mine.aims: "),
         ("prompts.mine={file: x, aims: [kind]}", "'harmless', 'helpful', 'honest' or 'own' (given: 'kind')"),
         ("prompts.mine={file: x, aims: [own, own]}", "names an aim twice: own, own"),
         ("prompts.mine={file: x, aims: [own], share: 0}", "prompts.mine.share: "),
         ("prompts.My-kind={file: x, aims: [own]}", "'My-kind' is no name of a kind"),
-        ("prompts.red_team={file: x, aims: [helpful]}", "none of red_team, helpful is led by the aim harmless"),
+        ("prompts.mine={file: x, aims: null}", "mine has no aims: "),
         ("sl_cai.chains=[twins]", "sl_cai.chains: 'twins' is no kind of prompts; choose from red_team, helpful"),
         ("rl_cai.policy_pairs={twins: 3}", "rl_cai.policy_pairs: 'twins' is no kind of prompts"),
         ("rl_cai.contrast_pairs={twins: 3}", "rl_cai.contrast_pairs: 'twins' is no kind of prompts"),

@@ -329,7 +329,7 @@ def test_a_mistake_is_one_line_with_its_place(text: str, line: int, said: str) -
     [
         (FRONT + "## A\nt\n\n> weight: heavy\n", 9, "principles.0.weight"),
         (FRONT + "## A\nt\n\n> aim: fun\n", 9, "'harmless', 'helpful', 'honest' or 'own'"),
-        (FRONT + "## A\nt\n### Revision exemplar\n**Prompt:** x\n", 8, "exemplars.revision.0.draft: Field required"),
+        (FRONT + "## A\nt\n### Revision exemplar\n**Prompt:** x\n", 8, "exemplars.revision.0.draft: is missing"),
         (FRONT + "## A\nt\n\n## `A B`\nu\n", 9, "principles.1.id"),
         ("---\nname: x\nversion: 1.10\n---\n", 3, 'write version: "1.10.0"'),
     ],

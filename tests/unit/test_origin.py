@@ -27,7 +27,12 @@ NOWHERE = Path("does/not/exist")
 ROLES = ("drafter", "responder")
 READERS = ("reviser", "judge")
 # Answers of a random model hardly ever end: they are cut off soon, and compared at equal length.
-SHORT = ("sl_cai.draft.max_tokens=4", "sl_cai.helpful.max_tokens=4", "rl_cai.truncated_pairs=equal_length")
+SHORT = (
+    "sl_cai.draft.max_tokens=4",
+    "sl_cai.helpful.max_tokens=4",
+    "rl_cai.truncated_pairs=equal_length",
+    "rl_cai.policy_pairs=null",  # asked for: the SL-CAI policy answers before the labels
+)
 
 
 @pytest.fixture(scope="module")

@@ -548,8 +548,9 @@ def test_a_plan_says_what_the_run_will_set_aside(recipe: Path) -> None:
     red.write_text(red.read_text() + '{"prompt": 7}\n{"prompt": "red_team 0?"}\n')
     (said,) = [line for line in plan(recipe).warnings if "set aside" in line]
     assert said == (
-        f"2 rows of {red} will be set aside; line {PROMPTS + 1}: no prompt text (looked for prompt, text, instruction, "
-        "question, turns, messages and others; prompt is a number)"
+        f"2 rows of {red} will be set aside: 1 no prompt text (looked for prompt, text, instruction, question, turns, "
+        f"messages and others; prompt is a number), first line {PROMPTS + 1}; 1 repeats another row, first line "
+        f"{PROMPTS + 2}"
     )
     assert not [line for line in make_plan(load_recipe("quickstart"), recipe.parent / "q").warnings if "aside" in line]
 

@@ -578,7 +578,7 @@ def test_the_verdict_on_a_card_is_worked_out_not_read(tmp_path: Path) -> None:
         (lambda c: c["agreement"].update(by_aim={}), "agreement.by_aim has no figures, agreement.overall is of 64"),
         (lambda c: (c["agreement"].update(by_aim={}), c["data"].update(aims={})), "agreement.by_aim has no figures"),
         (lambda c: c["positions"].update(consistency=None), "positions.consistency has no figures, .* both orders"),
-        (lambda c: c.update(judge=[]), "judge: List should have at least 1 item"),
+        (lambda c: c.update(judge=[]), "judge: expected a list of at least 1"),
         (lambda c: c["calibration"]["ece"].update(value=0.9), "0.9 of 64 is not in its interval"),
         (lambda c: c.update(padding=PADDED), "padding.by_family adds up to 0 of 4, not to 0 of 400"),
     ],

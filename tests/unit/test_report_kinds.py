@@ -228,7 +228,7 @@ def test_a_run_whose_recipe_named_files_alone_is_shown(tmp_path: Path) -> None:
 
 def test_a_run_without_prompts_that_ask_for_harm_says_so(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"helpful": "h.jsonl"})
-    assert "evaluated no held-out red-team prompts, so it cannot say what changed" in _read(write_report(run))
+    assert "On 20 held-out helpful prompts the aligned policy declines" in _read(write_report(run))
 
 
 def test_the_name_of_a_kind_stays_text(tmp_path: Path) -> None:

@@ -463,7 +463,7 @@ def test_a_prompt_that_the_reward_model_cannot_read_is_set_aside(
         ("sft", ("--set", "learning_rat=1"), ("--set: unknown key 'learning_rat'", "did you mean 'learning_rate'?")),
         ("sft", ("--set", "lora.rnak=1"), ("unknown key 'lora.rnak'", "did you mean 'rank'?")),
         ("best-of-n", ("--set", "sft.lora.rnak=1"), ("'sft.lora.rnak'", "did you mean 'rank'?")),
-        ("dpo", ("--set", "epochs=-1"), ("epochs", "greater than 0", "'-1'")),
+        ("dpo", ("--set", "epochs=-1"), ("epochs", "more than 0", "'-1'")),
         ("dpo", ("--set", "beta"), ("--set", "'beta' is not key=value")),
         ("dpo", ("--set", "trainer_args.bta=1"), ("trainer_args.bta", "no such argument")),
         ("ppo", ("--guard", "window=0"), ("--guard: window",)),

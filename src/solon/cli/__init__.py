@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from solon.cli import (
     label,
     plan,
     prompts,
+    recipe,
     run,
     serve,
     train,
@@ -64,11 +66,14 @@ app.add_typer(data.app)
 app.add_typer(judge.app)
 app.add_typer(label.app)
 app.add_typer(prompts.app)
+app.add_typer(recipe.app)
 app.add_typer(train.app)
 
 
 def main() -> None:
     """Run the command line; every SolonError is one line on stderr and its own exit code."""
+    if not sys.stderr.isatty():  # a log of carriage returns; tqdm reads this when a library first imports it
+        os.environ.setdefault("TQDM_DISABLE", "1")
     try:
         app()
     except SolonError as error:

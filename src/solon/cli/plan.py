@@ -103,7 +103,7 @@ def _headline(step: StepPlan) -> str:
     if step.left_out:
         parts.append(f"{step.left_out:,} truncated {'pair' if step.left_out == 1 else 'pairs'} left out")
     if not step.calls and step.seconds != 0:
-        parts.append("time not measured yet" if step.seconds is None else _time(step.seconds))
+        parts.append("time not known" if step.seconds is None else _time(step.seconds, step.estimated))
     return f"[yellow]+[/] [bold]{step.name}[/] [dim]{', '.join(parts)}[/]"
 
 
@@ -134,7 +134,7 @@ def _cells(role: str, calls: Calls) -> tuple[str, ...]:
         _to_make(calls),
         f"~{calls.tokens_in:,.0f}",
         out,
-        "?" if calls.seconds is None else _time(calls.seconds),
+        "?" if calls.seconds is None else _time(calls.seconds, calls.estimated),
         "" if calls.money is None else _money(calls.money),
     )
 
@@ -151,10 +151,10 @@ def _money(amount: float) -> str:
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.2g}"
 
 
-def _time(seconds: float) -> str:
+def _time(seconds: float, estimated: bool = False) -> str:
     from solon.units import duration
 
-    return duration(seconds)
+    return f"{'~' if estimated else ''}{duration(seconds)}"
 
 
 def _summary(made: Plan) -> list[str]:
@@ -174,10 +174,22 @@ def _summary(made: Plan) -> list[str]:
     lines = [f"[bold]Plan:[/] {'; '.join(said)}."]
     if made.total("at_most"):
         lines.append("[dim]≤ and –: up to so many, for those calls depend on text that is not made yet.[/]")
+    examining = sum(c.open for s in to_run if s.name == "judge" for c in s.calls.values())
+    if 2 * examining > calls:
+        lines.append(
+            f"[dim]{examining:,} of these calls examine the judge, however few prompts there are: set "
+            "rl_cai.qualify.card to a card made before, or attacks and limit to less (docs/recipe.md says what that "
+            "costs).[/]"
+        )
     if any(c.sampled for s in made.steps for c in s.calls.values()):
         lines.append("[dim]~ counts: of very many records some were looked up and stand for the others.[/]")
+    if any(s.estimated for s in to_run):
+        lines.append("[dim]~ times: estimated by the model's size and this machine's speed; a run measures them.[/]")
     if unknown:
-        lines.append(f"[dim]No time for {', '.join(unknown)}: not measured in this folder or one beside it.[/]")
+        lines.append(
+            f"[dim]No time for {', '.join(unknown)}: not measured in this folder or one beside it; the pace of a "
+            "server, or of a model whose files are not here, is known after its first calls.[/]"
+        )
     if made.total("unanswered"):
         lines.append(
             f"[red]{made.total('unanswered'):,} of these calls have no answer in the recording:[/] the run would stop "

@@ -48,7 +48,7 @@ def check_aims(constitution: Constitution, recipe: Recipe) -> list[str]:
             f"{constitution.name} has no helpful principle: replies to {' and '.join(without)} prompts are not "
             "compared, and this run can only learn to refuse; add principles with aim: helpful"
         )
-    elif not any("helpful" in kind.aims for kind in recipe.prompts.values()):
+    elif all(kind.aims[0] == "harmless" and "helpful" not in kind.aims for kind in recipe.prompts.values()):
         cautions.append(
             "prompts: every kind asks for harm: this run can only learn to refuse; add a kind with the aim helpful, "
             "such as helpful: my-prompts.jsonl"

@@ -118,7 +118,7 @@ class Context:
             load_prompts(self.recipe, folders, self.progress.warn) if given is None else used_of(self.recipe, given)
         )
         self.quarantine += loaded.bad
-        self.repeats, self.notes = loaded.repeats, loaded.notes
+        self.repeats, self.lines, self.notes = loaded.repeats, loaded.lines, loaded.notes
         return loaded.prompts
 
     def set_aside(self, prompt: Prompt, reason: str) -> None:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -43,7 +43,7 @@ from solon.settings import (
     unmet_terms,
     unshown,
 )
-from solon.settings.base import Omitting
+from solon.settings.base import Omitting, Settings
 from solon.settings.servers import TimeLimits
 from solon.yaml import read_yaml
 
@@ -52,31 +52,33 @@ RoleName = Literal["policy", "drafter", "reviser", "responder", "judge"]
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 MAX_SEED = 2**32 - 1  # the most that the trainers' libraries take
 
 
-class Role(Section):
-    """Which engine plays a role, and with which model.
-
-    `model` is a hub id, a local folder, a GGUF file or `package:NAME/FILE.gguf` (transformers), a model
-    name (openai), the recorded role (recorded; by default the role itself) or a script file (scripted).
-    `base_url` may name variables of the environment, as in http://${USER}:${PASSWORD}@host/v1; `time_limits` are those
-    of a server's calls.
-    """
+class Role(Settings):
+    """Which engine plays a role, and with which model."""
 
     engine: EngineName = "transformers"
+    """transformers: weights in this process; openai: any OpenAI-compatible server (Ollama, vLLM, llama.cpp, a hosted
+    API); recorded: a recording of calls; scripted: fixed rules, for tests."""
     model: str = ""
+    """A hub id, a local folder, a GGUF file or package:NAME/FILE.gguf (transformers), the name of the model on the
+    server (openai), the recorded role (recorded; by default the role itself) or a script file (scripted)."""
     base_url: str | None = None
+    """Of openai: where the server is, such as http://127.0.0.1:11434/v1. It may name variables of the environment, as
+    in http://${USER}:${PASSWORD}@host/v1, and holds no password itself."""
     api_key_env: str = "OPENAI_API_KEY"
+    """Of openai: the environment variable that holds the key, never the key itself; servers of one's own need none."""
     recording: str = "quickstart"
+    """Of recorded: the recording's name or file."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of transformers: the type of the weights. CPUs are quickest in float32, GPUs in bfloat16."""
     batch_size: int = Field(default=64, ge=1)
+    """Of transformers: most requests that are answered together."""
     concurrency: int = Field(default=8, ge=1)
+    """Of openai: most requests under way at once."""
     time_limits: TimeLimits = TimeLimits()
+    """Of openai: how long a call may take."""
 
     @field_validator("base_url")
     @classmethod
@@ -103,35 +105,43 @@ class Role(Section):
         return {"engine": self.engine, "model": self.model, "recording": recording, "precision": self.precision}
 
 
-class Price(Section):
-    """What a model costs, in the currency you think in, per million tokens."""
+class Price(Settings):
+    """What a model costs, in the currency you think in."""
 
     input: float = Field(ge=0)
+    """Per million tokens that it reads."""
     output: float = Field(ge=0)
+    """Per million tokens that it writes."""
 
 
 class PanelRole(Role):
-    """A further judge, asked like the first unless `ask` says otherwise."""
+    """A further judge."""
 
     ask: Ask | None = None
+    """How it is asked; null: as the first judge is."""
 
 
-class Roles(Section):
-    """Who does what. Roles left out are played by the policy (`responder`: the SL-CAI policy).
-
-    `panel` names further judges: every label combines what all of them say. `gold` is a judge or reward model that
-    nothing is trained on: it watches the policy while it learns from another. `other_policy` says what becomes of
-    recorded drafts and answers that another policy than the run's wrote: stop before anything is spent, or use them.
-    """
+class Roles(Settings):
+    """Who does what. Roles left out are played by the policy."""
 
     policy: Role
+    """The model that is trained. Its weights are loaded when a step trains it or asks it."""
     drafter: Role | None = None
+    """Who drafts the answers that are criticised and samples helpful ones; null: the policy."""
     reviser: Role | None = None
+    """Who criticises and revises; null: the policy."""
     responder: Role | None = None
+    """Whose answers are compared in policy pairs; null: the SL-CAI policy."""
     judge: Role | None = None
+    """Who says which of two replies is better; null: the policy."""
     panel: tuple[PanelRole, ...] = ()
+    """Further judges: every label combines what all of them say."""
     gold: PanelRole | None = None
+    """A judge or reward model that nothing is trained on: it watches the policy while it learns from another. Its ask
+    is reward_model or score."""
     other_policy: Literal["stop", "use"] = "stop"
+    """What becomes of recorded drafts and answers that another policy than the run's wrote: stop before anything is
+    spent, or use them."""
 
     @model_validator(mode="after")
     def _gold_scores(self) -> Roles:
@@ -140,18 +150,19 @@ class Roles(Section):
         return self
 
 
-class Kind(Section):
-    """One kind of prompt.
-
-    file    a path, or `quickstart:NAME`
-    aims    what replies to such prompts are criticised and compared by: principles of these aims. The first says which
-            way they pull: prompts of a kind that is led by harmless ask for harm, and to the others an answer is right
-    share   how many of its training prompts are used, chosen by hash
-    """
+class Kind(Settings):
+    """One kind of prompt."""
 
     file: str
+    """A file of prompts, from the folder where the command runs, or `quickstart:NAME`; see docs/data.md for what is
+    read. Rows may name their side with `split` (train, heldout, test or validation); of those that do not, about a
+    third is held out for evaluation, by hash of the text, near-repeats together."""
     aims: tuple[Aim, ...] = Field(min_length=1)
+    """What replies to such prompts are criticised and compared by: principles of these aims. The first says which way
+    they pull: prompts of a kind that is led by harmless ask for harm, and to the others an answer is right. May be left
+    out of red_team (harmless), helpful and lookalike (helpful)."""
     share: float = Field(default=1.0, gt=0, le=1)
+    """How many of its training prompts are used, chosen by hash."""
 
     @field_validator("aims")
     @classmethod
@@ -161,134 +172,150 @@ class Kind(Section):
         return value
 
 
-class Sampling(Section):
-    """How to sample answers. One is over after `stop_after` sentences (None: where the model ends it)."""
+class Sampling(Settings):
+    """How to sample answers."""
 
     max_tokens: int = Field(default=256, ge=1)
+    """Most tokens of an answer; one that is cut off is marked, and pairs with it are left out (truncated_pairs)."""
     temperature: float = Field(default=1.0, ge=0)
+    """Of sampling; 0: the likeliest token each time."""
     stop_after: int | None = Field(default=None, ge=1)
+    """An answer is over after so many sentences; null: where the model ends it."""
 
 
-class RevisionSection(Omitting, Section):
-    """The critique-and-revision chain: paper's 4 rounds at temperature 1.
-
-    `sentences` is the most that a revision is asked for (None, as in the paper: nothing is said about length).
-    `choose`: every round draws its principle at random, as in the paper, or (relevant) rounds go by the principles that
-    speak to the prompt, as the reviser says when asked once, in turn.
-    """
+class RevisionSection(Omitting, Settings):
+    """The critique-and-revision chain."""
 
     OMITTED: ClassVar[tuple[str, ...]] = ("choose",)
 
     max_tokens: int = Field(default=256, ge=1)
+    """Most tokens of a revision."""
     temperature: float = Field(default=1.0, ge=0)
+    """Of sampling critiques and revisions."""
     rounds: int = Field(default=4, ge=1)
+    """Critiques and revisions of each draft, each by a principle of its own; the paper's are 4. Two calls a round."""
     exemplars: int = Field(default=6, ge=0)
+    """How many demonstrations precede each request."""
     critique_tokens: int = Field(default=160, ge=1)
+    """Most tokens of a critique."""
     sentences: int | None = Field(default=None, ge=1)
+    """The most that a revision is asked for; null, as in the paper: nothing is said about length."""
     choose: Choose = "random"
+    """random: every round draws its principle, as in the paper; relevant: rounds go by the principles that speak to the
+    prompt, as the reviser says when asked once, in turn."""
 
 
-class Mix(Section):
-    """What the mix of SL-CAI is made of; each limit leaves rows out by hash of their prompt, and counts them.
-
-    samples   answers sampled to each prompt that does not ask for harm (the paper's are 2, section 3.2)
-    repeats   how many rows may have the same text, word for word: weak revisers repeat a refusal; null: any number
-    shares    most of the mix that rows of a kind may be, by kind
-    refusals  most of the mix that may decline (Safety-Tuned LLaMAs, Bianchi et al. 2024, needs a few in a hundred);
-              null: any share
-    """
+class Mix(Settings):
+    """What SL-CAI learns from; each limit leaves rows out by hash of their prompt, and counts them."""
 
     samples: int = Field(default=1, ge=1)
+    """Answers sampled to each prompt that does not ask for harm (the paper's are 2, section 3.2)."""
     repeats: int | None = Field(default=None, ge=1)
-    shares: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}
+    """How many rows may have the same text, word for word: weak revisers repeat a refusal; null: any number."""
+    shares: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(default={})
+    """Most of the mix that rows of a kind may be, by kind, such as {red_team: 0.3}."""
     refusals: float | None = Field(default=None, gt=0, lt=1)
+    """Most of the mix that may decline (Safety-Tuned LLaMAs, Bianchi et al. 2024, needs a few in a hundred); null: any
+    share."""
 
 
-class SlCai(Section):
-    """The supervised phase.
-
-    chains          kinds of prompts whose drafts are criticised and revised; null: those that ask for harm, as in the
-                    paper. Round by round a chain draws principles of the kind's aims, in turn
-    rounds          which revisions of a chain are learnt from: all of them, as the paper does, or the last
-    keep            all revisions, as the paper does; or better: one is reverted where it moved away from the kind's
-                    first aim, by declining what is harmless or by answering what is harmful and was declined; or
-                    aimed: besides, what moved nowhere is not learnt, an answer to harm that is still one
-    helpful_share   most of the mix that may be helpful answers; 1 takes them all (the paper's is 0.27)
-    critique_share  of the chains also teach critique and revision themselves
-    mix             shares by kind, samples and the cap on repeated refusals
-    """
+class SlCai(Settings):
+    """The supervised phase."""
 
     draft: Sampling = Sampling()
+    """How drafts are sampled."""
     revision: RevisionSection = RevisionSection()
+    """How they are criticised and revised."""
     helpful: Sampling = Sampling()
+    """How answers to prompts that do not ask for harm are sampled."""
     chains: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Kinds of prompts whose drafts are criticised and revised; null: those that ask for harm, as in the paper, and
+    where no kind does, all. Round by round a chain draws principles of the kind's aims, in turn."""
     keep: Literal["all", "better", "aimed"] = "all"
+    """all revisions, as the paper does; better: one is reverted where it moved away from the kind's first aim, by
+    declining what is harmless or by answering what is harmful and was declined; aimed: besides, what moved nowhere is
+    not learnt, such as an answer to harm that is still one."""
     rounds: Literal["all", "last"] = "all"
+    """Which revisions of a chain are learnt from: all of them, as the paper does, or the last."""
     helpful_share: float = Field(default=1.0, ge=0, le=1)
+    """Most of the mix that may be sampled helpful answers; 1 takes them all (the paper's is 0.27)."""
     critique_share: float = Field(default=0.25, ge=0, le=1)
+    """Share of the chains that teach critique and revision themselves, too: what `solon serve` asks of the model."""
     mix: Mix = Mix()
+    """Shares by kind, samples and the caps on repeats and refusals."""
     sft: SftSettings = SftSettings()
+    """How the mix is learnt."""
 
 
 # How many prompts of each kind: of every kind, or by kind; None is all of them.
 Pairs = Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)] | None] | None
 
 
-class HumanPairs(Section):
-    """A file of pairs that people compared, in any format `solon data convert` reads, as the paper mixes human labels
-    of helpfulness with AI labels of harmlessness (section 4.1).
-
-    aim      what they are about
-    weight   of each of its pairs in the loss, beside 1 of the judge's
-    limit    use only so many
-    """
+class HumanPairs(Settings):
+    """A file of pairs that people compared, as the paper mixes human labels of helpfulness with AI labels of
+    harmlessness (section 4.1)."""
 
     file: str
+    """In any format that `solon data convert` reads."""
     aim: Aim
+    """What they are about."""
     format: str | None = None
+    """Of the file, where it should not be recognised by itself."""
     weight: float = Field(default=1.0, gt=0)
+    """Of each of its pairs in the loss, beside 1 of the judge's."""
     limit: int | None = Field(default=None, ge=1)
+    """Use only so many; null: all."""
 
 
-class RlCai(Omitting, Section):
-    """The RL phase.
-
-    policy_pairs    prompts of each kind that get two answers of the SL-CAI policy: a number, or one by kind (null: all)
-    contrast_pairs  prompts of each kind whose answer is compared with a refusal, likewise
-    human           preferences that people gave, beside those of the judge
-
-    `feedback` says how the judge labels, `qualify` what it must show before it may. `method` says how the policy
-    learns; the section of that name holds its knobs, `rewards` what it is rewarded for, `constraint` what must not
-    grow with it, `guards` what ends it early.
-    `truncated_pairs`: pairs with an answer cut off by its token limit are left out, or (equal_length) both answers are
-    cut to the length of the shorter one before the judge sees them.
-    `seed` is of the policy's training and sampling alone (None: the recipe's), to tell luck from effect.
-    `checkpoints` of the policy are kept along its training, evenly over its steps, and evaluated beside the last: a
-    rule (select) picks among them, too.
-    """
+class RlCai(Omitting, Settings):
+    """The RL phase: labels, reward model, policy."""
 
     OMITTED: ClassVar[tuple[str, ...]] = ("constraint", "checkpoints")
 
     method: Method = "ppo"
+    """How the policy learns; the section of that name holds its knobs. dpo and kto learn from the labels themselves and
+    need no reward."""
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    """Of the policy's training and sampling alone, to tell luck from effect; null: the recipe's."""
     checkpoints: int = Field(default=0, ge=0, le=64)
+    """How many of the policy are kept along its training, evenly over its steps, and evaluated beside the last: a rule
+    (select) picks among them, too."""
     feedback: FeedbackSettings = FeedbackSettings()
+    """How the judge labels."""
     qualify: QualifySettings = QualifySettings()
+    """What the judge must show before it may."""
     answers: Sampling = Sampling()
+    """How the two answers of a policy pair are sampled."""
     policy_pairs: Pairs = None
+    """Prompts of each kind that get two answers of the responder, which are compared: a number, or one by kind (null:
+    all). By default all; none where a run that stops before its policy is trained has no policy here to answer."""
     contrast_pairs: Pairs = 0
+    """Prompts of each kind whose answer is compared with a refusal, a number, or one by kind (null: all)."""
     human: tuple[HumanPairs, ...] = ()
+    """Preferences that people gave, beside those of the judge."""
     truncated_pairs: TruncatedPairs = "leave_out"
+    """Pairs with an answer that its token limit cut off: leave them out; or, equal_length, cut both answers to the
+    length of the shorter one before the judge sees them."""
     reward_model: RewardSettings = RewardSettings()
+    """The model that scores answers: how it is trained, and what it must reach."""
     rewards: tuple[RewardTerm, ...] = Field(default=(RewardTerm(),), min_length=1)
+    """What the policy is rewarded for: a weighted sum of terms."""
     constraint: Constraint | None = None
+    """What must not grow with the reward, such as the share of harmless prompts declined; ppo, grpo and rloo only."""
     ppo: PpoSettings = PpoSettings()
+    """Knobs of method ppo."""
     dpo: DpoSettings = DpoSettings()
+    """Knobs of method dpo."""
     kto: KtoSettings = KtoSettings()
+    """Knobs of method kto."""
     grpo: GrpoSettings = GrpoSettings()
+    """Knobs of method grpo."""
     rloo: GrpoSettings = GrpoSettings()
+    """Knobs of method rloo."""
     best_of_n: BestOfNSettings = BestOfNSettings()
+    """Knobs of method best_of_n."""
     guards: GuardSettings = GuardSettings()
+    """What ends training of the policy early."""
 
     @property
     def asks_policy(self) -> bool:
@@ -324,34 +351,46 @@ class RlCai(Omitting, Section):
         return self
 
 
-class Evaluate(Section):
-    """Greedy answers on held-out prompts, each over after `stop_after` sentences (None: where the model ends it).
-
-    `prompts` is how many of each kind are answered, chosen by hash (None: all that are held out).
-    """
+class Evaluate(Settings):
+    """Greedy answers on held-out prompts."""
 
     prompts: int | None = Field(default=None, ge=1)
+    """How many of each kind are answered, chosen by hash; null: all that are held out."""
     max_tokens: int = Field(default=128, ge=1)
+    """Most tokens of an answer."""
     stop_after: int | None = Field(default=None, ge=1)
+    """An answer is over after so many sentences; null: where the model ends it."""
 
     def asked(self) -> dict[str, Any]:
         """How each prompt is asked."""
         return self.model_dump(exclude={"prompts"})
 
 
-class Recipe(Section):
+class Recipe(Settings):
     """Everything a run depends on."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    """What the run is called: its folder is runs/NAME. Letters, digits, point, _ and -, beginning with a letter or
+    digit, 80 at most."""
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
+    """Of all that is drawn: the same recipe and seed give the same data."""
     constitution: str = "balanced"
+    """A shipped constitution by its name, or a file."""
     prompts: dict[str, Kind] = Field(min_length=1)
+    """The prompts by kind, under names of your own. A file alone will do for red_team, helpful and lookalike, whose
+    names say their aims; null leaves a kind out."""
     roles: Roles
+    """Which model does what."""
     sl_cai: SlCai = SlCai()
+    """The supervised phase: drafts, critiques, revisions, fine-tuning."""
     rl_cai: RlCai = RlCai()
+    """The RL phase: AI labels, reward model, policy."""
     evaluate: Evaluate = Evaluate()
-    select: Select | None = Field(default=None, description="Which checkpoint is the model.")
-    prices: dict[str, Price] = Field(default={}, description="By model name; solon plan counts with them.")
+    """Base, SL-CAI and RL-CAI on held-out prompts."""
+    select: Select | None = None
+    """The rule that says which checkpoint is the model; null: the last."""
+    prices: dict[str, Price] = Field(default={})
+    """What models cost, by their name: `solon plan` counts with it."""
     _home: Path | None = PrivateAttr(default=None)
 
     @property
@@ -380,8 +419,8 @@ class Recipe(Section):
 
     @property
     def chain_kinds(self) -> tuple[str, ...]:
-        """Kinds whose drafts are criticised and revised."""
-        return self.sl_cai.chains or self.harm_kinds
+        """Kinds whose drafts are criticised and revised; where none asks for harm, that is every kind."""
+        return self.sl_cai.chains or self.harm_kinds or tuple(self.prompts)
 
     @field_validator("prompts", mode="before")
     @classmethod
@@ -395,15 +434,6 @@ class Recipe(Section):
         known = [*AIMS, *sorted(str(kind) for kind in value if kind not in AIMS)]
         kinds = {str(kind): given for kind, given in value.items() if given is not None}
         return {kind: _kind(kind, kinds[kind]) for kind in known if kind in kinds}
-
-    @model_validator(mode="after")
-    def _harm_and_help(self) -> Recipe:
-        if not self.harm_kinds:
-            raise ValueError(
-                f"prompts: none of {', '.join(self.prompts)} is led by the aim harmless; name a kind whose prompts ask "
-                "for harm, such as red_team: my-red-team.jsonl"
-            )
-        return self
 
     @model_validator(mode="after")
     def _known_kinds(self) -> Recipe:
@@ -456,12 +486,12 @@ def _kind(name: str, given: Any) -> Any:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)):
         raise ValueError(f"'{name}' is no name of a kind: small letters, digits and _, beginning with a letter")
     section = {"file": given} if isinstance(given, str) else given
-    if not isinstance(section, dict) or "aims" in section:
+    if not isinstance(section, dict) or section.get("aims") is not None:
         return section
     if name not in AIMS:
         raise ValueError(
-            f"{name} has no aims: say what replies to such prompts are compared by, such as "
-            f"{name}: {{file: {section.get('file', 'prompts.jsonl')}, aims: [helpful]}}"
+            f"{name} has no aims: say what replies to such prompts are compared by ({', '.join(get_args(Aim))}), such "
+            f"as {name}: {{file: {section.get('file', 'prompts.jsonl')}, aims: [helpful]}}"
         )
     return {**section, "aims": (AIMS[name],)}
 
@@ -488,7 +518,7 @@ def load_recipe(name: str, overrides: tuple[str, ...] = (), tell: Tell = lambda 
     try:
         made = Recipe.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"recipe: {path}: {explain(error, _known_keys(Recipe))}") from None
+        raise ConfigError(f"recipe: {path}: {_explained(error)}") from None
     made._home = home_of(path)
     return made
 
@@ -511,12 +541,25 @@ def apply_override(data: dict[str, Any], override: str, what: str = "override") 
     data[last] = value
 
 
-def _known_keys(model: type[BaseModel]) -> set[str]:
-    """Every key name of the recipe, for "did you mean"."""
-    keys: set[str] = set()
+def sections_in(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The sections of a recipe by path, "" the top; `*` stands for a name of one's own or a place in a list."""
+    found: dict[str, type[BaseModel]] = {"": model}
     for name, field in model.model_fields.items():
-        keys.add(name)
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                keys |= _known_keys(kind)
-    return keys
+        for inner, several in sections_of(field.annotation):
+            at = f"{name}.*" if several else name
+            found |= {f"{at}.{path}".rstrip("."): section for path, section in sections_in(inner).items()}
+    return found
+
+
+def sections_of(kind: Any) -> list[tuple[type[BaseModel], bool]]:
+    """The models in a field's type, each with whether there may be several."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [(kind, False)]
+    several = get_origin(kind) in (dict, tuple)
+    return [(model, several or more) for part in get_args(kind) for model, more in sections_of(part)]
+
+
+def _explained(error: ValidationError) -> str:
+    sections = sections_in(Recipe)
+    known = [f"{path}.{key}".lstrip(".") for path, section in sections.items() for key in section.model_fields]
+    return explain(error, known, {s.__name__: list(s.model_fields) for s in sections.values()})

@@ -32,7 +32,7 @@ from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
 from solon.pipeline.selection import check_select, write_selection
 from solon.pipeline.step import Step
-from solon.pipeline.steps import steps_until
+from solon.pipeline.steps import steps_until, without_policy
 from solon.runs import Run
 from solon.types import digest
 from solon.yaml import read_yaml
@@ -57,6 +57,7 @@ def run_recipe(
     Raises RunLocked when another process works there; every SolonError of the steps passes through, and
     what was finished or stored before it stays.
     """
+    recipe, said = without_policy(recipe, folder, until)
     chosen = steps_until(recipe, until)
     run = Run(folder)
     with run.locked():
@@ -70,6 +71,8 @@ def run_recipe(
         _write_recipe(run, recipe, command)
         keep_prompts(folder, {name: kind.file for name, kind in recipe.prompts.items()}, given)
         _say_repeats(context)
+        if said is not None:
+            progress.note(f"  {said}")
         write_json(folder / "constitution.json", context.constitution.model_dump(mode="json"))
         with afterwards(context.close), afterwards(lambda: _write_quarantine(context)):
             cautions = check_aims(context.constitution, context.recipe)

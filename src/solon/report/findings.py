@@ -8,7 +8,7 @@ from typing import Any
 from solon.evaluation import DECLINED, Rate, difference
 from solon.report import kinds
 from solon.report.material import Material
-from solon.report.remark import Remark
+from solon.report.remark import Remark, Tone
 from solon.report.words import MODELS, change, count, kind_name, percent, prompts_named, share
 
 
@@ -39,22 +39,24 @@ def _cell(m: Material, kind: str, model: str) -> Cell:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What changed on one kind of prompts that ask for harm, and what its interval allows one to say."""
+    """What changed on one kind of prompts, and what its interval allows one to say."""
 
     said: Remark
     reading: str
 
 
 def headlines(m: Material) -> list[Finding]:
-    """What the alignment did to prompts that ask for harm: a sentence for each kind of them, one at least."""
+    """What the alignment did to prompts that ask for harm, of a run without any to all its prompts: a sentence for
+    each kind of them, one at least."""
     harmful = kinds.harm_kinds(m)
-    found = [_finding(m, kind) for kind in harmful if m.measure(kind, m.model, "declined_change")]
-    asked = kinds.prompts_of(harmful or ["red_team"])
+    told = harmful or kinds.other_kinds(m)
+    found = [_finding(m, kind, kind in harmful) for kind in told if m.measure(kind, m.model, "declined_change")]
+    asked = kinds.prompts_of(told or ["red_team"])
     said = Remark(f"This run evaluated no held-out {asked}, so it cannot say what changed.", "warn")
     return found or [Finding(said, "")]
 
 
-def _finding(m: Material, kind: str) -> Finding:
+def _finding(m: Material, kind: str, harmful: bool) -> Finding:
     base, after = m.measure(kind, "base", "declined"), m.measure(kind, m.model, "declined")
     moved = m.measure(kind, m.model, "declined_change")
     assert base is not None
@@ -64,7 +66,10 @@ def _finding(m: Material, kind: str) -> Finding:
         f"On {count(after.n)} held-out {prompts_named(kind, after.n)} {subject(m)} declines {percent(after.value)} "
         f"(base {percent(base.value)}): {change(moved)}."
     )
-    return Finding(Remark(text, "good" if moved.low > 0 else "warn"), _reading(m, moved))
+    if harmful:
+        return Finding(Remark(text, "good" if moved.low > 0 else "warn"), _reading(m, moved))
+    tone: Tone = "warn" if moved.low > 0 else "good" if moved.high < 0 else "plain"
+    return Finding(Remark(text, tone), f"{_reading(m, moved)} To these an answer is right.".strip())
 
 
 def subject(m: Material) -> str:

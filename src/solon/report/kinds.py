@@ -52,9 +52,12 @@ def other_kinds(m: Material) -> list[str]:
 
 
 def chained(m: Material) -> list[str]:
-    """The kinds whose drafts were criticised and revised; of a run whose recipe is gone, red-team prompts."""
+    """The kinds whose drafts were criticised and revised: those that the recipe names, else those that ask for harm,
+    else all; of a run whose recipe is gone, red-team prompts."""
     named = m.setting("sl_cai", "chains")
-    return [kind for kind in aims(m) if kind in named] if isinstance(named, list) else harm_kinds(m) or ["red_team"]
+    if isinstance(named, list):
+        return [kind for kind in aims(m) if kind in named]
+    return harm_kinds(m) or (list(aims(m)) if m.recipe else []) or ["red_team"]
 
 
 def wanted(aim: str) -> str:

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 
 class Settings(BaseModel):
-    """Frozen, and strict about names."""
+    """Frozen, strict about names, numbers finite. The text below a field is its documentation: docs/recipe.md and the
+    JSON Schema are made of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Omitting(BaseModel):

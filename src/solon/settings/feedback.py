@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from solon.settings.base import Omitting
+from solon.settings.base import Omitting, Settings
 from solon.types import Aim
 
 # At random, as in the paper; or those that speak to the conversation, as an engine that is asked says.
@@ -21,43 +21,45 @@ NO_CLAMP = (0.0, 1.0)
 SHOWING: tuple[Ask, ...] = ("choice", "chain_of_thought")
 
 
-class FeedbackSettings(Omitting, BaseModel):
-    """How a judge is asked and its verdicts become one soft label.
-
-    ask          choice: A or B; chain_of_thought: reason, then A or B; score: 1 to 10 for each reply; pointwise: does
-                 each reply follow it, yes or no; likelihood: which reply is likelier from an assistant that follows
-                 the principle; reward_model: the judge is a reward model
-    ask_about    other ways by what a pair is about, such as {helpful: pointwise}: a judge that tells harm by one
-                 question may tell help by another. A panel's judges with a way of their own keep it
-    exemplars    how many shared demonstrations each question shows; only where two replies are compared (SHOWING)
-    principles   how many different ones each label asks about, or all
-    choose       random: any of the constitution, drawn by weight; relevant: those that speak to the conversation, most
-                 fitting first, as the judge says when asked; of principles and all there are then three at most
-    orders       both: every pair is shown in both orders and the two are averaged; one: in one, by hash of its id
-    combine      of principles and judges: the mean, the mean without the outermost fifth at either end, or votes
-    labels       soft: the probability is the label; hard: 0 or 1
-    clamp        bounds of each verdict, before orders and samples are averaged; auto is 0.40-0.60 for chain_of_thought
-                 (CAI paper, section 4.1), else none
-    samples      reasonings per question, averaged (self-consistency, Wang et al. 2022)
-    calibration  fitted on the labelled pairs that qualify the judge
-    """
+class FeedbackSettings(Omitting, Settings):
+    """How a judge is asked and its verdicts become one soft label."""
 
     OMITTED: ClassVar[tuple[str, ...]] = ("choose",)
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     ask: Ask = "choice"
-    ask_about: dict[Aim, Ask] = {}
+    """choice: A or B; chain_of_thought: reason, then A or B; score: 1 to 10 for each reply; pointwise: does each reply
+    follow the principle, yes or no; likelihood: which reply is likelier from an assistant that follows it;
+    reward_model: the judge is a reward model."""
+    ask_about: dict[Aim, Ask] = Field(default={})
+    """Other ways by what a pair is about, such as {helpful: pointwise}: a judge that tells harm by one question may
+    tell help by another. A panel's judges with a way of their own keep it."""
     exemplars: int = Field(default=0, ge=0)
+    """How many shared demonstrations each question shows; only where two replies are compared (choice and
+    chain_of_thought)."""
     principles: int | Literal["all"] = 1
+    """How many different ones each label asks about, from 1, or all: calls grow with it."""
     choose: Choose = "random"
+    """random: any of the constitution, drawn by weight; relevant: those that speak to the conversation, most fitting
+    first, as the judge says when asked; of principles and all there are then three at most."""
     orders: Literal["both", "one"] = "both"
+    """both: every pair is shown in both orders and the two are averaged; one: in one, by hash of its id, for half of
+    the calls."""
     combine: Literal["mean", "trimmed_mean", "vote"] = "mean"
+    """Of principles and judges: the mean, the mean without the outermost fifth at either end, or votes."""
     labels: Literal["soft", "hard"] = "soft"
+    """soft: the probability is the label; hard: 0 or 1."""
     clamp: Literal["auto", "none"] | tuple[float, float] = "auto"
+    """Bounds of each verdict, such as [0.4, 0.6], before orders and samples are averaged; auto is 0.40-0.60 for
+    chain_of_thought (CAI paper, section 4.1), else none."""
     samples: int = Field(default=1, ge=1)
+    """Reasonings per question, averaged (self-consistency, Wang et al. 2022)."""
     reasoning_tokens: int = Field(default=128, ge=1)
+    """Most tokens of each reasoning of chain_of_thought."""
     data_marks: bool = True
+    """Whether replies are fenced in marks that they cannot forge, so that what they say is not taken for an
+    instruction."""
     calibration: Literal["none", "temperature", "platt", "isotonic"] = "none"
+    """How verdicts become probabilities: fitted on the labelled pairs that qualify the judge."""
 
     @field_validator("principles")
     @classmethod
@@ -98,42 +100,48 @@ def unshown(ask: Ask, exemplars: int) -> str | None:
     return f"exemplars {exemplars} cannot be shown when ask is {ask}; set exemplars to 0, or ask {' or '.join(SHOWING)}"
 
 
-class Bar(BaseModel):
+class Bar(Settings):
     """What a judge must reach before it labels; each is a share in [0, 1], and its whole 95% interval must reach it.
 
     Agreement, which counts failed labels as wrong, is held to the bar by the share itself; its interval must lie above
     0.5, of all pairs and of those about each aim: better than a coin.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    agreement: float = Field(default=0.6, ge=0, le=1, description="least share of labels that agree with the file's")
-    consistency: float = Field(default=0.6, ge=0, le=1, description="least share of pairs whose two orders agree")
-    failures: float = Field(default=0.1, ge=0, le=1, description="most labels refused or unreadable")
-    injections: float = Field(default=0.25, ge=0, le=1, description="most verdicts that injected words turn around")
-    master_keys: float = Field(default=0.25, ge=0, le=1, description="most wins of an empty answer over a real one")
-    padding: float = Field(default=0.25, ge=0, le=1, description="most verdicts that padding turns around")
+    agreement: float = Field(default=0.6, ge=0, le=1)
+    """Least share of labels that agree with the file's."""
+    consistency: float = Field(default=0.6, ge=0, le=1)
+    """Least share of pairs whose two orders agree."""
+    failures: float = Field(default=0.1, ge=0, le=1)
+    """Most labels refused or unreadable."""
+    injections: float = Field(default=0.25, ge=0, le=1)
+    """Most verdicts that injected words turn around."""
+    master_keys: float = Field(default=0.25, ge=0, le=1)
+    """Most wins of an empty answer over a real one."""
+    padding: float = Field(default=0.25, ge=0, le=1)
+    """Most verdicts that padding turns around."""
 
 
-class QualifySettings(BaseModel):
-    """Which labelled pairs a judge must pass, and what happens when it does not.
+class QualifySettings(Settings):
+    """Which labelled pairs a judge must pass, and what happens when it does not."""
 
-    data         a labelled file in any format `solon judge qualify` reads; shipped: Solon's own pairs; null: none
-    attacks      on how many pairs each family of attack is tried; 0 for none
-    also         other ways of asking, measured on the same pairs to compare with
-    labelled_by  who labelled the pairs, for the card; by default what the file's column labelled_by says
-    card         a card that `solon judge qualify` wrote of this judge, instead of measuring again
-    unqualified  stop: end before anything is spent; use: label all the same, and say so in the report
-    untold       kinds of pair on which its agreement may be a coin's: leave_out, or use them all the same
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
     data: str | None = "shipped"
+    """A labelled file in any format that `solon judge qualify` reads; shipped: Solon's own pairs; null: none, and
+    nothing vouches for the judge."""
     format: str | None = None
+    """Of that file, where it should not be recognised by itself."""
     limit: int | None = Field(default=None, ge=1)
+    """Use only the first so many pairs: fewer calls, wider intervals. Null: all."""
     labelled_by: str | None = None
+    """Who labelled the pairs, for the card; by default what the file's column labelled_by says."""
     attacks: int = Field(default=4, ge=0)
+    """On how many pairs each family of attack is tried; 0: none, and the card says that attacks were not measured."""
     also: tuple[Ask, ...] = ()
+    """Other ways of asking, measured on the same pairs to compare with."""
     card: str | None = None
+    """A card that `solon judge qualify` wrote of this judge, instead of measuring it again: no calls."""
     bar: Bar = Bar()
+    """What the judge must reach."""
     unqualified: Literal["stop", "use"] = "stop"
+    """stop: end before anything is spent; use: label all the same, and say so in the report."""
     untold: Literal["leave_out", "use"] = "leave_out"
+    """Kinds of pair on which its agreement may be a coin's: leave them out, or use them all the same."""

@@ -12,44 +12,44 @@ from solon.types import Aim
 
 
 class RewardTerm(Omitting, Settings):
-    """One term of the reward. Each is divided by the spread of its first batch, weighted, added up and logged apart.
-
-    source   reward_model: the run's own; judge: the judge's score of the answer under drawn principles (direct RLAIF);
-             principles: the same for every principle, each logged apart; length: tokens beyond `free`, in hundreds;
-             repetition: share of 3-grams that occur before in the same answer. The last two want a negative weight.
-    aim      of reward_model, where there is one for each aim: which
-    """
+    """One term of the reward. Each is divided by the spread of its first batch, weighted, added up and logged apart."""
 
     OMITTED: ClassVar[tuple[str, ...]] = ("aim",)
 
     source: Literal["reward_model", "judge", "principles", "length", "repetition"] = "reward_model"
+    """reward_model: the run's own; judge: the judge's score of the answer under drawn principles (direct RLAIF);
+    principles: the same for every principle, each logged apart; length: tokens beyond `free`, in hundreds; repetition:
+    share of 3-grams that occur before in the same answer. The last two want a negative weight."""
     weight: float = 1.0
+    """What the term is multiplied by; negative where more of it is worse."""
     free: int = Field(default=0, ge=0)
+    """Of length: tokens that cost nothing."""
     aim: Aim | None = None
+    """Of reward_model, where there is one for each aim: which."""
 
 
 class Constraint(Settings):
-    """A bound that is held while the reward is raised (Safe RLHF, Dai et al. 2023, section 3.3).
-
-    cost           declined: the share of answers that decline, on prompts whose kind has the aim `aim`;
-                   reward_model: how far the reward model of `aim` puts the answers to those prompts below what it
-                   gave those of the first batch, in spreads of that batch
-    aim            of the prompts that are held to it: helpful for declined; harmless for reward_model
-    at_most        the bound: a share in [0, 1], or spreads (negative: they must have risen by so much)
-    start          the multiplier at first; it is kept in [`least`, `most`]
-    learning_rate  of the log of the multiplier as it rises, per unit of cost: faster than the policy moves
-    window         steps whose costs are averaged. The multiplier rises while they cannot be told to be within the bound
-                   (95%, one-sided): of few answers the policy is held further below it
-    """
+    """A bound that is held while the reward is raised (Safe RLHF, Dai et al. 2023, section 3.3)."""
 
     cost: Literal["declined", "reward_model"] = "declined"
+    """declined: the share of answers that decline, on prompts whose kind has the aim `aim`; reward_model: how far the
+    reward model of `aim` puts the answers to those prompts below what it gave those of the first batch, in spreads of
+    that batch."""
     aim: Aim | None = None
-    at_most: float = Field(allow_inf_nan=False)
-    start: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    least: float = Field(default=0.1, gt=0, allow_inf_nan=False)
-    most: float = Field(default=20.0, gt=0, allow_inf_nan=False)
-    learning_rate: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    """Of the prompts that are held to it; by default helpful for declined, harmless for reward_model."""
+    at_most: float
+    """The bound: a share in [0, 1], or spreads (negative: they must have risen by so much)."""
+    start: float = Field(default=1.0, gt=0)
+    """The multiplier at first; it is kept in [least, most]."""
+    least: float = Field(default=0.1, gt=0)
+    """The least that the multiplier may be."""
+    most: float = Field(default=20.0, gt=0)
+    """The most that the multiplier may be."""
+    learning_rate: float = Field(default=10.0, gt=0)
+    """Of the log of the multiplier as it rises, per unit of cost: faster than the policy moves."""
     window: int = Field(default=1, ge=1)
+    """Steps whose costs are averaged. The multiplier rises while they cannot be told to be within the bound (95%,
+    one-sided): of few answers the policy is held further below it."""
 
     @model_validator(mode="after")
     def _meant(self) -> Constraint:

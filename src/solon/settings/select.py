@@ -62,7 +62,10 @@ class Select(Settings):
     """Which checkpoint is picked: of those that keep every bound, the one with the largest `maximise`."""
 
     maximise: str = HARMLESS
+    """What is to be as large as can be: harmless, helpful or KIND_declined, in percent of the held-out prompts."""
     subject_to: dict[str, str | tuple[str, ...]] = Field(default={})
+    """What must hold, by metric, such as {lookalike_declined: "<= base + 5"}; several bounds of one metric as a
+    list."""
 
     @property
     def bounds(self) -> tuple[Bound, ...]:

@@ -43,6 +43,7 @@ class PlanContext(Context):
         self.rates = Rates(folder, memo)
         self.calls: dict[str, Calls] = {}
         self.asked: dict[str, Fingerprint] = {}
+        self.models: dict[str, str] = {}  # of roles that are played by weights in this process, by role
         self._models_here: dict[str, tuple[str, str]] = {}
         self.touched, self.looked_at = Impact(), set[Phase]()  # by the change of the constitution, in which phases
         self._counted: set[int] = set()
@@ -97,6 +98,8 @@ class PlanContext(Context):
         return found
 
     def _counting_role(self, name: str, role: Role, ask: Ask | None = None) -> CountingEngine:
+        if role.engine == "transformers" and ask != "reward_model":
+            self.models[name] = role.model
         recording = load_recording(recording_path(role.recording)) if role.engine == "recorded" else None
         return self._counting(self._fingerprint(name, role, ask), name, recording)
 
@@ -109,6 +112,7 @@ class PlanContext(Context):
         weights = sha256_file(path) if path and there and not stale else ABSENT
         name, base = self._base
         precision = self.recipe.roles.policy.precision
+        self.models[role] = self.recipe.roles.policy.model
         # One that is trained again may come out as it was, and then its answers are stored.
         return self._counting(
             local_fingerprint(name, base, precision, adapter, weights), role, doubtful=there and stale

@@ -22,10 +22,12 @@ from solon.pipeline.plan.context import PlanContext
 from solon.pipeline.plan.counting import TextUnknown, drafted
 from solon.pipeline.plan.labels import count_preferences
 from solon.pipeline.plan.model import Calls, Plan, StepPlan
+from solon.pipeline.plan.rates import TOKENS_PER_CHARACTER
+from solon.pipeline.plan.speed import call_seconds, layers, learn_seconds
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.selection import NAMES
 from solon.pipeline.step import Step
-from solon.pipeline.steps import steps_until
+from solon.pipeline.steps import steps_until, without_policy
 from solon.pipeline.steps.evaluate import adapter_of, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.policy import method_settings
@@ -38,10 +40,13 @@ def make_plan(recipe: Recipe, folder: Path, until: str | None = None) -> Plan:
 
     Raises ConfigError and DataError as a run would at its start.
     """
+    recipe, said = without_policy(recipe, folder, until)
     steps = steps_until(recipe, until)
     context = PlanContext(recipe, folder)
     try:
-        return _Planner(context).plan(steps)
+        made = _Planner(context).plan(steps)
+        made.warnings += [said] if said else []
+        return made
     finally:
         context.close()
 
@@ -55,18 +60,22 @@ class _Planner:
     def plan(self, steps: tuple[Step, ...]) -> Plan:
         of_aims = check_aims(self.context.constitution, self.context.recipe)
         check_human(self.context)
+        _check_layers(self.context.recipe, {step.name for step in steps})
         _, cautions = check_origin(self.context, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
         warnings = [*self._set_aside(), *self.context.notes, *of_aims, *cautions, *self._warnings(steps)]
         return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), warnings)
 
     def _set_aside(self) -> list[str]:
-        """What the run will not use of the prompt files, by file, each with its first reason."""
-        rows = [row for row in self.context.quarantine if row.line]
-        first = {row.file: row for row in reversed(rows)}
+        """What the run will not use of the prompt files: by file and reason, with the first line of each."""
+        found: dict[str, dict[str, list[int]]] = {}
+        for row in self.context.quarantine:
+            # Rows that repeat others have one reason, whatever they repeat; so have ids and sides that are wrong.
+            reason = "repeats another row" if row.reason.startswith("repeats ") else row.reason
+            found.setdefault(row.file, {}).setdefault(reason, []).append(row.line)
         return [
-            f"{sum(row.file == file for row in rows)} rows of {file} will be set aside; line {row.line}: {row.reason}"
-            for file, row in sorted(first.items())
+            f"{sum(map(len, reasons.values()))} rows of {file} will be set aside: {_reasons_said(reasons)}"
+            for file, reasons in sorted(found.items())
         ]
 
     def _changes(self) -> list[str]:
@@ -188,7 +197,8 @@ class _Planner:
             calls.seconds, calls.money = self._time(role, calls), self._money(calls)
             parts.append(calls.seconds)
         if step.needs_weights and step.name != "evaluate":
-            parts.append(self._training(step.name, planned.rows))
+            parts.append(self._training(step.name, planned))
+        planned.estimated |= any(calls.estimated for calls in planned.calls.values())
         planned.seconds = None if any(p is None for p in parts) else sum(p for p in parts if p is not None)
         money = [c.money for c in planned.calls.values()]
         planned.money = None if not money or any(m is None for m in money) else sum(m for m in money if m is not None)
@@ -199,10 +209,17 @@ class _Planner:
         fingerprint = self.context.asked[role]
         cost = self.context.rates.cost(fingerprint, role)
         if cost is None:
-            return None
+            return self._estimated(role, calls)
         if not cost.prompt_tokens + cost.completion_tokens:  # some servers count no tokens
             return calls.open * cost.seconds / cost.calls
         return (calls.tokens_in + calls.tokens_out) * cost.seconds / (cost.prompt_tokens + cost.completion_tokens)
+
+    def _estimated(self, role: str, calls: Calls) -> float | None:
+        """Of an engine in this process that was not measured yet; None of a server, whose pace nobody knows."""
+        model = self.context.models.get(role)
+        seconds = call_seconds(model, calls.tokens_in, calls.tokens_out) if model else None
+        calls.estimated = seconds is not None
+        return seconds
 
     def _money(self, calls: Calls) -> float | None:
         if not calls.open:
@@ -210,12 +227,60 @@ class _Planner:
         price = self.context.recipe.prices.get(calls.model)
         return None if price is None else (calls.tokens_in * price.input + calls.tokens_out * price.output) / 1e6
 
-    def _training(self, step: str, rows: int | None) -> float | None:
-        """By what it took last time on these weights, in proportion to the rows."""
+    def _training(self, step: str, planned: StepPlan) -> float | None:
+        """By what it took last time on these weights, in proportion to the rows; else estimated."""
+        rows = planned.rows
         facts: dict[str, Any] | None = self.context.rates.training(step, self.context.policy_weights)
-        if facts is None or not rows or not facts.get("size"):
-            return None
-        return float(facts["seconds"]) * rows / float(facts["size"])
+        if rows and facts is not None and facts.get("size"):
+            return float(facts["seconds"]) * rows / float(facts["size"])
+        seconds = self._learning(step, rows) if rows else None
+        planned.estimated = seconds is not None
+        return seconds
+
+    def _learning(self, step: str, rows: int) -> float | None:
+        """An estimate of training: by rows of a prompt and half of the tokens that an answer may have."""
+        recipe, rl = self.context.recipe, self.context.recipe.rl_cai
+        model, prompt = recipe.roles.policy.model, self._prompt_tokens()
+        if step == "sft":
+            s = recipe.sl_cai
+            return learn_seconds(model, rows * (prompt + s.draft.max_tokens / 2), s.sft.epochs, s.sft.lora.layers)
+        answers = 2 * rows * (prompt + rl.answers.max_tokens / 2)
+        if step == "reward_model" or rl.method in OFFLINE:
+            trainer = rl.reward_model if step == "reward_model" else getattr(rl, rl.method)
+            return learn_seconds(model, answers, trainer.epochs, trainer.lora.layers)
+        settings = method_settings(rl)
+        written = rows * settings.max_tokens / 2
+        passes = getattr(settings, "epochs", 1)
+        learnt = learn_seconds(model, rows * prompt + written, passes, recipe.sl_cai.sft.lora.layers)
+        asked = call_seconds(model, 2 * rows * prompt + written, written)  # sampled, and read by reward and reference
+        return None if learnt is None or asked is None else learnt + asked
+
+    def _prompt_tokens(self) -> float:
+        prompts = self.context.all_prompts("train")[:200]
+        return sum(len(p.text) for p in prompts) * TOKENS_PER_CHARACTER / max(len(prompts), 1)
+
+
+def _reasons_said(reasons: dict[str, list[int]], most: int = 5) -> str:
+    """ "3 no prompt text, first line 7; 1 …": the commonest reasons first."""
+    ordered = sorted(reasons.items(), key=lambda one: -len(one[1]))
+    said = [f"{len(lines)} {reason}, first line {lines[0]}" for reason, lines in ordered[:most]]
+    return "; ".join([*said, *([f"and {len(ordered) - most} more reasons"] if len(ordered) > most else [])])
+
+
+def _check_layers(recipe: Recipe, steps: set[str]) -> None:
+    """Raises ConfigError where more layers are to learn than the policy has."""
+    there = layers(recipe.roles.policy.model) if recipe.roles.policy.engine == "transformers" else None
+    asked = {
+        "sft": ("sl_cai.sft", recipe.sl_cai.sft),
+        "reward_model": ("rl_cai.reward_model", recipe.rl_cai.reward_model),
+    }
+    for step, (path, settings) in asked.items():
+        wanted = settings.lora.layers
+        if step in steps and there is not None and wanted is not None and wanted > there:
+            raise ConfigError(
+                f"{path}.lora.layers: {wanted}, and {recipe.roles.policy.model} has {there} layers; give 1 to {there}, "
+                "or null for all"
+            )
 
 
 def _reasons(changed: set[str], waits: list[str]) -> tuple[str, ...]:

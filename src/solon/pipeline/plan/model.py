@@ -18,7 +18,7 @@ class Calls:
     run: a recording has no answer to them. Tokens are those of `to_make` + `at_most` and are estimates:
     `tokens_out` as measured so far, or the limit where nothing was measured; `tokens_out_most` is the limit.
     `seconds` and `money` are None where no rate or price is known. `sampled`: of very many records some were
-    looked up and stand for the others, so counts are estimates.
+    looked up and stand for the others, so counts are estimates. `estimated`: the time was not measured.
     """
 
     model: str = ""
@@ -32,6 +32,7 @@ class Calls:
     seconds: float | None = None
     money: float | None = None
     sampled: bool = False
+    estimated: bool = False
 
     @property
     def open(self) -> int:
@@ -60,6 +61,7 @@ class StepPlan:
     left_out: int = 0
     seconds: float | None = None
     money: float | None = None
+    estimated: bool = False
 
     @property
     def bounded(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from solon.errors import ConfigError
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step
@@ -19,6 +21,26 @@ def all_steps() -> tuple[Step, ...]:
     return QualifyJudge(), Revisions(), Sft(), Preferences(), RewardModelStep(), Policy(), Evaluate()
 
 
+def without_policy(recipe: Recipe, folder: Path, until: str | None) -> tuple[Recipe, str | None]:
+    """The recipe of a run that ends with `until`, and what is to be said where it differs from the one given.
+
+    A run that ends with the labels trains no policy for the sake of the pairs that it would answer: there are none,
+    unless the recipe asks for them by number and the policy's weights are here, or an earlier run trained it.
+    """
+    rl, here = recipe.rl_cai, recipe.roles.policy.engine == "transformers"
+    asked = here and "policy_pairs" in rl.model_fields_set
+    trained = (folder / "steps" / "sft.json").is_file()
+    if until != "preferences" or not rl.asks_policy or recipe.roles.responder is not None or asked or trained:
+        return recipe, None
+    fix = (
+        "set rl_cai.policy_pairs to have them from a policy trained here"
+        if here
+        else "name roles.responder to have them"
+    )
+    said = f"rl_cai.policy_pairs: no policy is trained before the labels, so no two answers of it are compared; {fix}"
+    return recipe.model_copy(update={"rl_cai": rl.model_copy(update={"policy_pairs": 0})}), said
+
+
 def steps_until(recipe: Recipe, until: str | None) -> tuple[Step, ...]:
     """The steps that make `until` (None: all), in order. Raises ConfigError for a name or a policy that cannot be."""
     steps = {step.name: step for step in all_steps()}
@@ -33,6 +55,6 @@ def steps_until(recipe: Recipe, until: str | None) -> tuple[Step, ...]:
     if trains and recipe.roles.policy.engine != "transformers":
         raise ConfigError(
             f"roles.policy.engine: {recipe.roles.policy.engine} has no weights here to train, which {trains[0]} needs; "
-            "use engine transformers, or name another responder and stop before with --until preferences"
+            "use engine transformers, or make the data alone with --until preferences"
         )
     return chosen

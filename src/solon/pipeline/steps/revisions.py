@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from solon.choosing import Chooser
 from solon.constitution import Constitution
 from solon.data.mix import MANY_REFUSALS, Limits, Mixed, mixed
+from solon.data.rows import BadRow
 from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows, said_in
 from solon.data.tables import write_rows
 from solon.errors import DataError, PromptUnfit
@@ -78,8 +80,12 @@ class Revisions(Step):
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
         drafts, chains, answers, chosen = context.ask(self._write(context))
         steps = [step for chain in chains for step in chain]
+        failed = failed_chains(context, chains)
         if not any(step.failure is None for step in steps):
-            raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
+            raise DataError(f"revisions: no chain gave a revision: {_counted(drafts, steps)}; {_remedy(drafts, steps)}")
+        if failed:
+            said = f"revisions: {failed} of {len(chains)} chains gave no revision: {_counted((), steps)}"
+            context.progress.warn(f"{said}; {_remedy((), steps)}")
         made = [step.revision for step in steps if step.failure is None]
         answered = [one for several in answers for one in several]
         mix = self._mix(context, steps, answered)
@@ -187,6 +193,47 @@ class Revisions(Step):
             await drafter.close()
             await reviser.close()
         return drafts, chains, answers, chosen_facts(context, chooser, "revisions")
+
+
+def failed_chains(context: Context, chains: Sequence[Sequence[Revision]]) -> int:
+    """How many chains have steps of which none gave a text that can be used; each is listed in the quarantine.
+
+    A revision that was taken back (sl_cai.keep) is none that failed.
+    """
+    failed = 0
+    asked = {prompt.id: prompt for prompt in context.chained}
+    for chain in chains:
+        if chain and all(step.failure not in (None, "reverted") for step in chain):
+            failed += 1
+            prompt = asked[chain[0].prompt_id]
+            place = context.recipe.prompts[prompt.kind].file, context.lines.get((prompt.kind, prompt.id), 0)
+            context.quarantine.append(BadRow(*place, f"all revisions failed: {_failures(chain)}"))
+    return failed
+
+
+def _failures(steps: Iterable[Revision]) -> str:
+    """ "12 truncated, 3 empty"."""
+    counts = Counter(step.failure for step in steps if step.failure)
+    return ", ".join(f"{n} {why}" for why, n in counts.most_common())
+
+
+def _counted(drafts: Sequence[Completion], steps: Sequence[Revision]) -> str:
+    """Why drafts and revisions failed, with numbers."""
+    lost = Counter(draft.failure for draft in drafts if draft.failure)
+    of_drafts = ", ".join(f"{n} {why}" for why, n in lost.most_common())
+    said = [f"drafts failed: {of_drafts}"] if lost else []
+    said += [f"all revisions failed: {_failures(steps)}"] if steps and drafts else [_failures(steps)] if steps else []
+    return "; ".join(said) or "no prompt could be asked (see quarantine.jsonl)"
+
+
+def _remedy(drafts: Sequence[Completion], steps: Sequence[Revision]) -> str:
+    """What to do about drafts and revisions that failed."""
+    short = [
+        f"raise sl_cai.{name}.max_tokens"
+        for name, made in (("draft", drafts), ("revision", steps))
+        if any(one.failure == "truncated" for one in made)
+    ]
+    return " and ".join(short) if short else "see quarantine.jsonl, and ask the reviser by hand: solon constitution try"
 
 
 def answer_rows(answers: Sequence[Sampled]) -> Iterator[dict[str, Any]]:
