@@ -399,7 +399,7 @@ def test_a_reply_that_ends_a_conversation_is_a_draft_only_where_it_is_asked_for(
     assert [(p.turns[-1].content, p.draft) for p in sets.prompts["helpful"]] == [("Bye", ""), ("Add 2.\n\n3", "")]
     (note,) = sets.notes
     assert "replies or labels under messages, output are not used" in note
-    sets = load_prompt_files([PromptFile(file, "helpful")], drafts=True)
+    sets = load_prompt_files([PromptFile(file, "helpful", drafts=True)])
     assert [p.draft for p in sets.prompts["helpful"]] == ["So long.", "5"]
     assert sets.notes == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,14 @@ _SAID = ("id", "split")  # columns that a prompt's own fields say: they do not r
 class PromptFile:
     """A file of prompts and their kind ("": each row's own `kind`, or else the file's name).
 
-    With `only` (field, value) the rows with another value there are passed over.
+    With `only` (field, value) the rows with another value there are passed over. With `drafts` the reply that a row has
+    becomes the prompt's draft; without, replies are not used, which is said.
     """
 
     name: str
     kind: str = ""
     only: tuple[str, str] | None = None
+    drafts: bool = False
 
     @property
     def label(self) -> str:
@@ -102,20 +104,18 @@ def load_prompts(name: str, kind: str, area: str = "area") -> tuple[list[Prompt]
     return sets.prompts[kind], sets.bad
 
 
-def load_prompt_sets(named: Mapping[str, str], area: str = "area") -> PromptSets:
-    """`load_prompt_files` of one file for each kind."""
-    return load_prompt_files([PromptFile(name, kind) for kind, name in named.items()], area)
+def load_prompt_sets(named: Mapping[str, str], area: str = "area", drafted: Collection[str] = ()) -> PromptSets:
+    """`load_prompt_files` of one file for each kind; of those `drafted` with the replies of their rows as drafts."""
+    return load_prompt_files([PromptFile(name, kind, drafts=kind in drafted) for kind, name in named.items()], area)
 
 
-def load_prompt_files(
-    given: Sequence[PromptFile], area: str = "area", *, drafts: bool = False, extras: bool = False
-) -> PromptSets:
+def load_prompt_files(given: Sequence[PromptFile], area: str = "area", *, extras: bool = False) -> PromptSets:
     """The prompts of files by kind, told apart by what they say over all kinds together.
 
     A row says a conversation (solon.data.formats.conversation), and optionally `id`, `area` (or the field named by
     `area`), `split` ("train", or "heldout", "test", "validation"), `pair` (a name that twins share) and `twin_of` (the
     `id` of its twin). Files are of any kind that solon.data.formats.records reads. A null is as if the field were not
-    there. With `drafts` the reply that a row has becomes the prompt's draft; with `extras` other columns are kept.
+    there. With `extras` other columns are kept.
     - Of rows with the same normalised text the first is kept, at the side that any of them names.
     - Rows that name no side: that of a twin that names one; else about every third text is held out, by hash of the
       text, twins together.
@@ -128,7 +128,7 @@ def load_prompt_files(
     files = [str(data_path(one.name)) for one in given]
     rows: list[PromptRow] = []
     for one in given:
-        for row in read_prompts(one, area, drafts=drafts, extras=extras):
+        for row in read_prompts(one, area, extras=extras):
             (bad if isinstance(row, BadRow) else rows).append(row)  # type: ignore[arg-type]
     unequal, repeated, disputed = _without_repeats(rows)
     pairs = families([(row.twins, row.key) for row in rows])
@@ -171,9 +171,7 @@ def _unusable(one: PromptFile, path: str, bad: Sequence[BadRow]) -> str:
     return f"{one.label}: {path} has no usable row{f'; line {first.line}: {first.reason}' if first else none}"
 
 
-def read_prompts(
-    one: PromptFile, area: str = "area", *, drafts: bool = False, extras: bool = False
-) -> Iterator[PromptRow | BadRow]:
+def read_prompts(one: PromptFile, area: str = "area", *, extras: bool = False) -> Iterator[PromptRow | BadRow]:
     """The rows of a file that hold a prompt, and the others, in their order: what every verb reads prompts with."""
     path = data_path(one.name)
     texts: dict[str, str] = {}
@@ -194,7 +192,7 @@ def read_prompts(
             yield BadRow(str(path), number, str(problem))
             continue
         yield PromptRow(
-            replace(prompt, draft=own_reply(row, said)) if drafts else prompt,
+            replace(prompt, draft=own_reply(row, said)) if one.drafts else prompt,
             str(path),
             number,
             key,
@@ -202,7 +200,7 @@ def read_prompts(
             prompt.split,
             Named.of(row),
             _kind(row),
-            () if drafts else _unused(row, said, area),
+            () if one.drafts else _unused(row, said, area),
             {name: value for name, value in row.items() if name not in (*said.columns, *_SAID)} if extras else {},
         )
 

@@ -50,17 +50,41 @@ def load_prompts(recipe: Recipe, folders: Sequence[Path] = (), tell: Tell = lamb
 def given_prompts(recipe: Recipe, folders: Sequence[Path] = (), tell: Tell = lambda _: None) -> PromptSets:
     """The rows of a recipe's prompt files, or those that a run kept of them: one in `folders`, or the recipe's own."""
     files = {name: kind.file for name, kind in recipe.prompts.items()}
-    return prompts_of(files, [*folders, *([recipe.home] if recipe.home else [])], tell)
+    return prompts_of(files, [*folders, *([recipe.home] if recipe.home else [])], tell, recipe.drafted)
 
 
 def used_of(recipe: Recipe, loaded: PromptSets) -> PromptSets:
     """What a recipe uses of the rows of its prompt files."""
     kinds = recipe.prompts
     used = {
-        name: [replace(p, aims=kinds[name].aims) for p in prompts if _taken(p, kinds[name].share)]
+        name: [
+            replace(one, aims=kinds[name].aims)
+            for p in prompts
+            if _taken(p, kinds[name].share)
+            for one in (every_reply(p) if kinds[name].drafts == "every" and p.split == "train" else [p])
+        ]
         for name, prompts in loaded.prompts.items()
     }
     return replace(loaded, prompts=used)
+
+
+def every_reply(prompt: Prompt) -> list[Prompt]:
+    """The prompt, and before it a prompt for each earlier reply in its conversation: what was said up to there, with
+    that reply as the draft."""
+    turns = prompt.context
+    earlier = [
+        replace(
+            prompt,
+            id=f"{prompt.id}#{n}",
+            text=turns[at - 1].content,
+            context=turns[: at - 1],
+            draft=turns[at].content,
+            later=(),
+        )
+        for n, at in enumerate((at for at, turn in enumerate(turns) if turn.role == "assistant"), 1)
+        if at and turns[at - 1].role == "user"
+    ]
+    return [*earlier, prompt]
 
 
 def _taken(prompt: Prompt, share: float) -> bool:

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -122,10 +122,11 @@ def constitution_of(folder: Path, named: str) -> Constitution:
     return load_constitution(named)
 
 
-def keep_prompts(folder: Path, files: Mapping[str, str], loaded: PromptSets) -> None:
+def keep_prompts(folder: Path, files: Mapping[str, str], loaded: PromptSets, drafted: Collection[str] = ()) -> None:
     """Write the prompts of `files`, by kind, to the run's folder. Raises StorageError."""
     head = {
         "files": {kind: {"name": name, "sha256": _sha256(name)} for kind, name in files.items()},
+        "drafted": sorted(drafted),
         "bad": [asdict(row) for row in loaded.bad],
         "repeats": asdict(loaded.repeats),
     }
@@ -162,14 +163,20 @@ def _first_line(path: Path) -> bytes:
         return file.readline().rstrip(b"\n")
 
 
-def prompts_of(files: Mapping[str, str], folders: Sequence[Path] = (), tell: Tell = lambda _: None) -> PromptSets:
+def prompts_of(
+    files: Mapping[str, str],
+    folders: Sequence[Path] = (),
+    tell: Tell = lambda _: None,
+    drafted: Collection[str] = (),
+) -> PromptSets:
     """The prompts of `files`, by kind: of the files, or where one of them is gone those that one of the runs in
-    `folders` kept of files of these names, which `tell` hears. Raises ConfigError and DataError as the files do."""
+    `folders` kept of files of these names, which `tell` hears. Of the kinds that are `drafted` the replies of the files
+    are drafts. Raises ConfigError and DataError as the files do."""
     try:
-        return load_prompt_sets(files)
+        return load_prompt_sets(files, drafted=drafted)
     except SolonError:
         gone = [name for name in files.values() if not data_path(name).exists()]
-        kept = next((found for one in folders if (found := _kept(one / PROMPTS, files)) is not None), None)
+        kept = next((found for one in folders if (found := _kept(one / PROMPTS, files, drafted)) is not None), None)
         if not gone or kept is None:
             raise
         folder, prompts = kept
@@ -177,7 +184,7 @@ def prompts_of(files: Mapping[str, str], folders: Sequence[Path] = (), tell: Tel
         return prompts
 
 
-def _kept(path: Path, files: Mapping[str, str]) -> tuple[Path, PromptSets] | None:
+def _kept(path: Path, files: Mapping[str, str], drafted: Collection[str] = ()) -> tuple[Path, PromptSets] | None:
     """What a run kept of the files, by their kinds and names; None where it has others. Raises DataError."""
     if not path.is_file():
         return None
@@ -186,7 +193,7 @@ def _kept(path: Path, files: Mapping[str, str]) -> tuple[Path, PromptSets] | Non
             head = json.loads(file.readline())
             if {kind: _bare(one["name"]) for kind, one in head["files"].items()} != {
                 kind: _bare(name) for kind, name in files.items()
-            }:
+            } or not set(drafted) <= set(head.get("drafted", ())):
                 return None
             rows = TypeAdapter(Prompt)
             prompts: dict[str, list[Prompt]] = {kind: [] for kind in files}

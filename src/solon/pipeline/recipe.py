@@ -163,6 +163,9 @@ class Kind(Settings):
     out of red_team (harmless), helpful and lookalike (helpful)."""
     share: float = Field(default=1.0, gt=0, le=1)
     """How many of its training prompts are used, chosen by hash."""
+    drafts: Literal["sampled", "file", "every"] = "sampled"
+    """What is criticised and revised: sampled, a draft of the drafter's; file, the reply that a row of the file has to
+    its prompt (a sampled one where it has none); every, besides each earlier reply of its conversation, too."""
 
     @field_validator("aims")
     @classmethod
@@ -402,6 +405,11 @@ class Recipe(Settings):
         """The recipe with the policy's base taken from `model`, where its weights lie now."""
         policy = self.roles.policy.model_copy(update={"model": model})
         return self.model_copy(update={"roles": self.roles.model_copy(update={"policy": policy})})
+
+    @property
+    def drafted(self) -> tuple[str, ...]:
+        """The kinds whose files bring drafts of their own."""
+        return tuple(name for name, kind in self.prompts.items() if kind.drafts != "sampled")
 
     @property
     def harm_kinds(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def run_recipe(
         context = Context(recipe, run, progress, siblings=siblings, prompts=given)
         command = command or _command_in(folder, until)
         _write_recipe(run, recipe, command)
-        keep_prompts(folder, {name: kind.file for name, kind in recipe.prompts.items()}, given)
+        keep_prompts(folder, {name: kind.file for name, kind in recipe.prompts.items()}, given, recipe.drafted)
         _say_repeats(context)
         if said is not None:
             progress.note(f"  {said}")
