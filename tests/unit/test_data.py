@@ -152,7 +152,7 @@ def test_a_judge_is_measured_only_where_one_response_is_better(tmp_path: Path) -
         ("6", False, "", ""),
     ]
     assert [(b.line, b.reason) for b in bad] == [
-        (2, "better is 'c', expected a or b"),
+        (2, "better is 'c', expected response_a, response_b or tie, by name, letter or number"),
         (3, "has no label"),
         (4, "chosen equals rejected"),
         (5, "its label is 0.5: neither response is the better"),
