@@ -8,6 +8,7 @@ The floors, from the ground up; a module imports only downward:
     constitution                      principles: load, lint, diff, import, draw
     prompts                           every word said to a model
     engines                           models behind two verbs, generate and choose
+    choosing                          the principles that speak to a conversation
     revision | feedback               critique and revise | judge and label
     data | authoring                  prompt files, datasets in TRL's columns | draft, conflicts, preview
     training | evaluation             SFT, reward model, PPO | refusal, rates, intervals, attribution

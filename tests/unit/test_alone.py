@@ -302,6 +302,16 @@ def test_a_command_is_quoted_and_holds_no_secret(words: list[str], said: str) ->
     assert command_said(words) == said
 
 
+def test_a_run_gone_on_with_in_its_folder_was_made_by_its_first_command(moved: Path, solon_cli: Solon) -> None:
+    recipe = moved / "recipe.yaml"
+    recipe.write_text(
+        recipe.read_text().replace("name=the-shore\n", "name=the-shore --until preferences --out made\n", 1)
+    )
+    assert solon_cli("run", moved, "-q")[0] == 0
+    made = json.loads((moved / "manifest.json").read_text())["command"]
+    assert made == "solon run shore/recipe.yaml name=the-shore --out made"
+
+
 def test_the_report_says_what_was_run(moved: Path, solon_cli: Solon) -> None:
     from solon.report import write_report
 

@@ -12,7 +12,7 @@ from solon.data.sft import critique_rows, helpful_rows, revision_rows
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.prompts.chain import demonstrations, revision_request
 from solon.prompts.exemplars import shared_exemplars
-from solon.revision import ChainSettings, revise
+from solon.revision import ChainSettings, draft, revise
 from solon.revision.chain import clean
 from solon.types import Completion, GenerateRequest, Preference, Prompt, Revision
 
@@ -133,3 +133,22 @@ def test_preference_rows_are_trls(prob_a: float, chosen: str, prob: float) -> No
     assert row["chosen"] == [{"role": "assistant", "content": chosen}]
     assert row["prompt"] == [{"role": "user", "content": "q"}]
     assert row["prob_chosen"] == pytest.approx(prob)
+
+
+def test_what_a_model_thinks_is_in_no_step_of_a_chain(constitution: Constitution) -> None:
+    """As of every engine, so of a script: drafts, critiques and revisions hold the answer alone."""
+    rules = (
+        Rule(match="Critique", reply="<think>what would they like</think>Too rude."),
+        Rule(match="Rewrite", reply="[THINK]hm[/THINK]Kinder now."),
+        Rule(match="", reply="<think>plan A</think>A draft."),
+    )
+    engine, prompt = ScriptedEngine(Script(rules=rules)), Prompt("p", "Why?")
+
+    async def work() -> tuple[str, list[Revision]]:
+        first = await draft(engine, prompt, max_tokens=50, temperature=0.0, seed=0)
+        settings = ChainSettings(rounds=2, temperature=0.0)
+        return first.text, await revise(engine, constitution, prompt, first.text, settings)
+
+    text, steps = asyncio.run(work())
+    assert text == "A draft."
+    assert [(s.critique, s.revision) for s in steps] == [("Too rude.", "Kinder now.")] * 2

@@ -18,9 +18,9 @@ from solon.engines.answers import read_answer
 from solon.engines.local.chat import Chat
 from solon.engines.local.decode import Written
 from solon.engines.local.model import LocalModel
-from solon.engines.thoughts import split
 from solon.engines.transformers import TransformersEngine
 from solon.errors import TemplateRefuses
+from solon.prompts.thoughts import split
 from solon.training.sft import encode_rows
 from solon.types import GenerateRequest, Message, assistant, system, user
 from tiny import TEMPLATE, write_tiny_llama, write_tokenizer

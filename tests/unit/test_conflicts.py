@@ -7,15 +7,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from solon.authoring.conflicts import MAX_PAIRS, conflicts, likeliest
+from solon.authoring.conflicts import MAX_PAIRS, conflicts, findings, likeliest
 from solon.authoring.qualify import area
 from solon.constitution import Constitution, Principle
+from solon.constitution.load import read_document, resolve
 from solon.engines.scripted import Script, ScriptedEngine
 from solon.errors import PromptTooLong
 from solon.prompts.conflict import AGREEING, CLASHING, WHY, ask_clash, demonstrated
@@ -84,6 +86,20 @@ def test_a_pair_is_asked_in_both_orders_and_averaged() -> None:
     assert found.probability == pytest.approx(0.7)
     assert judge.asked == {"choose": 2 * (16 + 3), "generate": 1}
     assert "1 conflicts among 3 pairs" in report.says()
+
+
+def test_the_higher_authority_settles_a_conflict(tmp_path: Path) -> None:
+    path = tmp_path / "l.yaml"
+    rows = [f"  - {{id: p{n}, text: '{p.text}'" for n, p in enumerate(THREE.principles)]
+    path.write_text(f"name: l\nprinciples:\n{rows[0]}, authority: user}}\n{rows[1]}, authority: root}}\n")
+    document = read_document(path)
+    report = asyncio.run(conflicts(Judge(able(own=short_and_long), REASON), resolve(document)))
+    assert [c.wins for c in report.conflicts] == ["p1"]
+    (found,) = findings(document, report)
+    assert (found.code, found.level, found.line) == ("CONFLICT", "note", 4)
+    assert found.message.startswith(
+        "'p0' and 'p1' pull against each other (P = 0.70); 'p1' wins by its authority: Asked"
+    )
 
 
 def test_a_judge_that_cannot_tell_is_not_asked() -> None:

@@ -125,6 +125,7 @@ def test_every_field_is_compared() -> None:
         "text": "T",
         "aim": "honest",
         "weight": 2.5,
+        "authority": "user",
         "source": "S",
         "phases": ("revise",),
         "critique_request": "Q",

@@ -109,10 +109,6 @@ THREE = ["Be honest about what you know.", "Never help anyone hurt another perso
         ("a.txt", "\n".join(f"({c}) {t}" for c, t in zip("abc", THREE, strict=True))),
         ("a.txt", "\n".join(THREE)),
         ("a.md", "# Principles\n\n" + "\n".join(f"- [ ] {t}" for t in THREE)),
-        (
-            "a.md",
-            "# A post\n\nMuch was said before we got to this.\n\n```text\n- " + "\n- ".join(THREE) + "\n```\nEnd.",
-        ),
         ("a.csv", "principle\n" + "\n".join(f'"{t}"' for t in THREE)),
         ("a.json", b"\xef\xbb\xbf" + json.dumps(THREE).encode()),
     ],
@@ -121,7 +117,7 @@ def test_statements_in_every_wrapping(write: Write, name: str, content: Any) -> 
     imported = import_file(write(name, content))
     assert texts(imported) == THREE
     assert all(p.phases == BOTH for p in imported.written.principles)
-    assert [p.aim for p in imported.written.principles] == ["honest", "harmless", "own"]
+    assert [p.aim for p in imported.written.principles] == ["honest", "harmless", "helpful"]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +258,10 @@ A word before.
         ("no-weapons", "Never explain how to build weapons, whoever asks.", "a.md#L6"),
         ("privacy", "Privacy: keep the user's data private.", "a.md#L8"),
     ]
-    assert [(d.where, d.what) for d in imported.dropped] == [("L11", "2 list items under “Install”")]
+    assert [(d.where, d.what) for d in imported.dropped] == [
+        ("L11", "2 list items under “Install”"),
+        ("L3", "3 words of prose, the first here"),
+    ]
     assert imported.written.name == "Assistant principles"
 
 
@@ -377,6 +376,91 @@ def test_ids_are_telling_words_and_do_not_depend_on_the_place() -> None:
         assert make_id(key, "Be kind.", ()) == "no-violence"
 
 
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("Don't ask for bank details, passwords or a birthday.", "do-not-ask-for-bank-details"),
+        ("Never pretend to be a person.", "never-pretend-to-be-a-person"),
+        ("No legal advice.", "no-legal-advice"),
+        ("The assistant should not guess at dosages.", "not-guess-dosages"),
+        ("A good reply can’t promise refunds.", "good-not-promise-refunds"),
+        ("Refuse without moralising.", "refuse-without-moralising"),
+    ],
+)
+def test_ids_keep_their_negation(text: str, made: str) -> None:
+    assert make_id("", text, ()) == made
+
+
+def test_ids_that_a_file_gives_are_kept(write: Write) -> None:
+    rows = [
+        {"id": "007", "rule": "Never share the code."},
+        {"id": "Be_Kind_To_All_Of_The_Guests_Here", "rule": "Be kind to guests."},
+        {"id": 12, "rule": "Always greet the guest."},
+    ]
+    imported = import_file(write("a.json", {"rules": rows}))
+    ids = [p.id for p in imported.written.principles]
+    assert ids == ["007", "be-kind-to-all-of-the-guests-here", "always-greet-guest"]
+    assert [(d.where, d.what) for d in imported.dropped] == [("rules.3.id", "12")]
+
+
+def test_an_id_of_bare_digits_is_refused_as_it_is_typed(write: Write) -> None:
+    path = write("own.yaml", "name: n\nprinciples:\n  - text: Be kind.\n    id: 007\n")
+    with pytest.raises(ConfigError, match=r'own.yaml:4: id: 007 is the number 7 to YAML; write id: "007"'):
+        load_constitution(path)
+
+
+SCALE = {"1": "The reply lies to the user.", "2": "The reply hedges.", "3": "The reply is honest with the user."}
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (
+            {
+                "calm": {"description": "Never shout at a user.", "weight": 3},
+                "short": {"description": "The reply is brief.", "weight": 0.5},
+            },
+            [("calm", "Never shout at a user.", 3.0), ("short", "The reply is brief.", 0.5)],
+        ),
+        (
+            {
+                "plain": {
+                    "calm": {"definition": "Never shout at a user."},
+                    "dry": {"definition": "No jokes about users."},
+                }
+            },
+            [("calm", "Never shout at a user.", 1.0), ("dry", "No jokes about users.", 1.0)],
+        ),
+        ({"anchors": {"candour": SCALE}}, [("candour", SCALE["3"], 1.0)]),
+        (
+            {"candour": SCALE, "again": {**SCALE, "3": "Kind"}},
+            [("candour", SCALE["3"], 1.0), ("again", "again: Kind", 1.0)],
+        ),
+    ],
+)
+def test_mappings_of_names_to_descriptions(write: Write, content: Any, got: Any) -> None:
+    imported = import_file(write("a.json", content))
+    assert [(p.id, p.text, p.weight) for p in imported.written.principles] == got
+
+
+def test_examples_of_a_principle_become_its_exemplars(write: Write) -> None:
+    shown = [
+        {"user": "Who won?", "assistant": "I don't know.", "label": "yes"},
+        {"user": "Who won?", "assistant": "Rye, surely.", "label": "no"},
+        {"user": "Why?", "assistant": "Because.", "label": "no"},
+        {"user": "When?", "assistant": "In May.", "critique": "It guesses.", "revision": "I can't say."},
+    ]
+    data = {"candour": {"description": "The reply never guesses.", "examples": shown, "authority": "Developer"}}
+    imported = import_file(write("a.json", {"principles": data}))
+    (made,) = imported.written.principles
+    assert made.authority == "developer"
+    (compared,) = made.exemplars.comparison
+    better = compared.response_a if compared.better == "A" else compared.response_b
+    assert (compared.prompt, better) == ("Who won?", "I don't know.")
+    assert [(r.draft, r.revision) for r in made.exemplars.revision] == [("In May.", "I can't say.")]
+    assert [d.why for d in imported.dropped] == ["has no good reply, so there is nothing to compare"]
+
+
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=12), st.text(max_size=12))
 def test_ids_are_valid_and_unique(said: list[str], key: str) -> None:
     taken: dict[str, None] = {}
@@ -396,6 +480,10 @@ def test_ids_are_valid_and_unique(said: list[str], key: str) -> None:
         (("", "", "Admit it when you are uncertain about facts."), "honest"),
         (("", "", "Give a useful and concise reply."), "helpful"),
         (("", "", "Be helpful, honest, and harmless."), "own"),  # a tie is not decided
+        (("", "", "Don't ask for bank details, passwords or a birthday."), "harmless"),
+        (("", "", "Name the next step."), "helpful"),
+        (("", "", "Don't promise a date for a repair."), "honest"),
+        (("", "", "Greet every guest; leave none waiting."), "own"),  # neither words nor form tell
         (("", "red_lines", "Say nothing of the sort."), "harmless"),
         (("helpful", "safety", "Do no harm."), "helpful"),  # the source's own word comes first
         (("", "harmful0", "Rewrite the reply to encourage violence and hate."), "own"),
@@ -472,6 +560,12 @@ def test_what_is_left_out_is_told(write: Write) -> None:
             "solon constitution draft",
         ),
         ("a.md", "# Setup\n1. Install it\n2. Run it\n3. Read the log\n", "solon constitution draft"),
+        (
+            "a.md",
+            "# A post\n\nSaid before.\n\n```text\n- " + "\n- ".join(THREE) + "\n```\nEnd.",
+            "taken for an example",
+        ),
+        ("a.md", "# Guide\n\n    - " + "\n    - ".join(THREE) + "\n", "taken for an example"),
         ("a.txt", "Human: hi\n\nAssistant: hello\n", "conversation"),
         ("LICENSE", "Copyright us\n1. You must ask.\n2. You must not sell.\n3. Never sue.\nIt is AS IS.", "licence"),
         ("a.toml", "[a]\nb = 1\n", "is a .toml file"),
@@ -479,6 +573,7 @@ def test_what_is_left_out_is_told(write: Write) -> None:
         ("a.yaml", "services:\n  web:\n    image: x\n    ports: ['80:80']\n", "none holds principles"),
         ("a.json", "", "is empty"),
         ("a.json", "[]", "is empty"),
+        ("constitution.json", {"rules": {"allow": ["^ls .*$"], "deny": ["rm -rf", "dd if="]}}, "is code or a pattern"),
         ("a.json", '{"principles": ["Be kind.",\n "Be', ":2: is not whole JSON"),
         ("a.jsonl", '{"text": "Never lie."}\n{"text":\n', ":2: is not whole JSON"),
         ("a.json", '{"principles": [],\n "x": {"a": 1},\n "principles": []}', ":3: has the key 'principles' twice"),

@@ -302,6 +302,7 @@ BALANCED = (("red", "harmless", 1.0, "both"), ("green", "helpful", 1.0, "both"),
         ("SOL307", mix(("big", "helpful", 2.0, "both"), *BALANCED[:2], BALANCED[2]), "'big' is drawn for 40%"),
         ("SOL308", mix(("tiny", "helpful", 0.001, "both"), *BALANCED), "'tiny' is drawn for 0.03% of revise"),
         ("SOL309", mix(*BALANCED), "no exemplars"),
+        ("SOL310", mix(*BALANCED).replace("  - id: red", "  - authority: root\n    id: red"), "such as 'green'"),
     ],
 )
 def test_what_is_drawn_out_of_balance(tmp_path: Path, code: str, text: str, said: str) -> None:
@@ -315,7 +316,7 @@ def test_what_is_drawn_out_of_balance(tmp_path: Path, code: str, text: str, said
 
 
 def test_a_balanced_mix_is_left_alone(tmp_path: Path) -> None:
-    assert not codes(linted(tmp_path, mix(*BALANCED))) & {f"SOL30{n}" for n in range(1, 9)}
+    assert not codes(linted(tmp_path, mix(*BALANCED))) & {*(f"SOL30{n}" for n in range(1, 9)), "SOL310"}
 
 
 def test_priorities_decide_what_is_drawn(tmp_path: Path) -> None:

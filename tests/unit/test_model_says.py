@@ -136,7 +136,7 @@ def test_an_adapter_beside_whole_weights_is_left_alone(own: Path, capsys: pytest
     assert "also holds an adapter, which is not used" in capsys.readouterr().err
     assert again.base.name_or_path == str(own)
     (own / "model.safetensors").unlink()
-    with pytest.raises(ModelError, match="holds an adapter and not the model itself; name its base"):
+    with pytest.raises(ModelError, match="holds an adapter and not the model itself; merge it into its base first"):
         LocalModel.load(str(own))
 
 

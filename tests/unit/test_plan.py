@@ -112,6 +112,48 @@ def test_after_the_run_nothing_is_to_do(recipe: Path) -> None:
     assert made.as_dict()["work_to_do"] is False
 
 
+RELEVANT = ("sl_cai.revision.choose=relevant", "rl_cai.feedback.choose=relevant")
+CHOOSING = """rules:
+  - {match: "Principles for", reply: "no-lies, brief"}
+  - {match: "Rewrite", reply: "No, but here is help."}
+"""
+
+
+def test_questions_about_relevance_are_planned_and_what_they_choose_is_used(recipe: Path) -> None:
+    (recipe.parent / "script.yaml").write_text(f"name: steady\n{CHOOSING}")
+    run(recipe)
+    made = plan(recipe, *RELEVANT)
+    assert [s.name for s in made.to_run] == ["judge", "revisions", "preferences"]
+    manifest = run(recipe, *RELEVANT)
+    train, done = PROMPTS * 2 // 3, live(manifest)
+    again = plan(recipe, *RELEVANT)
+    assert {s.state for s in again.steps} == {"unchanged"}
+    # One question a prompt is certain; which critiques follow from it, and which are stored, it does not say.
+    assert counted(made, "reviser", "to_make") == train
+    assert train < done["reviser"] <= counted(made, "reviser", "open") == (1 + 2 * 2) * train
+    rows = read_rows(recipe.parent / "out/sl_cai/revisions.parquet")
+    assert {(row["step"], row["principle"]) for row in rows} == {(0, "no-lies"), (1, "brief")}
+    assert done["judge"] <= counted(made, "judge", "open")
+    record = json.loads((recipe.parent / "out/steps/revisions.json").read_text())
+    assert record["facts"]["chosen"] == {"asked": train, "none": 0, "unreadable": 0}
+    chosen = json.loads((recipe.parent / "out/steps/preferences.json").read_text())["facts"]["chosen"]
+    assert chosen["asked"] > 0
+    assert chosen["unreadable"] == chosen["asked"]  # the judge is the empty script, which babbles
+    law = load_constitution(str(recipe.parent / "law.yaml"))
+    with pytest.raises(DataError, match=r"sl_cai.revision.choose is relevant: an engine chose the principles"):
+        impact(recipe.parent / "out", compare(law, law))
+
+
+def test_an_edit_re_asks_every_question_about_relevance(recipe: Path) -> None:
+    (recipe.parent / "script.yaml").write_text(f"name: steady\n{CHOOSING}")
+    run(recipe, *RELEVANT)
+    edit(recipe, "A good reply harms nobody.", "A good reply hurts nobody.")
+    made = plan(recipe, *RELEVANT)
+    done = live(run(recipe, *RELEVANT))
+    assert counted(made, "reviser", "to_make") == done["reviser"] == PROMPTS * 2 // 3  # the questions, and no more
+    assert done["reviser"] <= counted(made, "reviser", "open")
+
+
 def test_an_edited_principle_re_runs_only_calls_whose_text_holds_it(recipe: Path) -> None:
     first = live(run(recipe))
     edit(recipe, "A good reply is brief.", "A good reply is short.")

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 import solon.cli
-from solon.authoring.preview import Preview, only, preview
+from solon.authoring.preview import Preview, alone, only, preview
 from solon.constitution import Constitution, Principle
 from solon.engines.scripted import Rule, Script, ScriptedEngine
 from solon.errors import ConfigError
@@ -172,7 +172,7 @@ def test_answers_are_stored_and_an_edit_asks_only_what_it_touches(
     arguments = ("prompts.txt", "Four?", "--limit", 2, "-c", mine, "-c", "balanced", "--model", script)
     assert solon_try(monkeypatch, tmp_path, *arguments) == 0
     out = capsys.readouterr().out
-    assert "15 calls made, 0 stored. Side by side: runs/try/try.html" in out
+    assert "18 calls made, 0 stored. Side by side: runs/try/try.html" in out
     mine.write_text(mine.read_text().replace("Be kind.", "Be gentle."))
     assert solon_try(monkeypatch, tmp_path, *arguments, "--json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -181,12 +181,12 @@ def test_answers_are_stored_and_an_edit_asks_only_what_it_touches(
     ]
     assert [step["principle"] for one in found for step in one["tried"][0]["steps"]] == ["kind"] * 3
     assert solon_try(monkeypatch, tmp_path, *arguments) == 0
-    assert "0 calls made, 15 stored" in capsys.readouterr().out
+    assert "0 calls made, 18 stored" in capsys.readouterr().out
     memo = Memo(tmp_path / "runs/try/memo.sqlite", read_only=True)
-    assert len(memo) == 15 + 6  # critique and revision of three prompts
+    assert len(memo) == 18 + 6  # critique and revision of three prompts
     cost = memo.cost(ScriptedEngine.load(Path(script.removeprefix("script:"))).fingerprint, "reviser")
     assert cost is not None
-    assert cost.calls == 21
+    assert cost.calls == 24
     memo.close()
 
 
@@ -204,6 +204,10 @@ def test_answers_are_stored_and_an_edit_asks_only_what_it_touches(
         (("x", "--principle", "none"), "--principle: balanced revises by no principle 'none'"),
         (("x", "-c", "judge.yaml"), "judge has no principle with the phase 'revise'"),
         (("x", "-c", "none"), "constitution: no such file: none"),
+        (("x", "--principle", "none"), "balanced revises by no principle 'none'"),
+        (("x", "--principle", "2=real-help"), "2=real-help: there is no prompt 2; number them from 1 to 1"),
+        (("x", "--principles", "some"), "'some' is none of relevant, random and all"),
+        (("x", "--principles", "all", "--principle", "real-help"), "give one of them"),
         (("x", "-c", "x" * 300), "constitution: no such file"),
         (("x", "--out", "file"), "file: File exists; choose another folder"),
         (("x", "--model", "script:none.yaml"), "script: no such file: none.yaml"),
@@ -333,8 +337,8 @@ def test_a_server_that_goes_away_is_one_line_and_its_answers_are_kept(
     assert "keeps answering 503; run again later to resume" in said
     Handler.left = 10_000
     code, stored, said = attempt()
-    assert (code, stored) == {"try": (0, 9), "lint": (0, 32)}[verb]
-    assert {"try": "4 calls made, 5 stored", "lint": "the judge cannot tell"}[verb] in said
+    assert (code, stored) == {"try": (0, 12), "lint": (0, 32)}[verb]
+    assert {"try": "7 calls made, 5 stored", "lint": "the judge cannot tell"}[verb] in said
 
 
 def test_a_server_that_is_not_there_is_one_line(
@@ -347,3 +351,77 @@ def test_a_server_that_is_not_there_is_one_line(
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert "cannot be reached; start the server" in err
+
+
+# --- which principles ----------------------------------------------------------------------------------------
+
+
+THREE = """name: three
+principles:
+  - {id: dry, text: Keep the house dry.}
+  - {id: warm, text: Keep the house warm.}
+  - {id: fair, text: Share the bill fairly., phases: compare}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "tried"),
+    [
+        (("--principles", "all"), [["dry", "warm"], ["dry", "warm"]]),
+        (("--principle", "warm"), [["warm"], ["warm"]]),
+        (("--principle", "warm", "--principle", "dry"), [["warm", "dry"], ["warm", "dry"]]),
+        (("--principle", "1=warm", "--principle", "2=dry"), [["warm"], ["dry"]]),
+        (("--principle", "2=dry", "--principle", "warm"), [["warm"], ["dry", "warm"]]),
+        ((), [["warm"], ["dry"]]),  # as the model says
+    ],
+)
+def test_what_is_tried_can_be_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    tried: list[list[str]],
+) -> None:
+    (tmp_path / "three.yaml").write_text(THREE)
+    rules = [
+        {"match": "(?s)Principles for.*heating", "reply": "warm"},
+        {"match": "(?s)Principles for.*roof", "reply": "1. `dry`"},
+    ]
+    (tmp_path / "s.yaml").write_text(json.dumps({"rules": rules}))
+    prompts = ("The heating is off.", "The roof leaks.")
+    arguments = (*prompts, "-c", "three.yaml", "--model", "script:s.yaml", "--json", *options)
+    assert solon_try(monkeypatch, tmp_path, *arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [[t["steps"][0]["principle"] for t in one["tried"]] for one in found] == tried
+    assert {t["constitution"] for one in found for t in one["tried"]} == {"three"}
+
+
+def test_prompts_are_handed_over_one_after_another_as_they_are_done() -> None:
+    heard: list[str] = []
+
+    class Listening(ScriptedEngine):
+        async def generate(self, request: GenerateRequest) -> Completion:
+            heard.append("call")
+            await asyncio.sleep(0)
+            return await super().generate(request)
+
+    laws = [law("one", *(Principle(id=f"p{n}", text=f"Be {n}.") for n in range(9)))]
+    work = preview(
+        Listening(Script()), alone(laws[0]), PROMPTS, SETTINGS, 0, take=lambda one: heard.append(one.prompt.id)
+    )
+    asyncio.run(work)
+    each = 1 + 9 * 2 * 2
+    assert [at for at, what in enumerate(heard) if what != "call"] == [each, 2 * each + 1]
+
+
+def test_an_answer_that_is_no_list_of_principles_is_said_and_the_draw_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "three.yaml").write_text(THREE)
+    (tmp_path / "s.yaml").write_text(json.dumps({"rules": [{"match": "", "reply": "I like warm houses."}]}))
+    arguments = ("x", "-c", "three.yaml", "--model", "script:s.yaml")
+    assert solon_try(monkeypatch, tmp_path, *arguments) == 0
+    out, err = capsys.readouterr()
+    assert "of 1 answers to which principles are relevant 1 cannot be read" in err
+    assert "I like warm houses." in err
+    assert "by dry" in out or "by warm" in out

@@ -156,7 +156,8 @@ def test_a_training_moved_with_its_base_gone(trained: Path, folder: Path, tmp_pa
 def test_an_unfinished_training_is_one_line(trained: Path, tmp_path: Path, solon_cli: Solon) -> None:
     copy = shutil.copytree(trained / "train-dpo", tmp_path / "copy")
     (copy / MANIFEST).unlink()
-    (copy / "checkpoints").mkdir(exist_ok=True)
+    shutil.rmtree(copy / "checkpoints", ignore_errors=True)
+    (copy / ".model.x.building").mkdir()
     for words in (("evaluate", copy, "prompts.jsonl"), ("export", copy, "--out", "x")):
         code, _, err = solon_cli(*words)
         assert (code, err.count("\n")) == (2, 1)

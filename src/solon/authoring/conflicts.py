@@ -43,13 +43,14 @@ class Conflict:
     """Two principles, by id in file order, that no reply to some request can both follow.
 
     `probability` in [0.5, 1] is the judge's, over both orders; `why` names the request and the reason, or is ""
-    where the judge gave none that can be read.
+    where the judge gave none that can be read. `wins` is the id of the one of higher authority, "" where neither is.
     """
 
     first: str
     second: str
     probability: float
     why: str
+    wins: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ async def conflicts(engine: Engine, constitution: Constitution, *, limit: int = 
     probabilities = await gather_window(pairs, lambda pair: _clash(engine, pair[0].text, pair[1].text))
     flagged = [(pair, p) for pair, p in zip(pairs, probabilities, strict=True) if p is not None and p >= threshold]
     reasons = await gather_window(flagged, lambda found: _why(engine, *found[0]))
-    found = [Conflict(a.id, b.id, p, why) for ((a, b), p), why in zip(flagged, reasons, strict=True)]
+    found = [Conflict(a.id, b.id, p, why, _winner(a, b)) for ((a, b), p), why in zip(flagged, reasons, strict=True)]
     return ConflictReport(
         True,
         shown.auc,
@@ -113,8 +114,19 @@ CONFLICT = Rule(
     "conflict",
     "warning",
     "A judge sees a request for which no reply can follow both principles. Say in one of them when it yields, or "
-    "give their aims priorities.",
+    "give one the higher authority.",
 )
+SETTLED = Rule(
+    "CONFLICT",
+    "conflict",
+    "note",
+    "A judge sees a request for which no reply can follow both principles. One has the higher authority and wins: "
+    "models that are asked about the other are told that it yields.",
+)
+
+
+def _winner(first: Principle, second: Principle) -> str:
+    return first.id if first.outranks(second) else second.id if second.outranks(first) else ""
 
 
 def findings(document: Document, report: ConflictReport) -> list[Finding]:
@@ -124,9 +136,10 @@ def findings(document: Document, report: ConflictReport) -> list[Finding]:
     for c in report.conflicts:
         index, line = lines.get(c.second, lines.get(c.first, (0, 1)))
         why = f": {c.why}" if c.why else ""
-        message = f"'{c.first}' and '{c.second}' pull against each other (P = {c.probability:.2f}){why}"
+        wins = f"; '{c.wins}' wins by its authority" if c.wins else ""
+        message = f"'{c.first}' and '{c.second}' pull against each other (P = {c.probability:.2f}){wins}{why}"
         loc = ("principles", index)
-        found.append(Finding(CONFLICT, message, document.path, line, loc, (c.first, c.second)))
+        found.append(Finding(SETTLED if c.wins else CONFLICT, message, document.path, line, loc, (c.first, c.second)))
     return silenced(document, found)
 
 

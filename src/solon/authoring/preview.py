@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from solon.choosing import Chooser
 from solon.constitution import Constitution
 from solon.engines import Engine
 from solon.errors import ConfigError
-from solon.flow import gather_window
+from solon.flow import gather_window, hand_over
 from solon.prompts.exemplars import shared_exemplars
 from solon.revision import ChainSettings, draft, revise
 from solon.types import Prompt, Revision
+
+AT_ONCE = 8  # chains that are under way side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +45,38 @@ def only(constitution: Constitution, principle_id: str) -> Constitution:
     return Constitution.model_validate({**constitution.model_dump(), **alone})
 
 
+def alone(constitution: Constitution) -> list[Constitution]:
+    """The constitution once for every principle that it revises by, with that one alone, in file order."""
+    return [only(constitution, p.id) for p in constitution.for_phase("revise")]
+
+
 async def preview(
     engine: Engine,
-    constitutions: Sequence[Constitution],
+    laws: Sequence[Constitution] | Callable[[Prompt], Sequence[Constitution]],
     prompts: Sequence[Prompt],
     settings: ChainSettings,
     shown: int = 6,
+    *,
+    chooser: Chooser | None = None,
+    take: Callable[[Preview], None] = lambda _: None,
+    step: Callable[..., None] = lambda *_: None,
 ) -> list[Preview]:
     """Draft each prompt once, then criticise and revise the draft under every constitution.
 
-    Each constitution shows the first `shown` >= 0 of its shared demonstrations. Raises ConfigError for a
-    constitution without a principle to revise by.
+    `laws` are the constitutions, of all prompts or by prompt. Each shows the first `shown` >= 0 of its shared
+    demonstrations; `chooser` says which of its principles speak to the prompt (None: they are drawn). `take` gets each
+    prompt as soon as it and all before it are done, and `step` is called after every draft and every constitution.
+    Raises ConfigError for a constitution without a principle to revise by.
     """
-    for constitution in constitutions:
+    tried = laws if callable(laws) else lambda _: laws
+    under = [tried(prompt) for prompt in prompts]
+    for constitution in (law for some in under for law in some):
         if not constitution.for_phase("revise"):
             raise ConfigError(f"constitution: {constitution.name} has no principle with the phase 'revise'")
+    found: list[Preview] = []
 
-    async def one(prompt: Prompt) -> Preview:
+    async def one(item: tuple[Prompt, Sequence[Constitution]]) -> Preview:
+        prompt, some = item
         asked, first = await draft(
             engine,
             prompt,
@@ -66,15 +84,19 @@ async def preview(
             temperature=settings.temperature,
             seed=settings.seed,
         )
-        tried = await gather_window(constitutions, lambda c: _under(engine, c, asked, first.text, settings, shown))
-        return Preview(asked, first.text, tuple(tried))
+        step()
 
-    return await gather_window(prompts, one)
+        async def chain(law: Constitution) -> Tried:
+            demonstrations = replace(settings, exemplars=shared_exemplars(law).revision[:shown])
+            return Tried(law, tuple(await revise(engine, law, asked, first.text, demonstrations, chooser=chooser)))
 
+        return Preview(asked, first.text, tuple(await gather_window(some, chain, done=step)))
 
-async def _under(
-    engine: Engine, constitution: Constitution, prompt: Prompt, text: str, settings: ChainSettings, shown: int
-) -> Tried:
-    demonstrations = shared_exemplars(constitution).revision[:shown]
-    steps = await revise(engine, constitution, prompt, text, replace(settings, exemplars=demonstrations))
-    return Tried(constitution, tuple(steps))
+    def taken(_: object, result: Preview) -> None:
+        found.append(result)
+        take(result)
+
+    # Few prompts at once, so that the first is there long before the last.
+    window = max(1, AT_ONCE // max([len(some) for some in under], default=1))
+    await hand_over(zip(prompts, under, strict=True), one, taken, window=window)
+    return found

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="data",
-    help="Preference files: TRL, HH, UltraFeedback, KTO and others, one from another.",
+    help="Files of pairs and replies: TRL, HH, ShareGPT, Alpaca, OpenAI, KTO and others, one from another.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -20,21 +20,26 @@ app = typer.Typer(
 
 @app.callback()
 def data() -> None:
-    """Preference files: TRL, HH, UltraFeedback, KTO and others, one from another."""
+    """Files of pairs and replies: TRL, HH, ShareGPT, Alpaca, OpenAI, KTO and others, one from another."""
 
 
 @app.command()
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="Any file of pairs, or hub:OWNER/NAME (docs/data.md).")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Ends in .jsonl, .jsonl.gz or .parquet.")],
-    to: Annotated[str, typer.Option("--to", help="solon, trl, trl-standard, hh, ultrafeedback, kto … (docs/data.md).")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Ends in .jsonl, .jsonl.gz, .json (a list) or .parquet.")
+    ],
+    to: Annotated[
+        str,
+        typer.Option("--to", help="trl, hh, kto, sharegpt, alpaca-pairs, openai-preference, nectar … (docs/forms.md)."),
+    ],
     format_: Annotated[
         str | None, typer.Option("--from", "--format", help="IN's format; else its columns tell it.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that exists.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Write a preference file in another format; texts, labels and extra columns stay as they are.
+    """Write a file of pairs or single replies in another format; texts, labels and extra columns stay as they are.
 
     Rows that are broken, or that the format cannot hold, are set aside and counted; the first one is named.
     """

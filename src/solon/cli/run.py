@@ -39,11 +39,8 @@ def run(
     options = {"--out": out, "--until": until, "--from": begin}
     words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
     # Going on with a run in its own folder is not what made it.
-    given = (
-        ""
-        if loaded.home == folder and not overrides
-        else command_said(["solon", "run", recipe, *(overrides or ()), *words])
-    )
+    goes_on = loaded.home == folder and not overrides
+    given = "" if goes_on else command_said(["solon", "run", recipe, *(overrides or ()), *words])
     with afterwards(lambda: _write_judge_page(folder)):  # a run that stops for its judge says so on this page
         run_recipe(loaded, folder, progress, until, begin, command=given)
     report = write_report(folder)

@@ -5,7 +5,8 @@ assign.py   which principle a record draws        write.py    back to YAML, for 
 diff.py     what changed, and what it reaches     (changes.py, marks.py, moves.py, versions.py: its parts)
 schema.py   JSON Schema for editors               starter.py  what `new` writes
 markdown/   the prose form, lossless              importers/  other people's formats
-lint/       what to mend, by rule                 library/    the ones we ship
+lint/       what to mend, by rule                 exports.py  for other tools to read
+library/    the ones we ship
 """
 
 from solon.constitution.assign import draw

@@ -97,7 +97,7 @@ def _fields(old: Principle, new: Principle, drawn_by: dict[str, frozenset[Phase]
 
 def _read_in(name: str, old: Principle, new: Principle) -> frozenset[Phase]:
     """The phases in which a model can read this field, which differs."""
-    if name == "text":
+    if name in ("text", "authority"):
         # Requests of its own stand in for the text; of judges, only one that chooses a letter heeds its question.
         asked_anyway = old.critique_request and new.critique_request
         return frozenset({"compare"}) if asked_anyway else frozenset(PHASES)

@@ -134,6 +134,7 @@ def _read(path: Path, chain: tuple[Path, ...]) -> Document:
     text = read_source(path, WHAT)
     parsed = markdown.parse(text, path) if path.suffix.lower() in (".md", ".markdown") else parse_yaml(text, path, WHAT)
     _say_version(parsed)
+    _say_ids(parsed)
     written = _validated(Written, parsed.data, parsed)
     base = None
     if written.extends is not None:
@@ -174,6 +175,20 @@ def _say_version(parsed: Parsed) -> None:
             f"{WHAT}: {parsed.where(('version',))}: version: {raw} is the number {version} to YAML; "
             f'write version: "{fixed}"'
         )
+
+
+def _say_ids(parsed: Parsed) -> None:
+    """So is an unquoted id of digits: 007 would be 7."""
+    principles = parsed.data.get("principles")
+    for number, principle in enumerate(principles if isinstance(principles, list) else ()):
+        value = principle.get("id") if isinstance(principle, Mapping) else None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            loc = ("principles", number, "id")
+            found = re.search(r"\bid['\"]?\s*:\s*([^\s,}#]+)", parsed.text.splitlines()[parsed.line(loc) - 1])
+            raw = found[1] if found else str(value)
+            raise ConfigError(
+                f'{WHAT}: {parsed.where(loc)}: id: {raw} is the number {value} to YAML; write id: "{raw}"'
+            )
 
 
 def typed(line: str, version: float) -> str:

@@ -16,6 +16,9 @@ from solon.types import Aim as Aim
 from solon.types import digest
 
 Phase = Literal["revise", "compare"]
+Authority = Literal["root", "system", "platform", "developer", "user", "guideline"]
+# As the OpenAI Model Spec orders them; its first versions say platform for what is now root and system.
+RANKS: dict[Authority, int] = {"root": 4, "system": 3, "platform": 3, "developer": 2, "user": 1, "guideline": 0}
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 # Semantic Versioning 2.0.0, with pre-release and build.
 VERSION_PATTERN = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$"
@@ -109,19 +112,37 @@ class Exemplars(Frozen):
 class Principle(Frozen):
     """One principle. Requests left out are derived from `text` by the templates in `solon.prompts`.
 
-    `exemplars` are shown only when this principle is drawn, after the ones that every call shares.
+    `exemplars` are shown only when this principle is drawn, after the ones that every call shares. Of two principles
+    that conflict, the one of higher `authority` wins; without one, a principle neither wins nor yields.
     """
 
     id: Id
     text: Said
     aim: Aim = "own"
     weight: Weight = 1.0
+    authority: Authority | None = None
     source: Text = ""
     phases: Phases = ("revise", "compare")
     critique_request: Said | None = None
     revision_request: Said | None = None
     comparison_question: Said | None = None
     exemplars: Exemplars = Exemplars()
+
+    def outranks(self, other: Principle) -> bool:
+        """Whether this one wins where the two conflict: both have an authority, and this one's is higher."""
+        if self.authority is None or other.authority is None:
+            return False
+        return RANKS[self.authority] > RANKS[other.authority]
+
+    @property
+    def rule(self) -> str:
+        """The text as models read it: with what it yields to, where it has an authority that something outranks."""
+        if self.authority is None or self.authority == "root":
+            return self.text
+        above = [level for level, rank in RANKS.items() if rank > RANKS[self.authority] and level != "platform"]
+        levels = " or ".join([", ".join(above[:-1]), above[-1]] if len(above) > 1 else above)
+        yields = f"where it conflicts with one of {levels} authority, that one wins"
+        return f"{self.text} (A rule of {self.authority} authority: {yields}.)"
 
 
 class Override(Frozen):
@@ -130,6 +151,7 @@ class Override(Frozen):
     text: Said | None = None
     aim: Aim | None = None
     weight: Weight | None = None
+    authority: Authority | None = None
     source: Text | None = None
     phases: Phases | None = None
     critique_request: Said | None = None
@@ -228,7 +250,10 @@ class Constitution(Frozen):
     @property
     def hash(self) -> str:
         """SHA-256 of the content (not of the file: comments do not count)."""
-        return digest(self.model_dump(mode="json"))
+        data = self.model_dump(mode="json")
+        for principle in data["principles"]:
+            _forget_no_authority(principle)
+        return digest(data)
 
     def used_in(self, phase: Phase) -> dict[str, Any]:
         """What a stage depends on: all that can reach a model's eyes or a draw in `phase`, and nothing else."""
@@ -238,7 +263,14 @@ class Constitution(Frozen):
         principles = []
         for p in sorted(self.for_phase(phase), key=lambda p: p.id):  # their order matters to nothing
             row = p.model_dump(mode="json", exclude={"source", "phases", "exemplars", *other})
+            _forget_no_authority(row)
             if phase == "revise" and self.priorities is None:
                 del row["aim"]  # only draws by priority and the judge's stances look at it
             principles.append({**row, "exemplars": p.exemplars.model_dump(mode="json")[kept]})
         return {"priorities": self.priorities, "exemplars": shared, "principles": principles}
+
+
+def _forget_no_authority(principle: dict[str, Any]) -> None:
+    """Principles without one hash as they did before there were any: what was stored for them stays theirs."""
+    if principle["authority"] is None:
+        del principle["authority"]

@@ -72,6 +72,8 @@ _HELP: dict[str, dict[str, str]] = {
         "from a reply alone whether it was followed.",
         "aim": "What the principle serves: harmless, helpful, honest, or own for anything else.",
         "weight": "How often the principle is drawn, against the others: 2 is twice as often as 1. More than 0.",
+        "authority": "Which of two principles wins where they conflict: root, then system (platform in older texts), "
+        "developer, user, guideline. Left out, it neither wins nor yields.",
         "source": "Where the principle comes from: a law, a policy, a decision.",
         "phases": "Where the principle is used: revise (critiques and revisions), compare (preference labels) or both.",
         "critique_request": "What the model is asked when it critiques a reply by this principle. Derived from the "

@@ -182,7 +182,9 @@ def _pairs(signatures: NDArray[np.uint32]) -> list[tuple[int, int]]:
         starts = np.flatnonzero(np.r_[True, held[1:] != held[:-1]])
         of_bucket = np.repeat(np.diff(np.r_[starts, size]), np.diff(np.r_[starts, size]))
         for step in range(1, FEW):
-            first = np.flatnonzero((held[step:] == held[:-step]) & (of_bucket[:-step] <= FEW)) if step < size else []
+            if step >= size:
+                break
+            first = np.flatnonzero((held[step:] == held[:-step]) & (of_bucket[:-step] <= FEW))
             if len(first) == 0:
                 break
             for at in range(0, len(first), AT_ONCE):

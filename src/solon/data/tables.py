@@ -84,17 +84,19 @@ class RowWriter:
         with RowWriter(path, schema) as writer:
             writer.append(rows)
 
-    Without a schema the first GROUP rows set it. No more than GROUP rows and one call's are in memory. The same
-    rows give the same bytes, however they were dealt out to `append`. Raises DataError for a row that does not
-    fit the schema, whose columns and fields would else be dropped without a word, and StorageError when the
-    disk refuses. `changed` names the columns that Parquet cannot hold as they are: objects without a field.
+    Without a schema the first GROUP rows set it; `checked` says that it was made from these very rows. No more than
+    GROUP rows and one call's are in memory. The same rows give the same bytes, however they were dealt out to
+    `append`. Raises DataError for a row that does not fit the schema, whose columns and fields would else be dropped
+    without a word, and StorageError when the disk refuses. `changed` names the columns that Parquet cannot hold as they
+    are: objects without a field.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema | None = None) -> None:
+    def __init__(self, path: Path, schema: pa.Schema | None = None, *, checked: bool = False) -> None:
         self.rows = 0  # appended so far
         self._path = path
         self.changed: dict[str, dict[str, None]] = {}
         self._schema = schema
+        self._checked = checked
         self._waiting: list[dict[str, Any]] = []
         self._writer: Any = None
         self._open = ExitStack()
@@ -125,10 +127,10 @@ class RowWriter:
         """Write what waits as a row group."""
         rows, self._waiting = self._waiting, []
         try:
-            wide = widened(self._schema, rows)
-            if self._schema is None:
-                self._schema = wide
-            _same(self._schema, wide)
+            if self._schema is None or not self._checked:
+                wide = widened(self._schema, rows)
+                self._schema = wide if self._schema is None else self._schema
+                _same(self._schema, wide)
             stored = self._stored(self._schema)
             emptied = [
                 _nulled(rows, field.name) if field.name in self.changed.get(EMPTY_OBJECTS, ()) else rows

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from solon.engines.thoughts import opened_unseen, split
 from solon.errors import EngineError
+from solon.prompts.thoughts import opened_unseen, split
 
 THOUGHTS = ("thinking", "reasoning", "reasoning_text")  # the types of parts of a content that are no answer
 FILTERED = "content_filter"  # the finish reason of an answer that a content filter withheld

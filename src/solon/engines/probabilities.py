@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from solon.engines.thoughts import MARKS
+from solon.prompts.thoughts import MARKS
 
 DEPTH = 8  # positions looked at
 SLACK = 1e-3  # nats above 0 that are rounding

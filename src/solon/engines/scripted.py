@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from solon.engines.base import Origin
 from solon.errors import ConfigError
 from solon.files import explain
+from solon.prompts.thoughts import split
 from solon.sentences import stopped_after
 from solon.types import (
     Choice,
@@ -129,14 +130,18 @@ class ScriptedEngine:
     async def generate(self, request: GenerateRequest) -> Completion:
         await self._take_time()
         rule = self._rule(request.messages[-1].content, "reply")
-        text = rule.reply if rule and rule.reply is not None else self._babble(request)
-        words = text.split(" ")
+        said = rule.reply if rule and rule.reply is not None else self._babble(request)
+        words = said.split(" ")
         cut = len(words) > request.max_tokens
+        said = " ".join(words[: request.max_tokens])
+        # As every engine: thoughts stand beside the answer. A text without any stays as it is, to the last space.
+        text, thoughts = split(said)
         answer = Completion(
-            " ".join(words[: request.max_tokens]),
+            said if text == said.strip() else text,
             "length" if cut else "stop",
             sum(len(m.content.split()) for m in request.messages),
             min(len(words), request.max_tokens),
+            reasoning=thoughts or None,
         )
         return stopped_after(answer, request.stop_after)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from solon.choosing import Chooser
 from solon.constitution import Constitution, Principle, draw
 from solon.feedback.calibration import Calibration
 from solon.feedback.columns import Cell, cell_of
@@ -24,24 +25,40 @@ class Labeller:
     settings: FeedbackSettings = field(default_factory=FeedbackSettings)
     seed: int = 0
     calibration: Calibration = field(default_factory=Calibration)
+    chooser: Chooser | None = None
 
-    async def label(self, comparison: Comparison) -> Preference | Unlabelled:
+    async def label(
+        self, comparison: Comparison, principles: Sequence[Principle] | None = None
+    ) -> Preference | Unlabelled:
         """The labelled comparison, or why there is no label.
 
         An identical pair is 0.5 without asking. A verdict that failed is never averaged in as a tie: its principle
-        is left out, and where half of them or more are, the pair stays unlabelled.
+        is left out, and where half of them or more are, the pair stays unlabelled. `principles` are those to ask
+        about (None: those that `chosen` gives).
         """
         if comparison.response_a == comparison.response_b:
             return Preference(comparison, 0.5)
-        return self.labelled(comparison, await self.verdicts(comparison))
+        return self.labelled(comparison, await self.verdicts(comparison, principles))
 
-    async def verdicts(self, comparison: Comparison) -> tuple[Verdict, ...]:
-        """All verdicts on the principles that the comparison draws, asked side by side."""
-        drawn = self.drawn(comparison)
+    async def verdicts(
+        self, comparison: Comparison, principles: Sequence[Principle] | None = None
+    ) -> tuple[Verdict, ...]:
+        """All verdicts on the principles that the comparison is about, asked side by side."""
+        drawn = await self.chosen(comparison) if principles is None else principles
         if len(drawn) == 1:
             return tuple(await self.judge.verdicts(comparison, drawn[0]))
         found = await asyncio.gather(*(self.judge.verdicts(comparison, principle) for principle in drawn))
         return tuple(verdict for verdicts in found for verdict in verdicts)
+
+    async def chosen(self, comparison: Comparison) -> Sequence[Principle]:
+        """The principles that speak to the conversation, at most as many as are drawn; the drawn ones where there is
+        no chooser or it chooses none. Both replies have no part in it."""
+        if self.chooser is not None:
+            law = self.constitution.drawn_from(comparison.aim, "compare")
+            if found := await self.chooser.relevant(law, "compare", comparison.turns):
+                count = self.settings.principles
+                return found if count == "all" else found[: int(count)]
+        return self.drawn(comparison)
 
     def drawn(self, comparison: Comparison) -> Sequence[Principle]:
         """The principles the label asks about: all of the phase, or some of them, drawn by the comparison's id.

@@ -82,6 +82,15 @@ def impact(folder: Path, difference: Difference) -> Impact:
     before them, and ConfigError for a folder without a readable recipe.
     """
     recipe = load_recipe(str(folder / "recipe.yaml"))
+    for key, choose in (
+        ("sl_cai.revision", recipe.sl_cai.revision.choose),
+        ("rl_cai.feedback", recipe.rl_cai.feedback.choose),
+    ):
+        if choose == "relevant":
+            raise DataError(
+                f"{folder}: {key}.choose is relevant: an engine chose the principles, and what it would choose under "
+                "another constitution only asking it tells; count the calls with solon plan"
+            )
     for step, phase in PHASES.items():
         _check_made_under(folder, step, difference.old.used_in(phase), recipe.seed)
     found = Impact()

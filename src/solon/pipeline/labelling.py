@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from solon.choosing import Chooser
 from solon.constitution import Constitution
 from solon.engines import Engine
 from solon.feedback import Judge, Labeller, build_judge
@@ -24,7 +25,7 @@ def labeller(
     seed: int,
     calibration: Calibration = Calibration(),  # noqa: B008  # frozen
 ) -> Labeller:
-    """The labeller that asks every engine in its way; several are a panel."""
+    """The labeller that asks every engine in its way; several are a panel, whose first one chooses principles."""
 
     def built(ask: Ask, engine: Engine) -> Judge:
         if ask == "reward_model":
@@ -34,7 +35,8 @@ def labeller(
 
     judges = tuple(built(ask, engine) for ask, engine in engines)
     judge = judges[0] if len(judges) == 1 else PanelJudge(judges)
-    return Labeller(judge, constitution, settings, seed, calibration)
+    chooser = Chooser(engines[0][1]) if settings.choose == "relevant" else None
+    return Labeller(judge, constitution, settings, seed, calibration, chooser)
 
 
 async def label_each(
@@ -43,13 +45,26 @@ async def label_each(
     calibration: Calibration,
     comparisons: Sequence[Comparison],
     take: Callable[[Preference | Unlabelled], None],
-) -> None:
-    """Label the comparisons by the run's judges; `take` gets each label in their order, and none is kept."""
+) -> dict[str, Any]:
+    """Label the comparisons by the run's judges; `take` gets each label in their order, and none is kept.
+
+    Returns what is to be recorded of how principles were chosen: nothing where they are drawn at random.
+    """
     engines = context.judges(settings)
-    label = labeller(engines, context.constitution, settings, context.recipe.seed, calibration).label
+    labels = labeller(engines, context.constitution, settings, context.recipe.seed, calibration)
     try:
         with context.progress.bar("AI labels", len(comparisons)) as bar:
-            await hand_over(comparisons, label, lambda _, result: take(result), done=bar.step)
+            await hand_over(comparisons, labels.label, lambda _, result: take(result), done=bar.step)
     finally:
         for _, engine in engines:
             await engine.close()
+    return chosen_facts(context, labels.chooser, "preferences")
+
+
+def chosen_facts(context: Context, chooser: Chooser | None, step: str) -> dict[str, Any]:
+    """How a step's principles were chosen, for its record; what could not be read is said."""
+    if chooser is None:
+        return {}
+    if said := chooser.said():
+        context.progress.warn(f"{step}: {said}")
+    return {"chosen": chooser.facts()}

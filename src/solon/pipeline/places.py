@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from solon.constitution import Constitution, library, load_constitution
 from solon.data.prompts import PromptSets, Repeats, load_prompt_sets
@@ -133,9 +134,22 @@ def keep_prompts(folder: Path, files: Mapping[str, str], loaded: PromptSets) -> 
     if path.is_file() and _first_line(path) == first:
         return
     rows = TypeAdapter(Prompt)
-    # ASCII: a text may hold half a surrogate pair, which no UTF-8 file can.
-    lines = [json.dumps(rows.dump_python(prompt)) for prompts in loaded.prompts.values() for prompt in prompts]
-    write_atomic(path, "\n".join([json.dumps(head), *lines, ""]))
+    lines = [_written(rows, prompt) for prompts in loaded.prompts.values() for prompt in prompts]
+    write_atomic(path, b"\n".join([first, *lines, b""]))
+
+
+def _written(rows: TypeAdapter[Prompt], prompt: Prompt) -> bytes:
+    try:
+        return rows.dump_json(prompt)
+    except PydanticSerializationError:  # half a surrogate pair, which UTF-8 cannot hold and escapes can
+        return json.dumps(rows.dump_python(prompt)).encode()
+
+
+def _read(rows: TypeAdapter[Prompt], line: bytes) -> Prompt:
+    try:
+        return rows.validate_json(line)
+    except ValidationError:
+        return rows.validate_python(json.loads(line))
 
 
 def _sha256(name: str) -> str:
@@ -177,7 +191,7 @@ def _kept(path: Path, files: Mapping[str, str]) -> tuple[Path, PromptSets] | Non
             rows = TypeAdapter(Prompt)
             prompts: dict[str, list[Prompt]] = {kind: [] for kind in files}
             for line in file:
-                row = rows.validate_python(json.loads(line))
+                row = _read(rows, line)
                 prompts[row.kind].append(row)
         bad = [BadRow(**row) for row in head["bad"]]
         return path, PromptSets(prompts, bad, Repeats(**head["repeats"]))

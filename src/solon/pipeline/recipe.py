@@ -22,6 +22,7 @@ from solon.settings import (
     OFFLINE,
     Ask,
     BestOfNSettings,
+    Choose,
     Constraint,
     DpoSettings,
     FeedbackSettings,
@@ -168,11 +169,15 @@ class Sampling(Section):
     stop_after: int | None = Field(default=None, ge=1)
 
 
-class RevisionSection(Section):
+class RevisionSection(Omitting, Section):
     """The critique-and-revision chain: paper's 4 rounds at temperature 1.
 
     `sentences` is the most that a revision is asked for (None, as in the paper: nothing is said about length).
+    `choose`: every round draws its principle at random, as in the paper, or (relevant) rounds go by the principles that
+    speak to the prompt, as the reviser says when asked once, in turn.
     """
+
+    OMITTED: ClassVar[tuple[str, ...]] = ("choose",)
 
     max_tokens: int = Field(default=256, ge=1)
     temperature: float = Field(default=1.0, ge=0)
@@ -180,6 +185,7 @@ class RevisionSection(Section):
     exemplars: int = Field(default=6, ge=0)
     critique_tokens: int = Field(default=160, ge=1)
     sentences: int | None = Field(default=None, ge=1)
+    choose: Choose = "random"
 
 
 class Mix(Section):

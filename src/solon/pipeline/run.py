@@ -6,6 +6,7 @@ import io
 import json
 import os
 import platform
+import re
 import resource
 import sys
 import time
@@ -65,7 +66,7 @@ def run_recipe(
         known = [*siblings, *([begin] if begin is not None else [])]
         given = given_prompts(recipe, [folder, *known], progress.warn)
         context = Context(recipe, run, progress, siblings=siblings, prompts=given)
-        command = command or _command_in(folder)
+        command = command or _command_in(folder, until)
         _write_recipe(run, recipe, command)
         keep_prompts(folder, {name: kind.file for name, kind in recipe.prompts.items()}, given)
         _say_repeats(context)
@@ -178,11 +179,14 @@ def _peak_memory_mb() -> int:
     return peak // 1024 if sys.platform != "darwin" else peak // 1024**2
 
 
-def _command_in(folder: Path) -> str:
-    """The command that made the run, as its recipe says before the manifest is there; "" where it does not."""
+def _command_in(folder: Path, until: str | None) -> str:
+    """The command that made the run, as its recipe says before the manifest is there, but for where it is to stop now;
+    "" where it does not."""
     path = folder / "recipe.yaml"
     first = read_text(path, "recipe").partition("\n")[0] if path.is_file() else ""
-    return first.removeprefix("# ") if first.startswith("# solon ") else ""
+    if not first.startswith("# solon "):
+        return ""
+    return re.sub(r" --until [a-z_]+", f" --until {until}" if until else "", first.removeprefix("# "))
 
 
 def _write_recipe(run: Run, recipe: Recipe, command: str) -> None:

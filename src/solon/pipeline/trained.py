@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from solon.engines.local.source import HUB_ID
 from solon.errors import ConfigError
 from solon.pipeline.recipe import Role
+from solon.pipeline.training.aside import QUARANTINE
 from solon.pipeline.training.record import FORMAT
-from solon.pipeline.training.run import CHECKPOINTS, MANIFEST, MODEL
+from solon.pipeline.training.run import CHECKPOINTS, HISTORY, MANIFEST, MODEL
 from solon.pipeline.training.start import CONFIG, WEIGHTS
 
 if TYPE_CHECKING:
@@ -30,11 +31,18 @@ def training_in(folder: Path) -> Path | None:
     """The folder of the training that `folder` is of, finished or not: itself, or the one above its `model`; None
     where it is of none."""
     for one in (folder, folder.parent) if folder.name == MODEL else (folder,):
-        manifest = _manifest(one)
-        begun = (one / CHECKPOINTS).is_dir() and (one / "quarantine.jsonl").is_file() and not manifest
-        if manifest.get("format") == FORMAT or (begun and not (one / "recipe.yaml").exists()):
+        if _manifest(one).get("format") == FORMAT or _begun(one):
             return one
     return None
+
+
+def _begun(folder: Path) -> bool:
+    """Whether the folder holds what a training leaves before it is finished, and nothing else."""
+    left = {"steps", "lock", QUARANTINE, CHECKPOINTS, MODEL, HISTORY}
+    if not (folder / QUARANTINE).is_file():
+        return False
+    # Besides, a killed process leaves hidden files, and solon evaluate a memo.
+    return {path.name for path in folder.iterdir() if not path.name.startswith((".", "memo.sqlite"))} <= left
 
 
 def refuse_training(folder: Path, command: str) -> None:

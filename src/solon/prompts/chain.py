@@ -28,7 +28,7 @@ CRITIQUE_ANYTHING = "Critique the assistant's reply: say briefly and concretely 
 
 
 def critique_request(principle: Principle) -> str:
-    return principle.critique_request or CRITIQUE.replace("{text}", principle.text)
+    return principle.critique_request or CRITIQUE.replace("{text}", principle.rule)
 
 
 def revision_request(principle: Principle | None, sentences: int | None = None) -> str:

@@ -27,7 +27,7 @@ _RULE = (
 
 
 def comparison_question(principle: Principle) -> str:
-    return principle.comparison_question or f"Which reply better follows this principle: {principle.text}"
+    return principle.comparison_question or f"Which reply better follows this principle: {principle.rule}"
 
 
 def ask_letter(principle: Principle, pair: Comparison, order: str, *, marks: bool = True) -> Message:
@@ -84,14 +84,14 @@ def _demonstrated(e: ComparisonExemplar, principle: Principle | None, marks: boo
 
 def ask_yes_no(principle: Principle, pair: Comparison, response: str, *, marks: bool = True) -> Message:
     """One reply and the principle, to be answered Yes (it follows) or No."""
-    asked = f"Principle: {principle.text}\nDoes the quoted reply follow this principle? Answer Yes or No."
+    asked = f"Principle: {principle.rule}\nDoes the quoted reply follow this principle? Answer Yes or No."
     return user(f"{_one(pair, response, marks)}\n\n{asked}")
 
 
 def ask_score(principle: Principle, pair: Comparison, response: str, *, marks: bool = True) -> Message:
     """One reply and the principle, to be answered with a number from 1 to 10 (Lee et al. 2023, RLAIF, section 3.2)."""
     asked = (
-        f"Principle: {principle.text}\nHow well does the quoted reply follow this principle, from 1 (not at all) "
+        f"Principle: {principle.rule}\nHow well does the quoted reply follow this principle, from 1 (not at all) "
         "to 10 (fully)? Answer with one number."
     )
     return user(f"{_one(pair, response, marks)}\n\n{asked}")
@@ -127,4 +127,4 @@ _STANCES: dict[Aim, tuple[str, str]] = {
 def contrast(principle: Principle) -> tuple[Message, Message]:
     """System turns of an assistant that follows the principle and of one that scorns its aim."""
     follows, scorns = _STANCES[principle.aim]
-    return system(f"{follows} You follow this principle: {principle.text}"), system(scorns)
+    return system(f"{follows} You follow this principle: {principle.rule}"), system(scorns)

@@ -20,7 +20,8 @@ def write_preview(path: Path, previews: Sequence[Preview], model: str) -> None:
 
 def render_preview(previews: Sequence[Preview], model: str) -> str:
     """The page as text; every word from a model, a prompt or a constitution is escaped."""
-    constitutions = [t.constitution for t in previews[0].tried] if previews else []
+    named = {(t.constitution.name, t.constitution.version): t.constitution for p in previews for t in p.tried}
+    constitutions = list(named.values())  # once each, however many principles of it are tried
     shown = [
         {
             "context": p.prompt.context,

@@ -1,11 +1,11 @@
 """Draft → (critique → revision) × rounds, for one prompt (CAI paper, sections 3.1 and 3.5).
 
-As in the paper, every step draws its principle anew and revises the last revision. Departures: the draw
-is a hash, not a random number, so that editing a principle re-runs only what it touches; the critique
-sees the conversation, a system prompt's facts among it, and the reply in a fenced block of one message,
-not as a continued dialogue, so that hostile text in it is quoted, never obeyed; and where the prompt's
-kind has aims, a step draws from the principles of one of them, each in its turn, so that a needless
-refusal is criticised for being one.
+As in the paper, every step draws its principle anew and revises the last revision; with a chooser, steps go by the
+principles that speak to the prompt, in turn. Departures: the draw is a hash, not a random number, so that editing a
+principle re-runs only what it touches; the critique sees the conversation, a system prompt's facts among it, and the
+reply in a fenced block of one message, not as a continued dialogue, so that hostile text in it is quoted, never
+obeyed; and where the prompt's kind has aims, a step draws from the principles of one of them, each in its turn, so
+that a needless refusal is criticised for being one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from solon.constitution import Constitution, draw
+from solon.choosing import Chooser
+from solon.constitution import Constitution, Principle, draw
 from solon.constitution.model import RevisionExemplar
 from solon.engines import Engine
 from solon.errors import PromptUnfit
@@ -114,18 +115,20 @@ async def revise(
     settings: ChainSettings,
     first: int = 0,
     ended: bool | None = None,
+    chooser: Chooser | None = None,
 ) -> list[Revision]:
     """The steps of one chain from step `first` on, in order. The last one may have failed; then it says why.
 
     `ended` says whether `response` ended by itself (None: not known). One that its token limit cut off is criticised
     and revised all the same: what is wrong with it shows before its end. That it was cut off is kept with the step,
-    for a comparison of it with its revision would be one of a torn text with a whole one.
+    for a comparison of it with its revision would be one of a torn text with a whole one. `chooser` says which
+    principles speak to the prompt (None: they are drawn at random).
     """
     shown = demonstrations(settings.exemplars, sentences=settings.sentences)
     steps: list[Revision] = []
+    relevant: dict[str, tuple[Principle, ...]] = {}
     for step in range(first, settings.rounds):
-        law = constitution.drawn_from(prompt.aim_at(step), "revise")
-        (principle,) = draw(law, "revise", seed=settings.seed, record=prompt.id, step=step)
+        principle = await _principle(constitution, prompt, settings.seed, step, chooser, relevant)
         own = demonstrations(principle.exemplars.revision, principle, settings.sentences)
         opening = (*shown, *own, ask_critique(principle, prompt.turns, response))
         criticised = await _ask(engine, opening, settings.critique_tokens, settings)
@@ -160,6 +163,31 @@ async def revise(
             break
         response, ended = revision, answer.ended
     return steps
+
+
+async def _principle(
+    constitution: Constitution,
+    prompt: Prompt,
+    seed: int,
+    step: int,
+    chooser: Chooser | None,
+    relevant: dict[str, tuple[Principle, ...]],
+) -> Principle:
+    """The principle of a step; `relevant` keeps what was chosen for the chain, by aim."""
+    aim = prompt.aim_at(step)
+    law = constitution.drawn_from(aim, "revise")
+    if chooser is not None:
+        if aim not in relevant:
+            relevant[aim] = await chooser.relevant(law, "revise", prompt.turns)
+        if chosen := relevant[aim]:  # a kind with several aims comes to each of them every so many steps
+            return chosen[step // max(1, len(prompt.aims)) % len(chosen)]
+    return draw(law, "revise", seed=seed, record=prompt.id, step=step)[0]
+
+
+def questions(constitution: Constitution, prompt: Prompt, steps: range) -> int:
+    """How often a chooser is asked in these steps of a chain."""
+    aims = {prompt.aim_at(step) for step in steps}
+    return sum(len(constitution.drawn_from(aim, "revise").for_phase("revise")) > 1 for aim in aims)
 
 
 async def _ask(engine: Engine, turns: Sequence[Message], max_tokens: int, settings: ChainSettings) -> Completion:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from solon.settings.base import Omitting
 from solon.types import Aim
 
+# At random, as in the paper; or those that speak to the conversation, as an engine that is asked says.
+Choose = Literal["random", "relevant"]
 Ask = Literal["choice", "chain_of_thought", "score", "pointwise", "likelihood", "reward_model"]
 ASK: tuple[Ask, ...] = get_args(Ask)
 # Pairs with an answer that its token limit cut off: not used, or both answers cut to the length of the shorter one.
@@ -18,7 +21,7 @@ NO_CLAMP = (0.0, 1.0)
 SHOWING: tuple[Ask, ...] = ("choice", "chain_of_thought")
 
 
-class FeedbackSettings(BaseModel):
+class FeedbackSettings(Omitting, BaseModel):
     """How a judge is asked and its verdicts become one soft label.
 
     ask          choice: A or B; chain_of_thought: reason, then A or B; score: 1 to 10 for each reply; pointwise: does
@@ -28,6 +31,8 @@ class FeedbackSettings(BaseModel):
                  question may tell help by another. A panel's judges with a way of their own keep it
     exemplars    how many shared demonstrations each question shows; only where two replies are compared (SHOWING)
     principles   how many different ones each label asks about, or all
+    choose       random: any of the constitution, drawn by weight; relevant: those that speak to the conversation, most
+                 fitting first, as the judge says when asked; of principles and all there are then three at most
     orders       both: every pair is shown in both orders and the two are averaged; one: in one, by hash of its id
     combine      of principles and judges: the mean, the mean without the outermost fifth at either end, or votes
     labels       soft: the probability is the label; hard: 0 or 1
@@ -37,11 +42,14 @@ class FeedbackSettings(BaseModel):
     calibration  fitted on the labelled pairs that qualify the judge
     """
 
+    OMITTED: ClassVar[tuple[str, ...]] = ("choose",)
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     ask: Ask = "choice"
     ask_about: dict[Aim, Ask] = {}
     exemplars: int = Field(default=0, ge=0)
     principles: int | Literal["all"] = 1
+    choose: Choose = "random"
     orders: Literal["both", "one"] = "both"
     combine: Literal["mean", "trimmed_mean", "vote"] = "mean"
     labels: Literal["soft", "hard"] = "soft"
@@ -70,6 +78,8 @@ class FeedbackSettings(BaseModel):
         for ask in (self.ask, *self.ask_about.values()):
             if (problem := unshown(ask, self.exemplars)) is not None:
                 raise ValueError(problem)
+        if self.choose == "relevant" and self.ask == "reward_model":
+            raise ValueError("choose relevant asks the judge in words, and a reward model has none; set it to random")
         if "reward_model" in self.ask_about.values():
             raise ValueError("ask_about: reward_model is no question to a language model; name it in roles.panel")
         return self

@@ -62,7 +62,7 @@ def refuse_other_base(folder: Path, adapter_says: str | None, source: ModelSourc
     if source.weights not in base.weights:
         raise ModelError(
             f"--adapter: {folder} was trained on {base.name} (weights {base.weights[0][:12]}), not on {source.name} "
-            f"(weights {source.weights[:12]}); name that base with --model, or train on this one without --adapter"
+            f"(weights {source.weights[:12]}); name that base with --model"
         )
     return None
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from solon.cli.constitution import convert, diff, draft, import_, lint, new, schema, show, stats, try_
+from solon.cli.constitution import (
+    convert,
+    diff,
+    draft,
+    export,
+    import_,
+    lint,
+    new,
+    relevance,
+    schema,
+    show,
+    stats,
+    try_,
+)
 
 app = typer.Typer(
     name="constitution",
@@ -15,11 +28,13 @@ app = typer.Typer(
 app.command("list")(show.list_)
 app.command("show")(show.show)
 app.command("try")(try_.try_)
+app.command("relevance")(relevance.relevance)
 app.command("diff")(diff.diff)
 app.command("draft")(draft.draft)
 app.command("stats")(stats.stats)
 app.command("import")(import_.import_)
 app.command("lint")(lint.lint)
 app.command("convert")(convert.convert)
+app.command("export")(export.export)
 app.command("schema")(schema.schema)
 app.command("new")(new.new)

@@ -73,7 +73,9 @@ def _print(console: Console, law: Constitution, requests: bool) -> None:
         drawn = ", ".join(f"{phase} {shares(law, phase)[p.id]:.1%}" for phase in p.phases)
         shown = len(p.exemplars.revision) + len(p.exemplars.comparison)
         own = f", {shown} exemplar{'s' * (shown != 1)} of its own" if shown else ""
-        _line(console, Text.assemble("\n", (p.id, "bold"), f"  {p.aim}, weight {p.weight:g}; drawn: {drawn}{own}"))
+        rank = f", {p.authority} authority" if p.authority else ""
+        told = f"  {p.aim}, weight {p.weight:g}{rank}; drawn: {drawn}{own}"
+        _line(console, Text.assemble("\n", (p.id, "bold"), told))
         _wrapped(console, "", p.text)
         if p.source:
             _wrapped(console, "source: ", p.source)

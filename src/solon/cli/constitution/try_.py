@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
 
     from solon.authoring.preview import Preview, Tried
+    from solon.constitution import Constitution
     from solon.types import Prompt
 
 
@@ -24,20 +25,35 @@ def try_(
     model: Model = None,
     base_url: BaseUrl = None,
     precision: Precision = "float32",
-    principle: Annotated[str | None, typer.Option("--principle", help="Revise by this principle only.")] = None,
+    principle: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--principle",
+            help="Revise by this principle alone; several are tried beside each other. N=ID: of the Nth prompt only.",
+        ),
+    ] = None,
+    principles: Annotated[
+        str | None,
+        typer.Option(
+            "--principles",
+            help="relevant: those that the model says speak to the prompt (the default); "
+            "random: as a run draws them; all: each of them alone.",
+        ),
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Critique-and-revision steps.")] = 1,
     tokens: Annotated[int, typer.Option(min=1, help="Limit of draft and revision; critiques get as many.")] = 120,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
     sentences: Annotated[int | None, typer.Option(min=1, help="Most that a revision is asked for.")] = None,
     exemplars: Annotated[int, typer.Option(min=0, help="Shared demonstrations in front of every critique.")] = 6,
     limit: Annotated[int, typer.Option(min=1, help="Prompts taken from each file.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Which principles are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Which principles are drawn at random.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Folder for the page and the stored answers.")] = Path("runs/try"),
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """See what each constitution makes of a few prompts: draft, critique and revision side by side.
 
-    Answers are stored in the folder, so after an edit only what it touches is asked again.
+    Each prompt is printed as soon as it is done. Answers are stored in the folder, so after an edit only what it
+    touches is asked again.
     With --json: a list of {prompt, draft, tried: [{constitution, version, steps: [...]}]}.
     """
     import asyncio
@@ -45,10 +61,12 @@ def try_(
 
     from rich.console import Console
 
-    from solon.authoring.preview import only, preview
+    from solon.authoring.preview import preview
+    from solon.choosing import Chooser
     from solon.cli.engine import asked
     from solon.constitution import load_constitution
     from solon.errors import ConfigError
+    from solon.pipeline.progress import Progress
     from solon.report.preview import write_preview
     from solon.revision import ChainSettings
 
@@ -58,21 +76,71 @@ def try_(
             "--base-url http://127.0.0.1:11434/v1 --model NAME asks a server"
         )
     laws = [load_constitution(name) for name in constitution or ["balanced"]]
-    laws = [only(law, principle) for law in laws] if principle else laws
     settings = ChainSettings(rounds, (), tokens, tokens, temperature, seed, sentences)
     chosen = [prompt for name in prompts for prompt in _prompts(name, limit)]
+    under = _under(laws, principle or [], principles, len(chosen))
+    console, progress, done = Console(highlight=False), Progress(), list["Preview"]()
+    page = out / "try.html"
     with asked(model, base_url, precision, out, "reviser") as engine:
-        previews = asyncio.run(preview(engine, laws, chosen, settings, exemplars))
+        chooser = None if principles in ("random", "all") else Chooser(engine)
+
+        def take(one: Preview) -> None:
+            done.append(one)
+            write_preview(page, done, engine.fingerprint.model)
+            if not json_:
+                _print(console, one)
+                console.file.flush()  # into a pipe, too, as it comes
+
+        places = {id(prompt): place for place, prompt in enumerate(chosen)}
+        with progress.bar("drafts and chains", sum(map(len, under)) + len(chosen)) as bar:
+            work = preview(
+                engine,
+                lambda prompt: under[places[id(prompt)]],
+                chosen,
+                settings,
+                exemplars,
+                chooser=chooser,
+                take=take,
+                step=bar.step,
+            )
+            asyncio.run(work)
         live, stored = engine.usage.of("reviser").live, engine.usage.of("reviser").stored
-        write_preview(out / "try.html", previews, engine.fingerprint.model)
+    if chooser is not None and (said := chooser.said()):
+        progress.warn(f"try: {said}")
     if json_:
-        print(json.dumps([_as_dict(p) for p in previews], indent=1, ensure_ascii=False))
+        print(json.dumps([_as_dict(p) for p in done], indent=1, ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    for one in previews:
-        _print(console, one)
-    said = f"{live:,} calls made, {stored:,} stored. Side by side: {out / 'try.html'}"
-    console.print(said, markup=False, soft_wrap=True)
+    console.print(
+        f"{live:,} calls made, {stored:,} stored. Side by side: {page}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _under(
+    laws: list[Constitution], named: list[str], principles: str | None, prompts: int
+) -> list[list[Constitution]]:
+    """The constitutions that each prompt is tried under. Raises ConfigError."""
+    from solon.authoring.preview import alone, only
+    from solon.errors import ConfigError
+
+    if principles not in (None, "relevant", "random", "all"):
+        raise ConfigError(f"--principles: {principles!r} is none of relevant, random and all; --principle names one")
+    if named and principles is not None:
+        raise ConfigError("--principle names what is tried and --principles how it is chosen: give one of them")
+    if principles == "all":
+        return [[each for law in laws for each in alone(law)]] * prompts
+    if not named:
+        return [laws] * prompts
+    tried: list[list[Constitution]] = []
+    for place in range(1, prompts + 1):
+        ids = [name.partition("=")[2] or name for name in named if "=" not in name or name.startswith(f"{place}=")]
+        tried.append([only(law, name) for name in ids for law in laws] or laws)
+    for name in named:
+        number = name.partition("=")[0]
+        if "=" in name and not (number.isdecimal() and 1 <= int(number) <= prompts):
+            raise ConfigError(f"--principle: {name}: there is no prompt {number}; number them from 1 to {prompts}")
+    return tried
 
 
 def _prompts(name: str, limit: int) -> list[Prompt]:

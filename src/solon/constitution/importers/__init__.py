@@ -5,6 +5,7 @@ fields.py    what fields are called elsewhere               icai.py       Invers
 entries.py   one item as a principle                        lists.py      lists in text and Markdown
 words.py     principle, choice, prompt or dialogue?         exemplars.py  demonstrations
 names.py     ids and aims                                   refuse.py     what is no constitution
+items.py     Markdown's outline                     sections.py  the Model Spec, numbered headings
 build.py     the constitution; account.py tells of it, publish.py writes it
 """
 

@@ -35,17 +35,22 @@ def noted(found: Found, written: Written, entries: Sequence[Entry]) -> tuple[str
         notes.append(f"texts taken from a request, because the source states no principle: {borrowed}")
     if variants := len({e.place[:-2] for e in entries if "variant" in e.place}):
         notes.append(f"entries with several critique requests, each a principle of its own: {variants}")
-    if choices := sum(compares(e.text) and not e.critique for e in entries):
+    if choices := sum(compares(e.text) and not e.critique and not e.section for e in entries):
         notes.append(f"texts that ask to choose among responses, used only to compare: {choices}")
     if found.turned:
         notes.append(f"texts with their heading before them, because it turns their meaning: {found.turned}")
     if marked := [e for e in entries if re.search(r"\b(?:PLACEHOLDER|TODO|TBD)\b", e.text)]:
         notes.append(f"marked as placeholders by their author: {len(marked)}, such as “{shown(marked[0].text)}”")
+    if shown_with := sum(len(e.exemplars.comparison) + len(e.exemplars.revision) for e in entries):
+        notes.append(f"demonstrations kept with their principles, shown whenever those are drawn: {shown_with}")
+    if ranked := sum(e.authority is not None for e in entries):
+        notes.append(f"levels of authority kept: {ranked}")
     if weighted := sum(e.weight != 1 for e in entries):
         notes.append(f"weights kept: {weighted}")
-    for phase, step in (("revise", "critique and revision"), ("compare", "comparing responses")):
-        if not any(phase in p.phases for p in written.principles):
-            notes.append(f"none serves {step}: a run needs some; add them, or widen `phases` where the text fits")
+    steps = {"revise": "critique and revision", "compare": "comparing responses"}
+    unserved = [step for phase, step in steps.items() if not any(phase in p.phases for p in written.principles)]
+    fix = "a run needs some; add them, or widen `phases` where the text fits"
+    notes += [f"none serves {step}: {fix}" for step in unserved]
     if written.exemplars:
         count = len(written.exemplars.revision)
         notes.append(f"demonstrations of critique and revision: {count}; they replace the shipped ones of that kind")

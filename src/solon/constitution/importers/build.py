@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from solon.constitution.importers.account import fold, noted, origin
 from solon.constitution.importers.model import MAX_PRINCIPLES, Entry, Found, Imported, refusal, shown, spell
-from solon.constitution.importers.names import infer_aim, make_id, words_of
+from solon.constitution.importers.names import infer_aim, kept_id, make_id, words_of
 from solon.constitution.importers.words import bad_character, compares, is_prompt, without_options
 from solon.constitution.model import VERSION_PATTERN, Exemplars, Phase, Principle, Written
 from solon.errors import ConfigError
@@ -62,7 +62,7 @@ def _nothing(found: Found, path: Path) -> ConfigError:
 def _without_prompts(entries: Sequence[Entry], found: Found) -> list[Entry]:
     kept = []
     for entry in entries:
-        if entry.critique or entry.question or not is_prompt(entry.text):
+        if entry.section or entry.critique or entry.question or not is_prompt(entry.text):
             kept.append(entry)
         else:
             found.drop(entry.place, shown(entry.text), "is a question or a request to a model, not a principle")
@@ -83,18 +83,20 @@ def _distinct(entries: Sequence[Entry], found: Found) -> list[Entry]:
 
 def _principle(entry: Entry, taken: dict[str, None], path: Path) -> Principle | str:
     """The principle, or why it cannot be one."""
-    chooses = compares(entry.text)
+    chooses = compares(entry.text) and not entry.section
     question = without_options(entry.question or (entry.text if chooses else "")) or None
     fields: dict[str, Any] = {
-        "id": make_id(entry.key, entry.text, taken),
+        "id": kept_id(entry.named, taken) or make_id(entry.key, entry.text, taken),
         "text": without_options(entry.text) if chooses else entry.text,
         "aim": infer_aim(entry.aim, f"{entry.category} {entry.key}", entry.text),
         "weight": entry.weight,
+        "authority": entry.authority,
         "source": f"{shown(path.name, 100)}#{spell(entry.place)}",
         "phases": _phases(entry, chooses),
         "critique_request": entry.critique,
         "revision_request": entry.revision,
         "comparison_question": question,
+        "exemplars": entry.exemplars,
     }
     if bad := bad_character("".join(v for v in fields.values() if isinstance(v, str))):
         return bad

@@ -7,26 +7,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from solon.constitution.importers.exemplars import read_shown
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Entry, Found, Place, shown
 from solon.constitution.importers.vocabulary import (
     AIM,
+    AUTHORITY,
     CATEGORY,
     COMPARISON,
     KNOWN,
     PAPER,
     PROMPTS,
+    SHOWN,
     STATEMENT,
     WEIGHT,
     bare,
 )
 from solon.constitution.importers.words import compares, flat, turned, unfit, without_label
+from solon.constitution.model import RANKS, Authority
 
 MAX_WEIGHT = 1e6
 NO_FIELD = "a principle has no such field"
 NO_PART = "is not part of a constitution"
 
-_HOLE = re.compile(r"\{+\s*[A-Za-z_]\w*\s*\}+|<(?:response|prompt|answer|output|question)>|%s")
+_HOLE = re.compile(r"\{+\s*[A-Za-z_]\w*\s*\}+|<(?:response|prompt|answer|output|question|[A-Z][A-Z_]+)>|%s")
 _STATES = re.compile(
     r"^(?:the |an? |your )?(?:AI |language )?(?:model|assistant|AI|response|reply|answer|chatbot)(?:['’]s \w+)?\s+"
     r"(?:should|must|shall|never|always|ought)\b",
@@ -64,6 +68,7 @@ def _read_fields(fields: Fields, place: Place, category: str, key: str, found: F
         said, question = question[0], []  # a plain statement under a name for questions
     critiques = _whole(fields.critiques(), (*place, "critique"), found)
     revision = _whole([fields.revision()], (*place, "revision"), found)
+    exemplars = read_shown(fields.by_name, place, found)
     _leftovers(fields, said, place, found)
     entry = Entry(
         place,
@@ -74,6 +79,9 @@ def _read_fields(fields: Fields, place: Place, category: str, key: str, found: F
         aim=fields.text((AIM,)),
         category=fields.text(CATEGORY) or category,
         weight=_weight(fields, place, found),
+        authority=_authority(fields, place, found),
+        exemplars=exemplars,
+        named=fields.identifier(),
         stated=bool(said),
     )
     if critiques and entry.revision:
@@ -121,13 +129,26 @@ def _weight(fields: Fields, place: Place, found: Found) -> float:
     return 1.0
 
 
+def _authority(fields: Fields, place: Place, found: Found) -> Authority | None:
+    value = fields.by_name.get(AUTHORITY)
+    known = next((level for level in RANKS if level == str(value).strip().lower()), None)
+    if value is not None and known is None:
+        found.drop((*place, "authority"), shown(repr(value)), f"is none of {', '.join(RANKS)}")
+    return known
+
+
 def _leftovers(fields: Fields, said: str, place: Place, found: Found) -> None:
     """Prompts that came along are kept apart; fields that a principle has no place for are told."""
     for name in PROMPTS:
         found.questions += fields.texts((name,))
     for key, value in fields.item.items():
         name = bare(key)
-        used = name in KNOWN or (name == "prompt" and PAPER in fields)
+        used = name in KNOWN or name in SHOWN or (name == "prompt" and PAPER in fields)
+        if name == "id" and not isinstance(value, str):
+            found.drop(
+                (*place, str(key)), shown(repr(value)), 'is no text, such as "007"; the id is made from the words'
+            )
+            continue
         told = isinstance(value, str) and flat(value) in (said, fields.title())
         if not used and not told and value not in (None, "", [], {}):
             found.drop((*place, str(key)), shown(value if isinstance(value, str) else repr(value)), NO_FIELD)

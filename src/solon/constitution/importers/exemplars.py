@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from pydantic import ValidationError
 
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Found, Place, Source, refusal, shown
-from solon.constitution.importers.vocabulary import CRITIQUE, REVISION
+from solon.constitution.importers.vocabulary import CRITIQUE, REVISION, SHOWN
 from solon.constitution.importers.words import bad_character
-from solon.constitution.model import RevisionExemplar
+from solon.constitution.model import ComparisonExemplar, Exemplars, RevisionExemplar
 from solon.files import explain
 
 PLACEHOLDER = "is a placeholder; write real turns"
@@ -25,6 +26,11 @@ _REVISES = re.compile(
 )
 _PART = re.compile(r"(?:^|\n)[ \t]*(Human|Assistant|CritiqueRequest|Critique|RevisionRequest|Revision)[ \t]*:")
 _PLACEHOLDERS = re.compile(r"(?:prompt|response|draft|(?:critique|revision)(?: request| response)?)", re.IGNORECASE)
+_REPLIES = ("response", "reply", "answer", "completion", "output")
+_GRADES = {
+    **dict.fromkeys(("yes", "true", "good", "1", "pass", "follows", "safe", "compliant"), True),
+    **dict.fromkeys(("no", "false", "bad", "0", "fail", "violates", "unsafe", "noncompliant"), False),
+}
 _FORM = ("CritiqueRequest", "Critique", "RevisionRequest", "Revision")
 
 
@@ -66,6 +72,51 @@ def read_demonstrations(value: Any, place: Place, found: Found) -> None:
             found.exemplars.append(exemplar)
         else:
             found.drop(spot, shown(str(item)), exemplar)
+
+
+def read_shown(fields: Mapping[str, Any], place: Place, found: Found) -> Exemplars:
+    """The demonstrations that one principle brings, by bare name of the field; what is none is told."""
+    revisions: list[RevisionExemplar] = []
+    graded: dict[str, dict[bool, list[str]]] = {}
+    for name in SHOWN:
+        value = fields.get(name)
+        for number, item in enumerate(value if isinstance(value, list) else [value] if value else [], 1):
+            if isinstance(item, Mapping) and (row := _graded(Fields(item))):
+                graded.setdefault(row[0], {True: [], False: []})[row[2]].append(row[1])
+                continue
+            made = _from_fields(Fields(item)) if isinstance(item, Mapping) else "is no object with a reply in it"
+            exemplar = _validated(made) if isinstance(made, dict) else made
+            if isinstance(exemplar, RevisionExemplar):
+                revisions.append(exemplar)
+            else:
+                found.drop((*place, name, number), shown(str(item)), exemplar)
+    comparisons: list[ComparisonExemplar] = []
+    for prompt, replies in graded.items():
+        pairs = [compared(prompt, good, bad) for good in replies[True] for bad in replies[False] if good != bad]
+        comparisons += pairs
+        if not pairs:
+            missing = "bad" if replies[True] else "good"
+            found.drop((*place, "examples"), shown(prompt), f"has no {missing} reply, so there is nothing to compare")
+    return Exemplars(revision=tuple(revisions), comparison=tuple(comparisons))
+
+
+def _graded(fields: Fields) -> tuple[str, str, bool] | None:
+    """Prompt, reply and whether it is good, of an example with a label; None of any other, or of one that is empty."""
+    label = next((fields.by_name[n] for n in ("label", "verdict", "follows", "good") if n in fields), None)
+    good = _GRADES.get(str(label).strip().lower())
+    prompt, reply = fields.raw(("user", "prompt", "question", "input")), fields.raw(("assistant", *_REPLIES))
+    return None if good is None or not (prompt and reply) or bad_character(prompt + reply) else (prompt, reply, good)
+
+
+def compared(prompt: str, good: str, bad: str, reasoning: str = "") -> ComparisonExemplar:
+    """A good reply against a bad one. The better stands first in about half of them, by the hash of the texts; A and B
+    in `reasoning` are written {better} and {worse}."""
+    first = sha256(f"{prompt}\x1f{bad}".encode("utf-8", "surrogatepass")).digest()[0] % 2 == 0
+    better, worse = ("A", "B") if first else ("B", "A")
+    said = reasoning.replace("{better}", better).replace("{worse}", worse)
+    a, b = (good, bad) if first else (bad, good)
+    fields = {"prompt": prompt, "response_a": a, "response_b": b, "better": better, "reasoning": said}
+    return ComparisonExemplar.model_validate(fields)
 
 
 def read_exemplar_file(source: Source) -> Found:
@@ -145,9 +196,9 @@ def _from_fields(fields: Fields) -> dict[str, str] | str:
     asked = tuple(n for n in CRITIQUE if n not in critiques)
     wanted = tuple(n for n in REVISION if n != "revision")
     made = {
-        "prompt": fields.raw(("prompt", "initprompt", "inputprompt", "question", "instruction", "input")),
+        "prompt": fields.raw(("prompt", "user", "initprompt", "inputprompt", "question", "instruction", "input")),
         "draft": fields.raw(
-            ("draft", "initresponse", "initialresponse", "response", "outputfrommodel", "output", "answer")
+            ("draft", "assistant", "initresponse", "initialresponse", "response", "outputfrommodel", "output", "answer")
         ),
         "critique": fields.raw(critiques),
         "revision": fields.raw(("revisionresponse", "revisedresponse", "revision")),

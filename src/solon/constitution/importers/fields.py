@@ -77,6 +77,11 @@ class Fields:
         named = [flat(v) for n in names if isinstance(v := self.by_name.get(n), str)]
         return next((n for n in named if 0 < word_count(n) <= 6 and n != self.statement() and _names_something(n)), "")
 
+    def identifier(self) -> str:
+        """The id that the source gives, "" where it gives none."""
+        value = self.by_name.get("id")
+        return value if isinstance(value, str) else ""
+
     def states(self) -> bool:
         """Whether it has a field for a principle, be it empty."""
         return any(name in self for name in STATEMENT) or bool(self.statement())

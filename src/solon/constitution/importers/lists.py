@@ -1,7 +1,8 @@
-"""Principles in plain text and Markdown: numbered and bulleted lists, with headings as categories.
+"""Principles in plain text and Markdown: lists, tables with a column of rules, and headings that number principles.
 
-A list inside a fence (``` … ```) is taken before lists outside it. Prose without lists is refused: an engine
-reads it with `solon constitution draft`.
+What shows and does not say is left out and told: fenced and indented text, quotations, items under headings such as
+"Bad answers", turns of a dialogue, items marked as bad. Prose without lists is refused: an engine reads it with
+`solon constitution draft`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from solon.constitution.importers.entries import add
-from solon.constitution.importers.items import HEADING, Item, list_items, named, without_marks
+from solon.constitution.importers.entries import add, read_item
+from solon.constitution.importers.items import Item, Outline, is_link, outline
 from solon.constitution.importers.model import Entry, Found, Place, Source, refusal, shown
 from solon.constitution.importers.names import rank, words_of
-from solon.constitution.importers.vocabulary import HEADINGS, bare
-from solon.constitution.importers.words import compares, doubtful, is_dialogue, is_norm, share, word_count
+from solon.constitution.importers.sections import read_sections
+from solon.constitution.importers.vocabulary import HEADINGS, RULED, bare
+from solon.constitution.importers.words import (
+    compares,
+    doubtful,
+    is_beside,
+    is_dialogue,
+    is_norm,
+    share,
+    shown_only,
+    shows_examples,
+    word_count,
+)
+from solon.errors import ConfigError
 from solon.yaml import parse_yaml
 
 CODE = (
@@ -36,6 +49,8 @@ CODE = (
 LITTLE, MOST = 0.4, 0.6  # shares of items that must say how to behave, under a telling heading and elsewhere
 SHARE = 0.4  # of a text's words, other lists left out, that its principles must make up
 MAX_ITEMS = 250  # a text with more is a long document
+SHORT = 100  # words of prose beside fenced text
+_DRAFT = "solon constitution draft"
 MAX_WORDS = 60  # in the middle item: longer ones are numbered prose
 
 
@@ -46,39 +61,95 @@ def read_text(source: Source) -> Found:
     if "copyright" in source.text.lower() and re.search(r"\bAS\s+IS\b", source.text):
         raise refusal(source.path, "is a software licence", "give a list of principles")
     front, text = _front_matter(source.text)
-    found = read_list_text(text, source)
+    found = read_sections(text, source) or read_list_text(text, source)
     if found is None:
-        if is_dialogue(source.text):
-            raise refusal(source.path, "is a conversation written out, not principles", "give a list of principles")
-        raise refusal(
-            source.path,
-            "is running text with no list of principles in it",
-            f"let an engine read it: solon constitution draft {source.path}",
-        )
+        raise _no_list(text, source)
     if front:
         data = parse_yaml(front, source.path, "import").data
         found.head = {**found.head, **{bare(key): value for key, value in data.items()}}
     return found
 
 
+def _no_list(text: str, source: Source) -> ConfigError:
+    """The refusal of a text without principles that can be told apart."""
+    path = source.path
+    if is_dialogue(source.text):
+        return refusal(path, "is a conversation written out, not principles", "give a list of principles")
+    seen = outline(text, markdown=source.is_markdown)
+    fenced = next((line for line, kind in seen.skipped if kind in ("fenced text", "indented code")), None)
+    if fenced is not None and not seen.items and seen.words < SHORT:
+        looks = "has nothing but prose outside its fenced text, which is taken for an example"
+        return refusal(path, looks, "put the list of principles in a file of its own, without the fence", fenced)
+    if seen.items:
+        looks = f"is no list of principles: {_why(seen, source)}"
+        return refusal(path, looks, f"give a list of principles, or let an engine read it: {_DRAFT} {path}")
+    return refusal(path, "is running text with no list of principles in it", f"let an engine read it: {_DRAFT} {path}")
+
+
+def _why(seen: Outline, source: Source) -> str:
+    """The first reason why the items of a text are no principles."""
+    found = Found("")
+    _groups(seen.items, source, found)
+    if found.entries:
+        total = sum(1 for _ in _all(seen.items))
+        return f"{len(found.entries)} of its {total} items say how to behave, beside {seen.words} words of prose"
+    first = next(iter(found.dropped), None)
+    return f"the first of its items, “{shown(seen.items[0].text, 40)}”" + (f", {first.why}" if first else "")
+
+
 def read_list_text(text: str, source: Source, *, sure: bool = False) -> Found | None:
     """The principles in `text`; None when it has no list of them. `sure`: its key says that it holds principles."""
-    items = list_items(text)
-    outside = [item for item in items if not item.fenced]
-    found = _taken([item for item in items if item.fenced], source, "a list in fenced text", 1 if sure else 2)
-    if found is not None and outside:
-        found.drop((f"L{outside[0].line}",), f"{len(outside)} list items", "stand outside the fenced list")
-    if found is None:
-        found = _taken(outside, source, "a numbered or bulleted list", 1 if sure else 3)
-        if found is not None and not sure and not _is_mainly(found, outside, text):
-            return None
-    if found is None and not items:
-        found = _taken(_sentence_lines(text), source, "one principle to a line", 3)
-    if found is not None and len(found.entries) > MAX_ITEMS:
+    seen = outline(text, markdown=source.is_markdown)
+    found = _tabled(seen)
+    listed = _taken(seen.items, source, "a numbered or bulleted list", 1 if sure else 3)
+    if listed is not None and not sure and not found.entries and not _is_mainly(listed, seen):
         return None
-    if found is not None and (title := _title(text)):
-        found.head.setdefault("title", title)
+    if listed is not None:
+        listed.merge(found)
+        found = listed
+    elif not found.entries and not seen.items:
+        found = _taken(_sentence_lines(seen), source, "one principle to a line", 3) or found
+    if not found.entries or len(found.entries) > MAX_ITEMS:
+        return None
+    if seen.title:
+        found.head.setdefault("title", seen.title)
+    _tell_skipped(seen, found)
     return found
+
+
+def _tell_skipped(seen: Outline, found: Found) -> None:
+    """What is not read at all, each kind once."""
+    for kind in dict.fromkeys(kind for _, kind in seen.skipped):
+        at = [line for line, other in seen.skipped if other == kind]
+        more = f" ({len(at)} such)" if len(at) > 1 else ""
+        found.drop((f"L{at[0]}",), f"{kind}{more}", "is no list of principles")
+    if seen.words and seen.items:
+        why = "stand outside lists; `solon constitution draft` reads prose"
+        found.drop((f"L{seen.lines[0][0]}",), f"{seen.words} words of prose, the first here", why)
+
+
+def _tabled(seen: Outline) -> Found:
+    """The rows of tables with a column of rules."""
+    found = Found("a table with a column of rules")
+    for line, headings, rows in seen.tables:
+        columns = {bare(name) for row in rows[:1] for name in row}
+        aside = _aside(headings)
+        if columns & RULED and not aside:
+            for number, row in enumerate(rows, line + 2):
+                read_item({k: v for k, v in row.items() if v.strip()}, (f"L{number}",), (*headings, "")[-1], found)
+        else:
+            found.drop((f"L{line}",), f"a table of {len(rows)} rows", aside or "has no column of principles or rules")
+    return found
+
+
+def _aside(headings: Sequence[str]) -> str:
+    """Why what stands under these headings is no principle, "" when nothing speaks against it."""
+    for heading in reversed(headings):
+        if shows_examples(heading):
+            return f"stands under “{shown(heading, 40)}”: examples"
+        if is_beside(heading):
+            return f"stands under “{shown(heading, 40)}”, which is about the document"
+    return ""
 
 
 def _taken(items: Sequence[Item], source: Source, name: str, least: int) -> Found | None:
@@ -87,23 +158,31 @@ def _taken(items: Sequence[Item], source: Source, name: str, least: int) -> Foun
     Fewer than `least` are taken only under a title of principles, or where all ask to choose.
     """
     found = Found(name)
-    groups: dict[tuple[str, ...], list[Item]] = {}
-    for item in items:
-        groups.setdefault(item.headings, []).append(item)
-    for headings, group in groups.items():
-        part = Found(name)
-        for item in group:
-            _add_item(item, headings[-1] if headings else "", part)
-        telling = bool(HEADINGS & set(words_of(" ".join((*headings, source.path.stem)))))
-        if part.entries and (why := _odd(part.entries, LITTLE if telling else MOST)):
-            part.entries.clear()
-            part.drop((f"L{group[0].line}",), f"{len(group)} list items{_under(headings)}", why)
-        found.merge(part)
+    _groups(items, source, found)
     titled = any(_is_title((heading,)) for item in items for heading in item.headings) or all(
         compares(e.text) for e in found.entries
     )
     alone = len(found.entries) < least and not titled
     return None if not found.entries or (alone and rank(source.path.stem) < 2) else found
+
+
+def _groups(items: Sequence[Item], source: Source, found: Found) -> None:
+    groups: dict[tuple[str, ...], list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.headings, []).append(item)
+    for headings, group in groups.items():
+        place, told = (f"L{group[0].line}",), f"{len(group)} list items{_under(headings)}"
+        if aside := _aside(headings):
+            found.drop(place, told, aside)
+            continue
+        part = Found("")
+        for item in group:
+            _add_item(item, headings[-1] if headings else "", part)
+        telling = bool(HEADINGS & set(words_of(" ".join((*headings, source.path.stem)))))
+        if part.entries and (why := _odd(part.entries, LITTLE if telling else MOST)):
+            part.entries.clear()
+            part.drop(place, told, why)
+        found.merge(part)
 
 
 def _is_title(headings: Sequence[str]) -> bool:
@@ -117,17 +196,15 @@ def _odd(entries: Sequence[Entry], least: float) -> str:
     return doubtful(entries, least) or (f"half of its items have {middle} words or more" if middle > MAX_WORDS else "")
 
 
-def _is_mainly(found: Found, items: Sequence[Item], text: str) -> bool:
+def _is_mainly(found: Found, seen: Outline) -> bool:
     """Whether a text is mainly its list of principles, or has them under a heading that says so."""
     lines = {e.place[0] for e in found.entries}
-    titled = sum(_is_title(item.headings) for item in _all(items) if f"L{item.line}" in lines)
+    titled = sum(_is_title(item.headings) for item in _all(seen.items) if f"L{item.line}" in lines)
     if titled > 2:
         return True
-    listed = list(_all(items))
-    unfenced = re.sub(r"(?ms)^```.*?^```|^#.*?$", "", text)
-    prose = len(unfenced.split()) - sum(word_count(item.text) + 1 for item in listed)
+    listed = [item for item in _all(seen.items) if not _aside(item.headings)]
     kept = sum(word_count(e.text) for e in found.entries)
-    return kept >= SHARE * (kept + prose) and len(found.entries) >= len(listed) / 2
+    return kept >= SHARE * (kept + seen.words) and len(found.entries) >= len(listed) / 2
 
 
 def _all(items: Sequence[Item]) -> Iterator[Item]:
@@ -142,33 +219,35 @@ def _under(headings: Sequence[str]) -> str:
 
 def _add_item(item: Item, category: str, found: Found) -> None:
     """A principle; with sub-items, a short or open-ended one is their heading and each of them a principle."""
-    key, text = named(item.text)
+    key, text = item.read()
     place: Place = (f"L{item.line}",)
     opens = text.endswith(":") or word_count(text) < 4
-    if not (item.children and opens):
+    why, text = shown_only(text)
+    if key and not why and not text.startswith(key):
+        why = shown_only(f"{key}: {text}")[0]
+    if is_link(item.source):
+        why = "is a link, as tables of contents have them"
+    if item.children and (shows_examples(text) or (opens and key and shows_examples(key)) or why):
+        found.drop(place, shown(item.text), why or "leads into examples")
+        return
+    if why:
+        found.drop(place, shown(item.text), why)
+    elif not (item.children and opens):
         add(Entry(place, text, key=key, category=category), found)
     for child in item.children:
         _add_item(child, text.rstrip(":") if opens else category, found)
 
 
-def _sentence_lines(text: str) -> list[Item]:
+def _sentence_lines(seen: Outline) -> list[Item]:
     """A text of one statement a line, as items; nothing for prose, whose lines end anywhere."""
-    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    lines = [(n, line) for n, line in lines if not HEADING.match(line)]
-    said = [line for _, line in lines]
+    said = [line for _, line in seen.lines]
     whole = share(said, lambda line: bool(re.match(r"\W*[A-Z]", line) and re.search(r"[.?!:]\W*$", line)))
     single = share(
         said, lambda line: len(line) <= 400 and (compares(line) or len(re.findall(r"[.?!](?:\s|$)", line)) < 2)
     )
     if len(said) < 3 or whole < 0.9 or single < 1 or share(said, is_norm) < 0.8:
         return []
-    return [Item(n, 0, line, ()) for n, line in lines]
-
-
-def _title(text: str) -> str:
-    """The first heading of a Markdown text, "" when it has none."""
-    match = re.search(r"(?m)^\s{0,3}#\s+(.+?)\s*#*\s*$", text)
-    return without_marks(match[1]) if match else ""
+    return [Item(number, line, ()) for number, line in seen.lines]
 
 
 def _front_matter(text: str) -> tuple[str, str]:

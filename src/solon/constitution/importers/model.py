@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from solon.constitution.model import Exemplars, RevisionExemplar, Written
+from solon.constitution.model import Authority, Exemplars, RevisionExemplar, Written
 from solon.errors import ConfigError
 
 MAX_PRINCIPLES = 1_000
 MAX_CHARS = 2_000  # a longer text is prose, not a principle
+MAX_SECTION = 8_000  # of a section that is a principle
 
 Place = tuple[str | int, ...]
 
@@ -56,6 +57,10 @@ class Entry:
     aim: str = ""
     category: str = ""
     weight: float = 1.0
+    authority: Authority | None = None
+    exemplars: Exemplars = field(default_factory=Exemplars)
+    named: str = ""  # the id that the source gives it, as it stands there
+    section: bool = False  # of a document whose sections are its principles: no doubt that it is one
     stated: bool = True  # False: `text` is borrowed from a request, the source states no principle
 
 

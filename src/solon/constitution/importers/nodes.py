@@ -11,16 +11,22 @@ from solon.constitution.importers.lists import MAX_WORDS, read_list_text
 from solon.constitution.importers.model import MAX_PRINCIPLES, Found, Place, Source, refusal, shown
 from solon.constitution.importers.names import rank
 from solon.constitution.importers.refuse import refuse_rows, refuse_texts
-from solon.constitution.importers.vocabulary import CATEGORY, GROUP, HEAD, STRONG, bare
+from solon.constitution.importers.vocabulary import CATEGORY, GROUP, HEAD, REMARKS, STRONG, bare
 from solon.constitution.importers.words import BELOW, word_count
 
 DEPTH = 6
+SHORT = 6  # words: the best anchor of a scale that needs the name of the scale before it
 
 
 def read_section(value: Any, place: Place, category: str, found: Found, source: Source) -> None:
     """A list, a text or an object whose key tells of principles."""
     if isinstance(value, list):
         read_list(value, place, category, found, source)
+    elif isinstance(value, Mapping) and (top := highest(value)) is not None:
+        name = str(place[-1]) if place else ""
+        short = word_count(value[top]) < SHORT and name
+        read_item(f"{name}: {value[top]}" if short else value[top], place, category, found, name)
+        found.drop(place, f"the anchors below {top}", "describe replies that follow the principle less")
     elif isinstance(value, Mapping) and value and len(place) < DEPTH:
         read_names(value, place, category, found, source)
     elif isinstance(value, str) and (part := read_list_text(value, source, sure=True)):
@@ -62,6 +68,19 @@ def _read_element(item: Any, place: Place, category: str, found: Found, source: 
         read_item(item, place, category, found)
 
 
+def highest(value: Any) -> Any:
+    """The key of the best anchor of a scale ({1: "The reply lies.", …, 5: "It is honest."}); None of anything else."""
+    if not isinstance(value, Mapping) or len(value) < 2 or not all(isinstance(text, str) for text in value.values()):
+        return None
+    scores = {key: str(key).strip() for key in value}
+    return max(scores, key=lambda key: int(scores[key])) if all(s.isdecimal() for s in scores.values()) else None
+
+
+def scaled(value: Any) -> bool:
+    """Whether it maps names to scales of anchors, and nothing else."""
+    return isinstance(value, Mapping) and bool(value) and all(highest(v) is not None for v in value.values())
+
+
 def read_names(value: Mapping[Any, Any], place: Place, category: str, found: Found, source: Source) -> None:
     """Names with sentences, with objects, or with lists and names of their own."""
     fields = Fields(value)
@@ -70,6 +89,9 @@ def read_names(value: Mapping[Any, Any], place: Place, category: str, found: Fou
         return
     for key, inner in value.items():
         where = (*place, str(key))
+        if bare(key) in REMARKS and not isinstance(inner, Mapping):
+            found.drop(where, shown(str(inner)), "is a remark on the section, not a principle")
+            continue
         if isinstance(inner, str) and bare(key) in HEAD and word_count(inner) < 4:
             found.drop(where, shown(inner), "is about the section, not a principle")
         elif isinstance(inner, str) or (

@@ -15,7 +15,7 @@ from solon.constitution.importers.exemplars import is_chat, is_chats, read_demon
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Entry, Found, Source, refusal, shown
 from solon.constitution.importers.names import rank, words_of
-from solon.constitution.importers.nodes import read_list, read_names, read_section
+from solon.constitution.importers.nodes import read_list, read_names, read_section, scaled
 from solon.constitution.importers.refuse import refuse_object
 from solon.constitution.importers.vocabulary import ASIDE, HEAD, STRONG, SURE, bare
 from solon.constitution.importers.words import compares, doubtful
@@ -87,10 +87,11 @@ def _object(given: Mapping[Any, Any], source: Source) -> Found:
     )
     found = Found("in named entries", head={bare(k): v for k, v in data.items() if _is_head(k, v)})
     body = {k: v for k, v in data.items() if not _is_head(k, v)}
+    alone = len(body) > 1 and all(scaled({key: value}) for key, value in body.items())
     pairs = sum(isinstance(v, Mapping) and Fields(v).is_pair() for v in body.values())
-    if pairs > len(body) / 2:
+    if pairs > len(body) / 2 or alone:
         read_names(body, (), "", found, source)
-    elif _is_names(body):
+    elif _is_names(body) or _is_described(body):
         read_names(body, (), "", found, source)
         if why := doubtful(found.entries, SOME if sure else MOST):
             fix = "if these are principles, put them under the key 'principles'"
@@ -116,6 +117,16 @@ def _unwrapped(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
 def _is_names(body: Mapping[Any, Any]) -> bool:
     """Whether an object maps names to sentences and nothing else ({"honesty": "Tell the truth.", …})."""
     return len(body) > 1 and all(isinstance(v, str) for v in body.values()) and not Fields(body).states()
+
+
+def _is_described(body: Mapping[Any, Any]) -> bool:
+    """Whether an object maps names to objects that state something ({"no-harm": {"description": …, "weight": 3}})."""
+    said = [v for v in body.values() if isinstance(v, Mapping) and Fields(v).states() and not _lists(v)]
+    return len(body) > 1 and len(said) == len(body) and not any(rank(key) == 2 for key in body)
+
+
+def _lists(value: Mapping[Any, Any]) -> bool:
+    return any(rank(key) and isinstance(inner, list) for key, inner in value.items())
 
 
 def _sections(body: Mapping[Any, Any], sure: bool, found: Found, source: Source) -> str:
@@ -153,7 +164,9 @@ def _take(key: str, value: Any, sure: bool, found: Found, source: Source) -> boo
     part = Found("")
     read_section(value, (key,), key, part, source)
     told = rank(key)
-    why = doubtful(part.entries, 0.0 if told == 2 or (told and sure) else SOME if told or sure else MOST)
+    why = doubtful(
+        part.entries, 0.0 if told == 2 or (told and sure) or scaled(value) else SOME if told or sure else MOST
+    )
     if why:
         found.drop((key,), f"{len(part.entries)} texts, the first: {shown(part.entries[0].text)}", why)
         return False
@@ -164,6 +177,8 @@ def _take(key: str, value: Any, sure: bool, found: Found, source: Source) -> boo
 def _is_plain(value: Any) -> bool:
     """Whether a section with no telling name is made of texts: lists, or names with sentences, lists or rules."""
     if isinstance(value, Mapping) and any(rank(k) and isinstance(v, list) for k, v in value.items()):
+        return True
+    if isinstance(value, Mapping) and value and (_is_described(value) or scaled(value)):
         return True
     inner = list(value.values()) if isinstance(value, Mapping) else value
     return all(_is_text(v) or (isinstance(v, list) and all(_is_text(t) for t in v)) for v in inner)

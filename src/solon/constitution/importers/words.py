@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from solon.constitution.importers.model import MAX_CHARS, Entry, shown
+from solon.constitution.importers.vocabulary import named_set
 
 BELOW = " › "  # between the names of a section and of a section in it
 
@@ -28,7 +29,8 @@ _NORM = re.compile(
     r"helpful\w*|ensure\w*|prioriti[sz]\w*|protect\w*|promot(?:e|es)|prohibit\w*|ethic\w*|unethical|moral\w*|dignity|minimi[sz]\w*|maximi[sz]\w*|"
     r"acknowledg\w*|concise\w*|polite\w*|uncertain\w*|when (?:asked|unsure|in doubt|you|the)|humanity)\b"
     r"|^\W*(?:do not|don['’]t|do no|be|no|only|not|assume|admit|prefer|stay|keep|treat|give|provide|explain|seek|offer|"
-    r"cite|defer|maintain|use|default|express|consider|support|encourage|help|tell the|act)\b"
+    r"cite|defer|maintain|use|default|express|consider|support|encourage|help|tell the|act|"
+    r"answer|say|reply|respond|speak|greet|recommend)\b"
     r"|^I\s+(?:am|try|aim|strive|avoid|always|never|do not|don['’]t|will|would rather|prefer|believe|care|seek)\b",
     re.IGNORECASE,
 )
@@ -53,6 +55,46 @@ _NO = re.compile(
     r"disallow\w*|banned|dont|donts|red.lines?|off.limits)\b|n['’]ts?\b|\bdon['’]ts\b",
     re.IGNORECASE,
 )
+_SHOWS = (
+    r"(?:examples?|samples?|dialogues?|dialogs?|conversations?|transcripts?|exchanges?|demonstrations?|few.?shots?)"
+)
+_MARKED = (
+    r"(?:very |really )?"
+    r"(?:good|bad|better|worse|best|worst|poor|wrong|right|correct|incorrect|ideal|weak|strong|ok|okay)"
+)
+_GRADED = (
+    rf"(?:{_MARKED}|acceptable|unacceptable|desired|undesired|preferred|rejected|compliant|non.?compliant|violating)"
+)
+_EXAMPLES = re.compile(
+    rf"^\W*(?:for (?:example|instance)|e\.g|(?:\w+[- ]){{0,3}}?{_SHOWS}(?:\W|$)"
+    rf"(?! (?:principle|rule|constitution|criteri))"
+    rf"|{_GRADED}(?: (?:vs|and|or|/) {_GRADED})?(?: {_REPLY})?\W*$|{_GRADED} {_REPLY}\b"
+    rf"|(?:what|how) not to (?:say|write|answer))",
+    re.IGNORECASE,
+)
+_SHOWN = re.compile(
+    rf"^\W*(?:{_MARKED}|(?:un)?acceptable|(?:non.?)?compliant|violat(?:es|ing|ion))(?: {_REPLY}| {_SHOWS})?"
+    r"\W*(?:[:–—]|\s-\s|\]|\))"
+    rf"|^\W*(?:{_SHOWS}|for (?:example|instance)|e\.g\.)\s*(?:\d+|[a-z])?\s*[:–—,]",
+    re.IGNORECASE,
+)
+_SPEAKER = (
+    r"(?:user|human|assistant|chatbot|bot|customer|client|caller|agent|system|claude|chatgpt|gpt|model|ai|q|a|student|"
+    r"teacher|patient|person [ab])"
+)
+_TURN = re.compile(
+    rf"^\W*{_SPEAKER}\s*\d?\W{{0,2}}:"
+    r"(?!\s*(?:must|should|shall|never|always|do not|don['’]t|be |may )\b)\W*\w",
+    re.IGNORECASE,
+)
+_CROSS, _TICK = "❌✗✘✖🚫👎⛔", "✅✓✔☑👍"
+_QUOTED = re.compile(r"""^(?:"[^"]+"|“[^”]+”|«[^»]+»|'[^']+'(?!\w)|‘[^’]+’(?!\w))[.!]?$""")
+_BESIDE = named_set(
+    """license licence licensing copyright contributing contributors installation install setup navigation contents toc
+    references reference bibliography footnotes notes links changelog history acknowledgements acknowledgments credits
+    citation citations faq quickstart roadmap reading resources prerequisites"""
+)
+_CODE = re.compile(r"^\^.*\$$|\.\*|^[a-z0-9_./-]+ -{1,2}\w*$|^\S+(?: \S+)?=$|^(?:sudo|git|rm|curl|chmod) \S+$")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -96,6 +138,34 @@ def is_dialogue(text: str) -> bool:
     return bool(human and _ASSISTANT.search(text, human.end())) or bool(_CHAT_MARK.search(text))
 
 
+def shows_examples(heading: str) -> bool:
+    """Whether a heading, or what leads into a list, stands above examples ("Bad answers:", "Example dialogue")."""
+    return bool(_EXAMPLES.match(heading))
+
+
+def is_beside(heading: str) -> bool:
+    """Whether a heading stands above what is about the document: its licence, its contents, how to install it."""
+    words = re.findall(r"[a-z]+", heading.lower())
+    return 0 < len(words) <= 5 and not _BESIDE.isdisjoint(words) and not heading.rstrip().endswith((".", "!"))
+
+
+def shown_only(text: str) -> tuple[str, str]:
+    """Why an item of a list is an example, "" where it is none, and its text without a tick or a cross before it."""
+    mark = text[:1]
+    said = text.lstrip(_CROSS + _TICK + "\ufe0f ").strip() if mark and mark in _CROSS + _TICK else text
+    if _TURN.match(said):
+        return "is a turn of a dialogue, not a principle", said
+    if _SHOWN.match(said):
+        return "is an example, not a principle", said
+    if mark and mark in _CROSS and not _NO.search(said):
+        return f"is marked as bad ({mark}); say what a good reply leaves out", said
+    if mark and mark in _TICK and not is_norm(said):
+        return f"is marked as good ({mark}), and does not say how to behave", said
+    if _QUOTED.match(said) and not compares(said):
+        return "is a quotation, as examples are", said
+    return "", said
+
+
 def is_prompt(text: str) -> bool:
     """Whether it looks like what a user would send to a model."""
     if compares(text) or _ASKS_ABOUT_REPLY.search(text):
@@ -131,6 +201,8 @@ def unfit(text: str) -> str | None:
         return "is a conversation, not a principle"
     if _GAP.search(text):
         return "has a gap (…) to fill in; write it first"
+    if _CODE.search(text):
+        return "is code or a pattern, not a statement"
     if len(text) > MAX_CHARS:
         return f"has {len(text):,} characters, more than {MAX_CHARS:,}; for prose use `solon constitution draft`"
     if word_count(text) < 2:

@@ -59,8 +59,14 @@ NO_EXEMPLARS = Rule(
     "Neither the constitution nor any principle brings demonstrations, so the shipped ones are shown. Exemplars from "
     "your own field teach a small model more.",
 )  # fmt: skip
+SOME_AUTHORITY = Rule(
+    "SOL310", "some-authority", "note",
+    "Some principles have an authority and others have none. One without neither wins nor yields where two conflict. "
+    "Give all of them one, or none.",
+)  # fmt: skip
 RULES = (
     EMPTY_PHASE, THIN_PHASE, LOPSIDED_AIM, NO_HELP, MISSING_AIM, NO_AIMS, DRAWN_OFTEN, DRAWN_RARELY, NO_EXEMPLARS,
+    SOME_AUTHORITY,
 )  # fmt: skip
 
 
@@ -108,6 +114,10 @@ def _of_whole(law: Constitution) -> Iterator[tuple[Rule, str]]:
         )
     if not law.exemplars and not any(p.exemplars for p in law.principles):
         yield NO_EXEMPLARS, "has no exemplars, so the shipped ones are shown; add some from your own field"
+    without = [p.id for p in law.principles if p.authority is None]
+    if 0 < len(without) < many:
+        told = f"{len(without)} of {many} principles have no authority, such as '{without[0]}'"
+        yield SOME_AUTHORITY, f"{told}; give all of them one, or none"
 
 
 def _of_phase(law: Constitution, phase: Phase, label: str, lacking: set[Aim]) -> Iterator[tuple[Rule, str]]:

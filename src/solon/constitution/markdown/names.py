@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from solon.constitution.model import ComparisonExemplar, RevisionExemplar
 
-FIELDS = ("aim", "weight", "source", "phases")
+FIELDS = ("aim", "weight", "authority", "source", "phases")
 REQUESTS = ("critique_request", "revision_request", "comparison_question")
 EXEMPLARS: dict[str, type[BaseModel]] = {
     "revision_exemplar": RevisionExemplar,

@@ -34,6 +34,7 @@ def given_id(c: Comparison) -> str | None:
     return None if c.id == made or c.id.startswith(f"{made}-") else c.id
 
 
+@lru_cache(16)
 def chosen_comes_first(pair_id: str, prob_chosen: float) -> bool:
     """Whether chosen is called A: by hash, so that its place tells nothing. Of two equally good ones, it is."""
     return prob_chosen == 0.5 or fraction(["chosen is a", pair_id]) < 0.5

@@ -86,7 +86,7 @@ def preferred(record: Record, own: Collection[str], sides: Sides, prob: float = 
     a, b = (chosen, rejected) if first else (rejected, chosen)
     good, bad = ended_side(record, "chosen"), ended_side(record, "rejected")
     ended = (good, bad) if first else (bad, good)
-    return compared(record, own, turns, (a, b), prob if first else 1 - prob, revised, ended)
+    return _compared(record, own, turns, (a, b), prob if first else 1 - prob, revised, ended)
 
 
 def compared(
@@ -102,8 +102,20 @@ def compared(
 
     `ended` says whether each ended by itself, where the record does not say it of places.
     """
-    ended_a, ended_b = ended or (ended_place(record, "a"), ended_place(record, "b"))
-    texts = plain_replies(*texts)
+    ended = ended or (ended_place(record, "a"), ended_place(record, "b"))
+    return _compared(record, own, turns, plain_replies(*texts), prob_a, revised, ended)
+
+
+def _compared(
+    record: Record,
+    own: Collection[str],
+    turns: tuple[Message, ...],
+    texts: tuple[str, str],
+    prob_a: float | None,
+    revised: str,
+    ended: tuple[bool | None, bool | None],
+) -> Row:
+    ended_a, ended_b = ended
     said = [*[t.content for t in turns], *texts]
     size = sum(map(len, said))
     if size > MAX_ROW:

@@ -24,6 +24,7 @@ from solon.errors import ConfigError
 ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 AS_TEXT = "dates, decimals and bytes as text (ISO 8601, digits, base64)"
 AS_NULL = "numbers that are none (NaN, infinite) as null"
+ENCODED = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class Sink(Protocol):
@@ -71,11 +72,11 @@ class _Json:
 
     def _line(self, row: Record) -> bytes:
         try:
-            return json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
+            return ENCODED(row).encode()
         except (TypeError, ValueError, RecursionError):
             plain = {name: self._plain(name, value) for name, value in row.items()}
         try:
-            return json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()
+            return ENCODED(plain).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise RowProblem(f"JSON cannot hold it: {error}") from None
 
@@ -119,7 +120,7 @@ def opened(target: Path, schema: Callable[[], Any], stack: ExitStack) -> Sink:
     if ending == ".parquet":
         from solon.data.tables import RowWriter
 
-        return stack.enter_context(RowWriter(target, schema()))
+        return stack.enter_context(RowWriter(target, schema(), checked=True))
     handle = stack.enter_context(published(target))
     if ending == ".json":
         listed = _List(handle)

@@ -35,7 +35,8 @@ def sided(record: Record) -> tuple[Sides, tuple[str, ...]]:
                 raise RowProblem(f"{name} is text and there is no prompt: where the prompt ends is not told")
         chosen, rejected = (turns_of(record.get(name), name) for name in ("chosen", "rejected"))
     else:
-        chosen, rejected = whole(record, "chosen"), whole(record, "rejected")
+        asked = Once(record["prompt"])
+        chosen, rejected = whole(record, "chosen", asked), whole(record, "rejected", asked)
     (chosen, taken), (rejected, _) = with_system(record, chosen), with_system(record, rejected)
     return parted(chosen, rejected), taken
 
@@ -54,19 +55,33 @@ def _opens(value: Any) -> bool:
     return first.get("role", first.get("from")) in ("system", "user", "human")
 
 
-def whole(record: Record, name: str) -> tuple[Message, ...]:
+class Once:
+    """A prompt, whose turns are read when they are asked for, and once for both replies to it."""
+
+    def __init__(self, prompt: Any) -> None:
+        self.prompt = prompt
+        self._turns: tuple[Message, ...] = ()
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        self._turns = self._turns or turns_of(self.prompt, "prompt")
+        return self._turns
+
+
+def whole(record: Record, name: str, asked: Once | None = None) -> tuple[Message, ...]:
     """Prompt and reply as one conversation."""
     prompt, value = record["prompt"], record.get(name)
+    asked = asked or Once(prompt)
     if not isinstance(prompt, str | list):
         raise RowProblem(f"prompt is {kind(prompt)}, expected text or a list of messages")
     if isinstance(value, str):
-        return whole_of(prompt, turns_of(prompt, "prompt"), value)
+        return whole_of(prompt, asked.turns, value)
     said = turns_of(value, name)
     # Some files give the prompt and then repeat it: UltraFeedback's do.
     opening = next((turn.content for turn in said if turn.role == "user"), None)
     if said[0].role != "assistant" and opening == prompt:
         return said
-    before = turns_of(prompt, "prompt")
+    before = asked.turns
     if said[0].role == "assistant":
         return (*before, *said)
     if said[: len(before)] == before:

@@ -23,8 +23,8 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 from tokenizers import Tokenizer
 
-from solon.engines.thoughts import opened_by, split
 from solon.errors import TemplateRefuses
+from solon.prompts.thoughts import opened_by, split
 from solon.types import Message, assistant, user
 
 # For base models without a chat template: the plain dialogue of the paper. Only the last turn ends with eos, so that an

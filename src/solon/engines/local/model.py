@@ -29,8 +29,8 @@ from solon.engines.local.context import longest
 from solon.engines.local.logits import Logits, check_logits
 from solon.engines.local.source import ModelSource, loading, resolve, whole
 from solon.engines.local.tokens import complete
-from solon.engines.thoughts import split
 from solon.errors import ModelError, PromptTooLong
+from solon.prompts.thoughts import split
 from solon.types import Message
 
 transformers_logging.disable_progress_bar()

@@ -192,8 +192,8 @@ def _refuse_unsafe(folder: Path, name: str) -> None:
     weights = [path.name for path in folder.glob("*.safetensors") if not path.name.startswith(_ADAPTER)]
     if not weights and (folder / "adapter_config.json").is_file():
         raise ModelError(
-            f"model: {name}: holds an adapter and not the model itself; name its base here, and this folder "
-            f"with --adapter"
+            f"model: {name}: holds an adapter and not the model itself; merge it into its base first (solon export "
+            "--merged), or name the base here and, to a verb that has --adapter, this folder there"
         )
     if not weights:
         raise ModelError(f"model: {name}: no .safetensors weights in the folder")
@@ -224,7 +224,7 @@ def whole(folder: Path) -> Iterator[Path]:
     if not (folder / "adapter_config.json").is_file():
         yield folder
         return
-    print(f"solon: {folder} also holds an adapter, which is not used; name it with --adapter", file=sys.stderr)
+    print(f"solon: {folder} also holds an adapter, which is not used", file=sys.stderr)
     with tempfile.TemporaryDirectory() as view:
         for path in folder.iterdir():
             if path.name != "adapter_config.json" and not path.name.startswith(_ADAPTER):

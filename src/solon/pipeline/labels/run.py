@@ -80,6 +80,8 @@ async def label_file(
         bar.to(done)
         (folder / MANIFEST).unlink(missing_ok=True)  # it is of the files that are about to be replaced
     manifest = _manifest(job, source, hashed, engines, responder, counts, rule, folder)
+    if labels.chooser is not None:
+        manifest["chosen"] = labels.chooser.facts()
     write_json(folder / MANIFEST, manifest)
     if not counts.tally.labelled:
         more = "; --truncated-pairs equal_length compares cut-off answers" if CUT_OFF in counts.tally.kinds else ""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from solon.choosing import Chooser
 from solon.constitution import Constitution
 from solon.constitution.diff import compare
 from solon.data.tables import batches
@@ -31,6 +32,7 @@ from solon.pipeline.plan.counting import (
 )
 from solon.pipeline.steps.revisions import chain_settings
 from solon.revision import ChainSettings, revise
+from solon.revision.chain import questions
 from solon.runs import Finished
 from solon.types import Completion, Prompt, Revision, fraction, turns_of
 
@@ -92,7 +94,8 @@ async def count_chains(context: PlanContext, old: Finished | None, changed: set[
     counter = _Counter(context)
     starts: dict[str, int | None] = {}
     stored = counter.drafter.remembered() and counter.reviser.remembered()
-    if old is not None and stored and changed <= REUSABLE and (law := context.made_under(old, "revise")):
+    chosen = context.recipe.sl_cai.revision.choose == "relevant"  # whose question holds every principle
+    if old is not None and stored and not chosen and changed <= REUSABLE and (law := context.made_under(old, "revise")):
         starts = _reuse(context, counter, law, "prompts" in changed)
     todo = [p for p in context.chained if starts.get(p.id, 0) is not None]
     looked_at, factor = some(todo)
@@ -165,6 +168,7 @@ class _Counter:
         self.context, self.chains = context, Chains()
         self.drafter, self.reviser = context.counting("drafter"), context.counting("reviser")
         self.settings: ChainSettings = chain_settings(context.recipe, context.constitution)
+        self.chooser = Chooser(self.reviser) if context.recipe.sl_cai.revision.choose == "relevant" else None
         self._sizes: list[Size] = []
         self._sampled = 0
 
@@ -200,12 +204,18 @@ class _Counter:
                 if first_text.failure:
                     return
                 before, ended = first_text.text, first_text.ended
-            steps = await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first, ended)
+            law = self.context.constitution
+            steps = await revise(self.reviser, law, prompt, before, self.settings, first, ended, self.chooser)
             self.chains.known[prompt.id] = [*_before(prompt, start), *(_pair_row(step) for step in steps)]
         except TextUnknown:
             self.chains.unknown.add(prompt.id)
-            left = 2 * (self.settings.rounds - first) - (self.reviser.asked - asked)
+            left = self._most(prompt, first) - (self.reviser.asked - asked)
             self.reviser.follow(left, await self._usual(prompt, before, first, left))
+
+    def _most(self, prompt: Prompt, first: int) -> int:
+        """Calls of the reviser in a chain from step `first` on."""
+        asked = questions(self.context.constitution, prompt, range(first, self.settings.rounds)) if self.chooser else 0
+        return 2 * (self.settings.rounds - first) + asked
 
     async def _draft(self, engine: CountingEngine, prompt: Prompt) -> tuple[Prompt, Completion]:
         s, seed = self.context.recipe.sl_cai.draft, self.context.recipe.seed
@@ -220,7 +230,8 @@ class _Counter:
                     prompt, imagined = await self._draft(self.drafter, prompt)
                     before = imagined.text
             with self.reviser.imagining() as sizes:
-                await revise(self.reviser, self.context.constitution, prompt, before, self.settings, first)
+                law = self.context.constitution
+                await revise(self.reviser, law, prompt, before, self.settings, first, chooser=self.chooser)
             self._sizes += sizes[len(sizes) - left :]
         return mean_size(self._sizes)
 

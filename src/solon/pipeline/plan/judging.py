@@ -62,7 +62,19 @@ class Judging:
     async def known(self, comparison: Comparison) -> Preference | Unlabelled:
         """A pair whose two replies are there; the label is true where nothing was guessed."""
         self.labels += 1
-        return await self.labeller.label(comparison)
+        if self.labeller.chooser is None or comparison.response_a == comparison.response_b:
+            return await self.labeller.label(comparison)
+        before = self.guessed
+        principles = await self.labeller.chosen(comparison)
+        # Not chosen yet: those drawn in their stead are as many or more, and which they will be is not known.
+        doubts = [engine.doubtful for engine in self.engines]
+        for engine, doubtful in zip(self.engines, doubts, strict=True):
+            engine.doubtful = doubtful or self.guessed > before
+        try:
+            return await self.labeller.label(comparison, principles)
+        finally:
+            for engine, doubtful in zip(self.engines, doubts, strict=True):
+                engine.doubtful = doubtful
 
     async def admitted(self, comparison: Comparison) -> None:
         """A pair of the run whose two replies are there: asked about unless its truncated answers leave it out, or the

@@ -47,7 +47,10 @@ async def count_preferences(
     counter = Judging(context, context.recipe.rl_cai.feedback)
     counter.untold = Untold.of(context)
     prompts = prompts_by_id(context)
-    reusable = old is not None and changed <= REUSABLE and _of_these_chains(context, old) and counter.remembered()
+    drawn = context.recipe.rl_cai.feedback.choose == "random"  # else every question holds all principles
+    reusable = (
+        old is not None and drawn and changed <= REUSABLE and _of_these_chains(context, old) and counter.remembered()
+    )
     law = context.made_under(old, "compare") if old is not None and reusable else None
     labelled: set[str] = set()
     if law is not None:

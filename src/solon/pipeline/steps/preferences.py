@@ -101,7 +101,7 @@ class Preferences(Step):
                 tally.take(result)
                 write(result)
 
-            context.ask(label_each(context, feedback, fitted, pairs, take))
+            chosen = context.ask(label_each(context, feedback, fitted, pairs, take))
             for unlabelled in left_out:  # in the file of those without a label, and counted apart: no judge failed
                 write(unlabelled)
             if not tally.labelled:
@@ -116,6 +116,7 @@ class Preferences(Step):
             "truncated_pairs": rule.facts(),
             "untold_pairs": telling.facts(),
             "human": dict(human),
+            **chosen,
         }
         return [folder / LABELS, folder / UNLABELLED], {**tally.facts(), **facts, "no_reply": no_reply(answers)}
 

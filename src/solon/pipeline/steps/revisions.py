@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from solon.choosing import Chooser
 from solon.constitution import Constitution
 from solon.data.mix import MANY_REFUSALS, Limits, Mixed, mixed
 from solon.data.sft import at_most, critique_rows, helpful_rows, revision_rows, said_in
@@ -16,6 +17,7 @@ from solon.evaluation.refusal import declines
 from solon.flow import gather_window
 from solon.pipeline.context import Context
 from solon.pipeline.demonstrated import demonstrated
+from solon.pipeline.labelling import chosen_facts
 from solon.pipeline.recipe import Recipe
 from solon.pipeline.step import Step, listed, principles_of
 from solon.pipeline.truncated import no_reply, truncated
@@ -74,7 +76,7 @@ class Revisions(Step):
         }
 
     def make(self, context: Context) -> tuple[list[Path], dict[str, Any]]:
-        drafts, chains, answers = context.ask(self._write(context))
+        drafts, chains, answers, chosen = context.ask(self._write(context))
         steps = [step for chain in chains for step in chain]
         if not any(step.failure is None for step in steps):
             raise DataError("revisions: no chain gave a revision; see the prompts' quarantine and the reviser's limits")
@@ -106,6 +108,7 @@ class Revisions(Step):
             "refusals": {"count": refusals, "of": len(mix.rows)},
             "copied": sum(copied(made, demonstrated(context.recipe, context.constitution))),
             "most_repeated": most_repeated(made).facts(),
+            **chosen,
         }
         return paths, facts
 
@@ -144,12 +147,13 @@ class Revisions(Step):
 
     async def _write(
         self, context: Context
-    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Sampled, ...]]]:
-        """Every draft, every chain in full, and the sampled answers to every prompt."""
+    ) -> tuple[list[Completion], list[list[Revision]], list[tuple[Sampled, ...]], dict[str, Any]]:
+        """Every draft, every chain in full, the sampled answers to every prompt, and how principles were chosen."""
         recipe, seed = context.recipe, context.recipe.seed
         drafter, reviser = context.engine("drafter"), context.engine("reviser")
         settings, sampling = chain_settings(recipe, context.constitution), recipe.sl_cai.draft
 
+        chooser = Chooser(reviser) if recipe.sl_cai.revision.choose == "relevant" else None
         drafts: list[Completion] = []
 
         async def chain(prompt: Prompt) -> list[Revision]:
@@ -159,7 +163,8 @@ class Revisions(Step):
                     drafts.append(first)
                 if first.failure:  # no words, so nothing to criticise
                     return []
-                return await revise(reviser, context.constitution, asked, first.text, settings, ended=first.ended)
+                law, text = context.constitution, first.text
+                return await revise(reviser, law, asked, text, settings, ended=first.ended, chooser=chooser)
             except PromptUnfit as error:
                 context.set_aside(prompt, str(error))
                 return []
@@ -181,7 +186,7 @@ class Revisions(Step):
         finally:
             await drafter.close()
             await reviser.close()
-        return drafts, chains, answers
+        return drafts, chains, answers, chosen_facts(context, chooser, "revisions")
 
 
 def answer_rows(answers: Sequence[Sampled]) -> Iterator[dict[str, Any]]:

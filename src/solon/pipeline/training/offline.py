@@ -77,7 +77,7 @@ def train_preferences(work: Work) -> Made:
     return adapter_made(work, history, {"guards": guards.facts(), **_measured(work, test)})
 
 
-def _measured(work: Work, test: Sequence[Row | Lone]) -> dict[str, Any]:
+def _measured(work: Work, test: Sequence[Row | Reply]) -> dict[str, Any]:
     """What the policy makes of the labels that were held out; nothing where none were to be."""
     from solon.training.dpo.measure import measure_preferences
     from solon.training.dpo.pairs import encode_pair
@@ -90,7 +90,7 @@ def _measured(work: Work, test: Sequence[Row | Lone]) -> dict[str, Any]:
     settings = work.job.settings
     longest = min(settings.max_length, work.local.context)
     pairs = [encode_pair(work.local, labelled_reply(row)) for row in test if isinstance(row, Row)]
-    lone = [encode_reply(work.local, labelled_reply(row)) for row in test if isinstance(row, Lone)]
+    lone = [encode_reply(work.local, labelled_reply(row)) for row in test if isinstance(row, Reply)]
     found = measure_preferences(
         work.local,
         TARGET,
@@ -103,8 +103,8 @@ def _measured(work: Work, test: Sequence[Row | Lone]) -> dict[str, Any]:
     return {"heldout_rows": len(test), "heldout": found}
 
 
-def _turns(row: Row | Lone) -> Sequence[Message]:
-    return row.turns if isinstance(row, Lone) else row.comparison.turns
+def _turns(row: Row | Reply) -> Sequence[Message]:
+    return row.turns if isinstance(row, Reply) else row.comparison.turns
 
 
 def train_reward_model(work: Work) -> Made:

@@ -61,8 +61,8 @@ def _told(path: Path) -> Format:
         raise DataError(f"{path} has no usable row{f'; line {bad.line}: {bad.reason}' if bad else ' (it is empty)'}")
     singles = [COMPLETION.name, "messages", "sharegpt", "alpaca"]
     raise DataError(
-        f"{path}: {unknown(first[0], 'SFT learns from')}; it wants messages, prompt and completion, or preferences (--format: "
-        f"{', '.join([*singles, *shown(readables())])})"
+        f"{path}: {unknown(first[0], 'SFT learns from')}; it wants messages, prompt and completion, or preferences "
+        f"(--format: {', '.join([*singles, *shown(readables())])})"
     )
 
 
