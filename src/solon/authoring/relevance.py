@@ -73,12 +73,13 @@ def load_rows(path: Path | None = None) -> tuple[list[Row], dict[str, Constituti
     for number, line in numbered_lines(source, "relevance"):
         try:
             row = Row.model_validate(json.loads(line))
-            law = laws.setdefault(row.constitution, load_constitution(row.constitution))
+            if row.constitution not in laws:
+                laws[row.constitution] = load_constitution(row.constitution)
         except ValidationError as error:
             raise DataError(f"relevance: {source}:{number}: {explain(error)}") from None
         except (ValueError, ConfigError) as error:
             raise DataError(f"relevance: {source}:{number}: {error}") from None
-        known = {p.id for p in law.for_phase(PHASE)}
+        known = {p.id for p in laws[row.constitution].for_phase(PHASE)}
         if unknown := [name for name in row.principles if name not in known]:
             raise DataError(f"relevance: {source}:{number}: {row.constitution} revises by no principle '{unknown[0]}'")
         rows.append(row)
