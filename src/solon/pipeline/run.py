@@ -25,6 +25,7 @@ from solon.pipeline.aiming import check_aims
 from solon.pipeline.context import Context
 from solon.pipeline.human import check_human
 from solon.pipeline.origin import RecordedRole, check_origin
+from solon.pipeline.plan.make import check_layers
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
 from solon.pipeline.selection import check_select, write_selection
@@ -69,6 +70,7 @@ def run_recipe(
             check_select(context)
             check_human(context)
             recorded, of_origin = check_origin(context, {step.name for step in chosen})
+            check_layers(context.recipe, {step.name for step in chosen})
             for line in [*cautions, *of_origin]:
                 progress.warn(line)
             steps = _run_steps(context, chosen)
