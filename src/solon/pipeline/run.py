@@ -28,6 +28,7 @@ from solon.pipeline.context import Context, given_prompts
 from solon.pipeline.human import check_human
 from solon.pipeline.origin import RecordedRole, check_origin
 from solon.pipeline.places import constitution_of, keep_prompts, refuse_no_run
+from solon.pipeline.plan.make import check_layers
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import ROLES, Recipe, load_recipe
 from solon.pipeline.selection import check_select, write_selection
@@ -79,6 +80,7 @@ def run_recipe(
             check_select(context)
             check_human(context)
             recorded, of_origin = check_origin(context, {step.name for step in chosen})
+            check_layers(context.recipe, {step.name for step in chosen})
             for line in [*cautions, *of_origin]:
                 progress.warn(line)
             steps = _run_steps(context, chosen)

@@ -60,8 +60,8 @@ class _Planner:
     def plan(self, steps: tuple[Step, ...]) -> Plan:
         of_aims = check_aims(self.context.constitution, self.context.recipe)
         check_human(self.context)
-        _check_layers(self.context.recipe, {step.name for step in steps})
         _, cautions = check_origin(self.context, {step.name for step in steps})
+        check_layers(self.context.recipe, {step.name for step in steps})
         planned = [self._step(step) for step in steps]
         warnings = [*self._set_aside(), *self.context.notes, *of_aims, *cautions, *self._warnings(steps)]
         return Plan(self.context.recipe.name, str(self.context.run.folder), planned, self._changes(), warnings)
@@ -267,7 +267,7 @@ def _reasons_said(reasons: dict[str, list[int]], most: int = 5) -> str:
     return "; ".join([*said, *([f"and {len(ordered) - most} more reasons"] if len(ordered) > most else [])])
 
 
-def _check_layers(recipe: Recipe, steps: set[str]) -> None:
+def check_layers(recipe: Recipe, steps: set[str]) -> None:
     """Raises ConfigError where more layers are to learn than the policy has."""
     there = layers(recipe.roles.policy.model) if recipe.roles.policy.engine == "transformers" else None
     asked = {

@@ -66,7 +66,7 @@ def parameters(model: str) -> int | None:
         if source.folder.is_file():  # its reader takes seconds; five bits are what usual quantisations come to
             return int(source.folder.stat().st_size * 8 / 5)
         return sum(_counted(path) for path in source.folder.glob("model*.safetensors"))
-    except (SolonError, OSError, ValueError, KeyError):
+    except (SolonError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -99,5 +99,8 @@ def _blocks(gguf: Path) -> int | None:
 def _counted(path: Path) -> int:
     """Parameters of a safetensors file, by its head."""
     with path.open("rb") as handle:
-        head = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+        length = int.from_bytes(handle.read(8), "little")
+        if length > path.stat().st_size:  # what is torn or no such file names any number
+            raise ValueError(f"{path} has no head")
+        head = json.loads(handle.read(length))
     return sum(int(np.prod(tensor["shape"])) for name, tensor in head.items() if name != "__metadata__")
