@@ -15,6 +15,7 @@ from typing import Any
 
 from solon.errors import ConfigError, RunLocked, StorageError
 from solon.files import sha256_file, share, sync_folder, write_json
+from solon.types import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,9 @@ class Run:
         return found
 
     def finished(self, step: str) -> Finished | None:
-        """The record of a finished step whose files are all there and unchanged, else None."""
-        try:
-            record = Finished(**json.loads((self.folder / "steps" / f"{step}.json").read_text()))
-        except (OSError, ValueError, TypeError):
+        """The record of a finished step, if it is whole and its files are all there and unchanged."""
+        record = _read(self.folder / "steps" / f"{step}.json")
+        if record is None:
             return None
         for name, expected in record.outputs.items():
             path = self.folder / name
@@ -113,7 +113,9 @@ class Run:
                 if file.is_file():
                     hashes[str(file.relative_to(self.folder))] = sha256_file(file)
         record = Finished(key, inputs, hashes, facts)
-        write_json(self.folder / "steps" / f"{step}.json", asdict(record))
+        said = json.loads(json.dumps(asdict(record)))
+        # What the report says of a step stands in its record: one that was changed is no record of it any more.
+        write_json(self.folder / "steps" / f"{step}.json", {**said, "hash": digest(said)})
         return record
 
     @contextmanager
@@ -140,6 +142,20 @@ class Run:
             ) from None
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _read(record: Path) -> Finished | None:
+    """A step's record as it was written; older ones carry no hash, and need the right shape. None of any other."""
+    try:
+        said = json.loads(record.read_text())
+        hashed = said.pop("hash", None)
+        found = Finished(**said)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    shapes = isinstance(found.key, str) and all(
+        isinstance(part, dict) for part in (found.inputs, found.outputs, found.facts)
+    )
+    return found if shapes and hashed in (None, digest(said)) else None
 
 
 def _outputs(record: Path) -> list[str]:

@@ -136,8 +136,8 @@ def _manifest(context: Context, steps: list[dict[str, Any]], recorded: list[Reco
         },
         "roles": roles,
         # Roles that were not asked again keep the account of the run that asked them.
-        "calls": {**previous.get("calls", {}), **context.usage.as_dict()},
-        "engines": {**previous.get("engines", {}), **{r: asdict(f) for r, f in context.fingerprints.items()}},
+        "calls": {**_part(previous, "calls"), **context.usage.as_dict()},
+        "engines": {**_part(previous, "engines"), **{r: asdict(f) for r, f in context.fingerprints.items()}},
         # Whose the recorded drafts and answers are; those of roles that this command did not ask were told before.
         "recorded": {
             **{role: said for role, said in previous.get("recorded", {}).items() if _is_recorded(context.recipe, role)},
@@ -162,10 +162,15 @@ def _is_recorded(recipe: Recipe, role: str) -> bool:
 
 def _previous(run: Run) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads((run.folder / "manifest.json").read_text())
-        return value
-    except (OSError, ValueError):
+        value = json.loads((run.folder / "manifest.json").read_text())
+    except (OSError, ValueError, RecursionError):
         return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _part(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    found = manifest.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _version(name: str) -> str:
