@@ -16,11 +16,13 @@ from solon.data.preferences import draft_pairs
 from solon.data.sft import critique_rows, helpful_rows, revision_rows
 from solon.data.tables import read_rows
 from solon.engines.local.model import LocalModel
+from solon.errors import ConfigError
 from solon.memo import Memo
+from solon.pipeline.context import load_prompts
 from solon.pipeline.pairing import policy_pairs
 from solon.pipeline.plan import make_plan
 from solon.pipeline.progress import Progress
-from solon.pipeline.recipe import load_recipe
+from solon.pipeline.recipe import Recipe, load_recipe
 from solon.pipeline.run import run_recipe
 from solon.prompts.fence import conversation
 from solon.report import write_report
@@ -272,3 +274,24 @@ def test_a_plan_of_a_finished_run_of_conversations_has_nothing_to_do(made: Path)
     plan = make_plan(recipe, made)
     assert {step.name: step.why for step in plan.steps if step.state != "unchanged"} == {}
     assert not sum(calls.to_make + calls.at_most for step in plan.steps for calls in step.calls.values())
+
+
+def recipe_of(tiny_folder: Path, tmp_path: Path, **kinds: Any) -> Recipe:
+    path = tiny_recipe(tmp_path / "files", tiny_folder)
+    return load_recipe(str(path), (f"prompts={json.dumps(kinds)}",))
+
+
+def test_drafts_of_a_kind_that_is_not_revised_are_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    kinds = conversations(tmp_path / "prompts")
+    kinds["helpful"] = {"file": kinds["helpful"], "drafts": "file"}
+    said = r"prompts.helpful.drafts: file, but drafts of helpful are not revised: .* name helpful in sl_cai.chains"
+    with pytest.raises(ConfigError, match=said):
+        recipe_of(tiny_folder, tmp_path, **kinds)
+
+
+def test_a_file_without_replies_is_told(tiny_folder: Path, tmp_path: Path) -> None:
+    kinds = conversations(tmp_path / "prompts")
+    kinds["red_team"] = {"file": kinds["helpful"], "drafts": "file"}
+    recipe = recipe_of(tiny_folder, tmp_path, red_team=kinds["red_team"])
+    (note,) = load_prompts(recipe).notes
+    assert note == f"prompts.red_team.drafts: no row of {kinds['helpful']} has a reply: drafts are sampled"

@@ -65,7 +65,9 @@ def used_of(recipe: Recipe, loaded: PromptSets) -> PromptSets:
         ]
         for name, prompts in loaded.prompts.items()
     }
-    return replace(loaded, prompts=used)
+    bare = [name for name in recipe.drafted if not any(prompt.draft for prompt in used[name])]
+    none = [f"prompts.{name}.drafts: no row of {kinds[name].file} has a reply: drafts are sampled" for name in bare]
+    return replace(loaded, prompts=used, notes=[*loaded.notes, *none])
 
 
 def every_reply(prompt: Prompt) -> list[Prompt]:

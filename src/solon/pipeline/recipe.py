@@ -460,6 +460,16 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
+    def _drafts_are_revised(self) -> Recipe:
+        for name in self.drafted:
+            if name not in self.chain_kinds:
+                raise ValueError(
+                    f"prompts.{name}.drafts: {self.prompts[name].drafts}, but drafts of {name} are not revised: only "
+                    f"those of {', '.join(self.chain_kinds)} are; name {name} in sl_cai.chains, or leave drafts out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _constraint_holds_some(self) -> Recipe:
         constraint = self.rl_cai.constraint
         if constraint is not None and not self.kinds_about(constraint.held):
