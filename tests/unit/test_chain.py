@@ -145,7 +145,7 @@ def test_what_a_model_thinks_is_in_no_step_of_a_chain(constitution: Constitution
     engine, prompt = ScriptedEngine(Script(rules=rules)), Prompt("p", "Why?")
 
     async def work() -> tuple[str, list[Revision]]:
-        first = await draft(engine, prompt, max_tokens=50, temperature=0.0, seed=0)
+        _, first = await draft(engine, prompt, max_tokens=50, temperature=0.0, seed=0)
         settings = ChainSettings(rounds=2, temperature=0.0)
         return first.text, await revise(engine, constitution, prompt, first.text, settings)
 

@@ -59,7 +59,8 @@ def test_passes_over_the_prompts_differ_between_seeds_and_methods_share_them(tin
         passes += [tuple(ppo._draw(step)) for step in (1, 2, 3)]
         orders += [tuple(index.tolist()) for step in (1, 2, 3) for index in ppo._minibatches(step)]
         grouped = _draw(task, GrpoSettings(steps=3, batch_size=24, group=2))
-        assert [tuple(grouped[i : i + 12]) for i in (0, 12, 24)] == passes[-3:]
+        named = [task.prompts[int(name)] for name in grouped]
+        assert [tuple(named[i : i + 12]) for i in (0, 12, 24)] == passes[-3:]
     assert len(set(passes)) == 6
     assert len(set(orders)) == len(orders) > 6
-    assert all(sorted(one) == sorted(prompts) for one in passes)
+    assert all(sorted(turns[-1].content for turns in one) == sorted(prompts) for one in passes)

@@ -237,7 +237,7 @@ def test_a_plan_says_what_will_be_set_aside(tmp_path: Path, tiny_folder: Path, s
         handle.write('{"nothing": 1}\n{"prompt": "helpful 1?"}\n')
     _, out, _ = solon_cli("plan", recipe, "--out", tmp_path / "out")
     assert f"2 rows of {tmp_path}/helpful.jsonl will be set aside: " in out
-    assert "1 no prompt text (looked for prompt, text, instruction, question, turns), first line 7" in out
+    assert "1 no prompt text (looked for prompt, text, instruction, question, turns, messages and others)" in out
 
 
 def test_more_layers_than_the_policy_has_are_refused(tmp_path: Path, tiny_folder: Path) -> None:

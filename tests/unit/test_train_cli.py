@@ -352,7 +352,7 @@ def test_parquet_is_read_as_json_lines_are(tmp_path: Path) -> None:
         ({"messages": said("a?", "A.")[1:]}, "a reply follows nothing"),
         ({"messages": said("a?", " ")}, "the reply is empty"),
         ({"messages": said("a?", "A\x00")}, "NUL"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "role is 'tool'"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "a turn of a tool"),
         ('{"messages": [', "not JSON"),
     ],
 )
