@@ -160,6 +160,9 @@ def listed_in(record: Record, name: str) -> list[Listed]:
     for column, said in beside.items():
         if len(said) != len(value):
             raise RowProblem(f"{column} has {len(said)} entries, expected {len(value)}: one for each of {name}")
+    for column in ("ranking", "rankings"):
+        if column in beside:
+            _check_ranking(beside[column], column)
     replies = []
     for n, (text, about) in enumerate(told):
         merit, said_by = merit_of({column: said[n] for column, said in beside.items()} | about)
@@ -170,6 +173,19 @@ def listed_in(record: Record, name: str) -> list[Listed]:
         )
         replies.append(Listed(text, merit, about, ended))
     return replies
+
+
+def _check_ranking(said: list[Any], name: str) -> None:
+    """Raises RowProblem for a list that may be the rank of each reply or the replies' places in their order."""
+    low = 0 if 0 in said else 1
+    if any(type(rank) is not int for rank in said) or sorted(said) != list(range(low, low + len(said))):
+        return  # equal ranks, or figures of another kind: no order of places
+    order = [said.index(place) + low for place in range(low, low + len(said))]
+    if order != said:
+        raise RowProblem(
+            f"{name} is {said}: the rank of each reply, or their places from the best on? Call it ranks if it has the "
+            f"rank of each; from places, those are {order}"
+        )
 
 
 ENDS = ("ended", "finish_reasons", "finish_reason")
