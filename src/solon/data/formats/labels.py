@@ -126,14 +126,18 @@ _FLAG = re.compile(r"winner_(?:(?:model|response|answer|assistant)_)?(a|b|1|2|ti
 _YES: dict[Any, bool] = {1: True, 0: False, "1": True, "0": False, "true": True, "false": False, "": False, None: False}
 
 
+def flags_in(record: Record) -> dict[str, str]:
+    """Columns of their own for outcomes, and which outcome each is of; none where there are not two."""
+    found = {name: flag[1].lower() for name in record if (flag := _FLAG.fullmatch(name))}
+    return found if len(found) > 1 else {}
+
+
 def of_flags(record: Record) -> tuple[float | None, tuple[str, ...]]:
     """P(the first better) by columns of outcomes, and these columns; none where there are not two of them.
 
     Raises RowProblem where several are so, or one is neither 0 nor 1.
     """
-    found = {name: flag[1].lower() for name in record if (flag := _FLAG.fullmatch(name))}
-    if len(found) < 2:
-        return None, ()
+    found = flags_in(record)
     told = []
     for name, outcome in found.items():
         value = record[name].strip().lower() if isinstance(record[name], str) else record[name]

@@ -19,7 +19,7 @@ from solon.data.formats.base import Format, Records
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem
 from solon.data.formats.ends import OF_PLACES, OF_SIDES, ended_place
-from solon.data.formats.labels import better_of, of_flags, of_scores, of_strength, place_number
+from solon.data.formats.labels import better_of, flags_in, of_flags, of_scores, of_strength, place_number
 from solon.data.formats.messages import parted
 from solon.data.formats.row import Row, Sides, compared, preferred
 from solon.data.formats.trl import claimed, single
@@ -171,7 +171,7 @@ def _label(record: Record) -> str:
     said = next((name for name in known if record[name] not in (None, "")), None)
     if said or known:
         return said or known[0]
-    flags = of_flags(record)[1] if any(name.lower().startswith("winner_") for name in record) else ()
+    flags = flags_in(record)
     like = (n for n in record if LIKE_A_LABEL.search(n) and not OF_LABELS.search(n) and n not in (*flags, *INVERSE))
     return next(like, "")
 
@@ -180,7 +180,7 @@ def is_labelled(record: Record, a: str = "response_a", b: str = "response_b") ->
     """Whether any column says which of the two is better, or is called as if it did."""
     if any(name in record for name in (*LABELS, *INVERSE)) or of_scores(record, a, b) is not None:
         return True
-    return sum(name.lower().startswith("winner_") for name in record) > 1
+    return bool(flags_in(record))
 
 
 def counted(source: Records, file: str) -> Records:
