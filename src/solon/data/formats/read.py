@@ -61,7 +61,8 @@ def recognise(path: Path, *, replies: bool = False) -> Format:
         return told
     if not found:
         raise _no_rows(path, next((row for row in first if isinstance(row, BadRow)), None))
-    why = next((reason for record in found if (reason := refusal(record))), None) or unknown(found[0])
+    why = next((f"{reason} (columns: {_names(record)})" for record in found if (reason := refusal(record))), None)
+    why = why or unknown(found[0])
     broken = next((one for one in first if isinstance(one, BadRow) and "not UTF-8" in one.reason), None)
     also = f"; line {broken.line}: {broken.reason}" if broken else ""
     raise DataError(f"{path}: {why}{also} ({FORMATS_SAID})")
@@ -69,11 +70,15 @@ def recognise(path: Path, *, replies: bool = False) -> Format:
 
 def unknown(record: Record, wanted: str = "is known") -> str:
     """That a record's columns are of no format, and which comes nearest."""
-    columns = ", ".join(map(str, list(record)[:12]))
+    columns = _names(record)
     if not record:
         return f"columns none are of no format that {wanted}"
     near = nearest(record)
     return f"columns {columns} are of no format that {wanted}; the nearest is '{near.name}' ({near.columns})"
+
+
+def _names(record: Record) -> str:
+    return ", ".join(str(name)[:40] for name in list(record)[:12])
 
 
 def read_replies(path: Path, format: Format) -> Iterator[Reply | BadRow]:
