@@ -43,7 +43,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 
 def _not_json(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
-        return f"lists and objects are nested more than {DEPTH} deep"
+        return f"not JSON: lists and objects are nested more than {DEPTH} deep"
     return f"not JSON: {str(error)[:80]}"
 
 
