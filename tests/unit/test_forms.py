@@ -224,6 +224,8 @@ TWO = {"prompt": "ask", "response_a": "yes", "response_b": "no"}
         ({"rank_a": 1, "rank_b": 4}, 1),
         ({"response_a_rating": 4, "response_b_rating": 4}, 0.5),
         ({"winner": "model_b", "label": "b"}, 0),
+        ({"model_a": "mimas", "model_b": "rhea", "winner": "rhea"}, 0),
+        ({"preferred": "yes"}, 1),
         ({"winner": "model_b", "score_a": 9, "score_b": 1}, 0),
         ({}, None),
     ],
@@ -258,6 +260,12 @@ def test_a_ranking_that_may_be_an_order_is_set_aside(tmp_path: Path) -> None:
     rows, bad = load_pairs(lines(tmp_path, listed | {"ranks": [2, 3, 1]}))
     assert {better(row)[0] for row in rows} == {"a", "c"}
     assert not bad
+
+
+@pytest.mark.parametrize("said", [{"winner": 1}, {"label": 0}, {"order": [2, 0, 1]}])
+def test_a_number_of_a_listed_reply_is_not_guessed(tmp_path: Path, said: Record) -> None:
+    with pytest.raises(DataError, match="counts the replies from 0 or from 1 is not certain"):
+        load_pairs(lines(tmp_path, {"prompt": "ask", "responses": ["a", "b", "c"]} | said))
 
 
 def test_bare_prompts_are_converted_to_prompts_and_to_nothing_else(tmp_path: Path) -> None:

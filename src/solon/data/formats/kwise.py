@@ -175,6 +175,23 @@ def listed_in(record: Record, name: str) -> list[Listed]:
     return replies
 
 
+# Columns that may say which reply of a list is the best, or their order, in numbers that begin at 0 or at 1.
+_NUMBERED = ("label", "winner", "better", "best", "preferred", "preference", "chosen", "choice", "selected", "order")
+_NUMBERED += ("best_index", "best_response", "preferred_index", "chosen_index")
+
+
+def _check_unread(record: Record, listed: Sequence[Listed]) -> None:
+    """Raises RowProblem where a column numbers the replies and nothing else says how good they are."""
+    for name in _NUMBERED if all(one.merit is None for one in listed) else ():
+        value = record.get(name)
+        numbers = value if isinstance(value, list) and value else [value]
+        if all(type(number) is int for number in numbers):
+            raise RowProblem(
+                f"{name} is {value}, and whether it counts the replies from 0 or from 1 is not certain: give ranks, a "
+                "list with the rank of each reply, or rename the column"
+            )
+
+
 def _check_ranking(said: list[Any], name: str) -> None:
     """Raises RowProblem for a list that may be the rank of each reply or the replies' places in their order."""
     low = 0 if 0 in said else 1
@@ -223,13 +240,16 @@ def _parse(record: Record, pick: Pick, mark: str = "/") -> list[Row]:
     name = _list_of(record)
     if name is None:
         raise RowProblem(f"has no list of replies (looked for {', '.join(LISTS)})")
-    return pairs_of(record, asked(record), listed_in(record, name), pick, (name,), mark)
+    listed = listed_in(record, name)
+    _check_unread(record, listed)
+    return pairs_of(record, asked(record), listed, pick, (name,), mark)
 
 
 def _responses(record: Record, pick: Pick) -> list[Row]:
     """Pairs of responses are named by the prompt and their places, as solon label has always named them."""
     column, found = _list_of(record) or "responses", asked(record)
     listed = listed_in(record, column)
+    _check_unread(record, listed)
     if not found.turns[-1].content.strip():
         raise RowProblem("prompt ends with no words of the user")
     said = [[turn.as_dict() for turn in found.turns], [one.text for one in listed]]

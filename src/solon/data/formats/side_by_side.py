@@ -68,6 +68,7 @@ LABELS = (
     "overall_preference",
     "preference_strength",
     "winner",
+    "winner_model",
     "label",
     "labels",
     "gold_label",
@@ -110,7 +111,7 @@ class Columns:
             return _undisputed(record, self, self.label, self._said(record), (self.label,))
         for name in INVERSE:
             if record.get(name) is not None:
-                worse = better_of(record[name], name, self.a, self.b)
+                worse = _by_name(record, self, record[name], name)
                 return (None if worse is None else 1 - worse), (name,)
         return of_scores(record, self.a, self.b), ()
 
@@ -119,7 +120,19 @@ class Columns:
             return _probability(record)
         if self.label in SIGNED:
             return of_strength(record.get(self.label), self.label)
-        return better_of(record.get(self.label), self.label, self.a, self.b)
+        return _by_name(record, self, record.get(self.label), self.label)
+
+
+def _by_name(record: Record, columns: Columns, value: Any, name: str) -> float | None:
+    """`better_of`, for a label that is the name of a model in model_a or model_b, or the better reply itself, too."""
+    try:
+        return better_of(value, name, columns.a, columns.b)
+    except RowProblem:
+        for one, other in (("model_a", "model_b"), (columns.a, columns.b)):
+            sides = (record.get(one), record.get(other))
+            if isinstance(value, str) and value in sides and sides[0] != sides[1]:
+                return float(value == sides[0])
+        raise
 
 
 def _undisputed(
@@ -135,7 +148,7 @@ def _undisputed(
         if other in (*own, *SIGNED, *OTHERS_SAID) or not isinstance(value, str) or not re.search("[A-Za-z]", value):
             continue
         try:
-            said = better_of(value, other, columns.a, columns.b)
+            said = _by_name(record, columns, value, other)
         except RowProblem:
             continue  # a column of something else
         if prob is None or said is None:
