@@ -176,8 +176,22 @@ def listed_in(record: Record, name: str) -> list[Listed]:
 
 
 # Columns that may say which reply of a list is the best, or their order, in numbers that begin at 0 or at 1.
-_NUMBERED = ("label", "winner", "better", "best", "preferred", "preference", "chosen", "choice", "selected", "order")
-_NUMBERED += ("best_index", "best_response", "preferred_index", "chosen_index")
+_NUMBERED = (
+    "label",
+    "winner",
+    "better",
+    "best",
+    "preferred",
+    "preference",
+    "chosen",
+    "choice",
+    "selected",
+    "order",
+    "best_index",
+    "best_response",
+    "preferred_index",
+    "chosen_index",
+)
 
 
 def _check_unread(record: Record, listed: Sequence[Listed]) -> None:
