@@ -357,7 +357,7 @@ def test_a_file_of_no_pairs_is_refused_in_one_line(tmp_path: Path, record: Recor
     with pytest.raises(DataError) as refused:
         read_pairs(lines(tmp_path, record))
     assert why in str(refused.value)
-    assert "(--format is one of alpaca-kto, alpaca-pairs, " in str(refused.value)
+    assert "(--format NAME says another; docs/forms.md" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -373,7 +373,7 @@ def test_files_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) -> No
         read_pairs(tmp_path / "torn.parquet")
     with pytest.raises(ConfigError, match=r"format 'ultrafedback' is not known; did you mean 'ultrafeedback'\?"):
         read_pairs(lines(tmp_path, GOOD), "ultrafedback")
-    with pytest.raises(ConfigError, match=r"format 'trl-prompts' is not read; formats that are read: alpaca-kto, "):
+    with pytest.raises(ConfigError, match=r"format 'trl-prompts' is not read; formats that are read: trl, "):
         read_pairs(lines(tmp_path, GOOD), "trl-prompts")
 
 

@@ -510,7 +510,7 @@ def test_convert_writes_over_a_file_only_when_told(tmp_path: Path, source: Path)
         (("in.jsonl", "out.jsonl", "--to", "trll"), "format 'trll' is not known; did you mean 'trl'?"),
         (
             ("in.jsonl", "out.jsonl", "--to", "llmbar"),
-            "format 'llmbar' is not written; formats that are written: alpaca,",
+            "format 'llmbar' is not written; formats that are written: trl,",
         ),
         (
             ("in.jsonl", "out.jsonl", "--to", "trl", "--from", "hh"),

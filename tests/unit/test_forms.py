@@ -167,6 +167,115 @@ def test_a_label_that_is_not_understood_is_not_guessed(value: Any) -> None:
             is_good({"label": value})
 
 
+def _beside(first: str, second: str, label: str, *values: Any) -> list[Record]:
+    return [{"prompt": f"ask {n}", first: "yes", second: "no", label: value} for n, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (
+            _beside("response_1", "response_2", "label", 0, 1, 1),
+            "label is only 0 and 1 beside response_1 and response_2",
+        ),
+        (_beside("answer1", "answer2", "winner", "1", "0"), "winner is only 0 and 1 beside answer1 and answer2"),
+        (_beside("completion_1", "completion_2", "preference", 1, 1), "preference is only 1 beside"),
+        (_beside("output_1", "output_2", "preference", 0, 1.0), "rename the columns to output_0 and output_1"),
+        (_beside("response_0", "response_1", "label", 1, 2), "rename the columns to response_1 and response_2"),
+        (
+            [{"input": f"ask {n}", "output_1": "yes", "output_2": "no", "label": n} for n in (0, 1)],
+            "label is only 0 and 1 beside output_1 and output_2",
+        ),
+    ],
+)
+def test_numbers_that_may_count_from_0_or_1_refuse_the_file(tmp_path: Path, rows: list[Record], why: str) -> None:
+    with pytest.raises(DataError) as refused:
+        load_pairs(lines(tmp_path, *rows))
+    assert why in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "probs"),
+    [
+        (_beside("response_1", "response_2", "label", 1, 0, 1, 2), [1, 0.5, 1, 0]),
+        (_beside("response_1", "response_2", "label", 1, 1.5), [1, 0.5]),
+        (_beside("reply_0", "reply_1", "label", 1, 0, 1), [0, 1, 0]),
+        (_beside("output_1", "output_2", "preference", 1, 1), [1, 1]),
+    ],
+)
+def test_one_label_of_the_file_tells_how_it_counts(tmp_path: Path, rows: list[Record], probs: list[float]) -> None:
+    found, bad = load_pairs(lines(tmp_path, *rows))
+    assert [row.prob_a for row in found] == probs
+    assert bad == []
+
+
+TWO = {"prompt": "ask", "response_a": "yes", "response_b": "no"}
+
+
+@pytest.mark.parametrize(
+    ("said", "prob"),
+    [
+        ({"winner_model_a": 0, "winner_model_b": 1, "winner_tie": 0}, 0),
+        ({"winner_model_a": False, "winner_model_b": False, "winner_tie": True}, 0.5),
+        ({"loser": "model_a"}, 0),
+        ({"worse": "response_b"}, 1),
+        ({"score_a": 2, "score_b": 3.5}, 0),
+        ({"rank_a": 1, "rank_b": 4}, 1),
+        ({"response_a_rating": 4, "response_b_rating": 4}, 0.5),
+        ({"winner": "model_b", "label": "b"}, 0),
+        ({"model_a": "mimas", "model_b": "rhea", "winner": "rhea"}, 0),
+        ({"preferred": "yes"}, 1),
+        ({"winner": "model_b", "score_a": 9, "score_b": 1}, 0),
+        ({}, None),
+    ],
+)
+def test_labels_in_plain_sight_are_read(tmp_path: Path, said: Record, prob: float | None) -> None:
+    (row,), bad = load_pairs(lines(tmp_path, TWO | said))
+    assert row.prob_a == prob
+    assert bad == []
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"winner": "model_b", "label": "a"}, "winner (model_b) and label (a) contradict each other"),
+        ({"better": "a", "loser": "a"}, "better (a) and loser (a) contradict each other"),
+        ({"winner_model_a": 1, "winner_model_b": 1}, "winner_model_a and winner_model_b are both 1"),
+        ({"overall_preference": -100}, "overall_preference is -100, expected a number from -3 to 3"),
+    ],
+)
+def test_labels_that_say_two_things_are_set_aside(tmp_path: Path, said: Record, why: str) -> None:
+    with pytest.raises(DataError) as refused:
+        load_pairs(lines(tmp_path, TWO | said))
+    assert why in str(refused.value)
+
+
+def test_a_ranking_that_may_be_an_order_is_set_aside(tmp_path: Path) -> None:
+    listed = {"prompt": "ask", "responses": ["a", "b", "c"]}
+    rows, bad = load_pairs(lines(tmp_path, listed | {"ranking": [2, 3, 1]}, listed | {"ranking": [1, 3, 2]}))
+    assert [b.reason.partition(",")[0] for b in bad] == ["ranking is [2"]
+    assert "the rank of each reply, or their places from the best on?" in bad[0].reason
+    assert len(rows) == 3
+    rows, bad = load_pairs(lines(tmp_path, listed | {"ranks": [2, 3, 1]}))
+    assert {better(row)[0] for row in rows} == {"a", "c"}
+    assert not bad
+
+
+@pytest.mark.parametrize("said", [{"winner": 1}, {"label": 0}, {"order": [2, 0, 1]}])
+def test_a_number_of_a_listed_reply_is_not_guessed(tmp_path: Path, said: Record) -> None:
+    with pytest.raises(DataError, match="counts the replies from 0 or from 1 is not certain"):
+        load_pairs(lines(tmp_path, {"prompt": "ask", "responses": ["a", "b", "c"]} | said))
+
+
+def test_bare_prompts_are_converted_to_prompts_and_to_nothing_else(tmp_path: Path) -> None:
+    source = lines(tmp_path, {"messages": [ASK, YES, {"role": "user", "content": "and now?"}]}, {"text": '["one"]'})
+    prompts = _converted(source, tmp_path / "out.jsonl", "trl-prompts")
+    assert [[turn["content"] for turn in one["prompt"]] for one in prompts] == [["ask", "yes", "and now?"], ["one"]]
+    with pytest.raises(DataError, match="prompts hold no replies to write as hh"):
+        convert(source, tmp_path / "hh.jsonl", "hh", "prompts")
+
+
 def test_numbers_of_places_without_numbers_say_nothing() -> None:
     with pytest.raises(RowProblem, match="label is 1, expected"):
         better_of(1, "label", "response_a", "response_b")

@@ -392,6 +392,103 @@ def test_what_turns_of_text_cannot_hold_is_set_aside_with_the_reason(row: dict[s
         conversation_of(row)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "GPT4 Correct User: Hi<|end_of_turn|>GPT4 Correct Assistant:",
+            "chat template that is not known (<|end_of_turn|>)",
+        ),
+        ("[|system|]Be kind.[|endofturn|]\n[|user|]Hi\n[|assistant|]", "not known ([|system|])"),
+        ("<extra_id_0>System\n\n<extra_id_1>User\nHi\n<extra_id_1>Assistant\n", "not known (<extra_id_0>)"),
+        ("<reserved_106>Hi<reserved_107>", "not known (<reserved_106>)"),
+        ("[unused9]Hi[unused10]", "not known ([unused9])"),
+        ("[AVAILABLE_TOOLS] [{}][/AVAILABLE_TOOLS][INST] Hi [/INST]", "a Mistral prompt with tools"),
+        (
+            "<|im_start|>user\n<tool_response>\n5\n</tool_response><|im_end|>\n<|im_start|>assistant\n",
+            "results of tools",
+        ),
+        ("<image>\nWhat is this?", "the place of an image"),
+    ],
+)
+def test_templates_that_are_not_known_and_tools_in_texts_are_refused(text: str, why: str) -> None:
+    with pytest.raises(RowProblem) as refused:
+        turns_of_text(text)
+    assert why in str(refused.value)
+    assert not is_plain(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<human>: Hi\n<bot>: Yes?\n<human>: Bye\n<bot>:",
+        "User: Hi\nAssistant: Yes?\nUser: Bye",
+        '[{"role": "user", "content": "Hi"}, {"from": "gpt", "value": "Yes?"}, {"role": "user", "content": "Bye"}]',
+    ],
+)
+def test_turns_in_words_and_in_json_are_turns(text: str) -> None:
+    assert shown(turns_of_text(text)) == [("user", "Hi"), ("assistant", "Yes?"), ("user", "Bye")]
+    assert not is_plain(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["What does <tool_call> do?", "How is <image> used in SVG?", "[unused9] is what?", "[1]"]
+)
+def test_marks_of_tools_and_images_that_are_spoken_of_are_words(text: str) -> None:
+    assert turns_of_text(text) == (user(text),)
+
+
+def test_what_belongs_to_turns_and_is_no_text_sets_the_row_aside(tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "tools": []}, {"prompt": "b", "tools": [{"name": "w"}]}, {"prompt": "c", "image": "c.png"}]
+    file = Path(lines(tmp_path / "p.jsonl", *rows))
+    assert [line for line, _ in bad(file)] == [2, 3]
+    assert "column 'tools'" in bad(file)[0][1]
+
+
+def test_lists_that_were_written_as_json_are_lists(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
+    file = lines(tmp_path / "m.jsonl", {"messages": json.dumps(turns)})
+    assert list(records(Path(file))) == [(1, {"messages": turns})]
+    arena = {
+        "prompt": '["Hi"]',
+        "response_a": '["Yes?"]',
+        "response_b": '["No."]',
+        "winner_model_a": 0,
+        "winner_model_b": 1,
+    }
+    (pair,), _ = load_pairs(Path(lines(tmp_path / "a.jsonl", arena)))
+    told = pair.comparison
+    assert (told.prompt, told.response_a, told.response_b, pair.prob_a) == ("Hi", "Yes?", "No.", 0)
+    rounds = {"prompt": ["Hi", "Bye"], "response_a": ["Yes?", "So long."], "response_b": ["Yes?", "No."]}
+    (pair,), _ = load_pairs(Path(lines(tmp_path / "b.jsonl", arena | rounds)))
+    assert [turn.content for turn in pair.comparison.turns] == ["Hi", "Yes?", "Bye"]
+    assert pair.comparison.response_a == "So long."
+
+
+def test_objects_on_one_line_and_figures_of_pandas_are_read(tmp_path: Path) -> None:
+    file = put(tmp_path / "p.json", '{"id": 1.0, "prompt": "a"}{"id": 2, "prompt": "b"} {"prompt": "c"}\n')
+    prompts, aside = load_prompts(file, "helpful")
+    assert [prompt.text for prompt in prompts] == ["a", "b", "c"]
+    assert [prompt.id for prompt in prompts][:2] == ["1", "2"]
+    assert aside == []
+
+
+def test_faults_of_containers_are_named(tmp_path: Path) -> None:
+    import os
+
+    put(tmp_path / "p", gzip.compress(gzip.compress(b'{"prompt": "a"}\n')))
+    with pytest.raises(DataError, match="packed twice, with gzip inside"):
+        list(records(tmp_path / "p"))
+    put(tmp_path / "deep.jsonl", '{"prompt": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    assert bad(tmp_path / "deep.jsonl") == [(1, "not JSON: lists and objects are nested more than 100 deep")]
+    put(tmp_path / "l.csv", "fr\xfcher,prompt\na,b\n".encode("latin-1"))
+    with pytest.raises(DataError, match="the header is not UTF-8"):
+        list(records(tmp_path / "l.csv"))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="is a pipe or a device"):
+        list(records(tmp_path / "pipe"))
+
+
 def test_a_reply_that_ends_a_conversation_is_a_draft_only_where_it_is_asked_for(tmp_path: Path) -> None:
     turns = [turn.as_dict() for turn in (*TURNS, assistant("So long."))]
     file = lines(tmp_path / "p.jsonl", {"messages": turns}, {"instruction": "Add 2.", "input": "3", "output": "5"})

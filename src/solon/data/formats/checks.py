@@ -38,6 +38,8 @@ def identity(record: Record, name: str) -> str:
     value = record.get(name)
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer():  # pandas makes 1.0 of 1 where another id is missing
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise RowProblem(f"{name} is {'empty' if value == '' else kind(value)}, expected text or a whole number")
     return str(value)

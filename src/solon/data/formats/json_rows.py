@@ -41,6 +41,12 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
     return made
 
 
+def _not_json(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return f"not JSON: lists and objects are nested more than {DEPTH} deep"
+    return f"not JSON: {str(error)[:80]}"
+
+
 DECODER = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_object)
 _LENIENT = json.JSONDecoder()  # to find where values end
 
@@ -90,9 +96,21 @@ def is_whole(head: bytes) -> bool:
     first, _, more = start.partition(b"\n")
     value = _decoded(first)
     if value is None:
+        if _has_another(first):
+            return True
         over_lines = more.lstrip()[:1] in (b'"', b"}") and not _has_objects_on_lines(more)
         return over_lines or bool(_HOLDER.search(start) and not more)
     return not more.strip() and any(isinstance(value.get(name), list) for name in HOLDERS)
+
+
+def _has_another(line: bytes) -> bool:
+    """Whether a second object follows the first on one line."""
+    text = line.decode("utf-8", "replace")
+    try:
+        value, end = _LENIENT.raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and text[end:].lstrip()[:1] == "{"
 
 
 def _has_objects_on_lines(text: bytes) -> bool:
@@ -156,7 +174,7 @@ def _record(line: bytes) -> Record:
     try:
         value = DECODER.decode(text_of(line))
     except (ValueError, RecursionError) as error:
-        raise RowProblem(f"not JSON: {str(error)[:80]}") from None
+        raise RowProblem(_not_json(error)) from None
     if line.count(b"[") + line.count(b"{") > DEPTH:
         _check_depth(value)
     # Only an escape can smuggle half a character past the decoder.
@@ -196,7 +214,7 @@ def _element(text: str, span: _Span) -> Record:
     try:
         value, _ = DECODER.raw_decode(text, start)
     except (ValueError, RecursionError) as error:
-        raise RowProblem(f"not JSON: {str(error)[:80]}") from None
+        raise RowProblem(_not_json(error)) from None
     _check_depth(value)
     part = text[start:end]
     if not part.isascii() and any("\udc80" <= c <= "\udcff" for c in part):
@@ -267,7 +285,7 @@ def _spans(text: str, at: int, comma: str, close: str, closes: bool = True) -> I
                 raise json.JSONDecodeError(f"Expecting '{comma}'", text, after)
             at = after + (comma != "" and text[after : after + 1] == comma)
         except (ValueError, RecursionError) as error:
-            found.append(f"not JSON: {str(error)[:80]}")
+            found.append(_not_json(error))
             onward = _next_like(text, at)
             if onward is None:
                 yield from found

@@ -80,6 +80,7 @@ ALIASES = {
     "kwise": "nectar",
     "rewardbench-2": "rewardbench",
 }
+USUAL = ("trl", "trl-unpaired", "hh", "pairs", "alpaca", "sharegpt", "messages", "ultrafeedback", "trl-prompts")
 
 # Rows that hold no two responses, and what to say of them.
 REFUSED: tuple[tuple[Callable[[Record], bool], str], ...] = (
@@ -160,9 +161,10 @@ def _named(name: str, names: list[str], done: str) -> Format:
     if found in names:
         return FORMATS[found]
     why = f"is not {done}" if found in FORMATS else "is not known"
-    near = difflib.get_close_matches(name, names, 1)
+    near = difflib.get_close_matches(name, shown(names), 1)
     hint = f"; did you mean '{near[0]}'?" if near and found not in FORMATS else ""
-    raise ConfigError(f"format '{name}' {why}{hint}; formats that are {done}: {', '.join(shown(names))}")
+    usual = ", ".join(one for one in USUAL if one in names)
+    raise ConfigError(f"format '{name}' {why}{hint}; formats that are {done}: {usual} and others (docs/forms.md)")
 
 
 def shown(names: Iterable[str]) -> list[str]:

@@ -160,6 +160,9 @@ def listed_in(record: Record, name: str) -> list[Listed]:
     for column, said in beside.items():
         if len(said) != len(value):
             raise RowProblem(f"{column} has {len(said)} entries, expected {len(value)}: one for each of {name}")
+    for column in ("ranking", "rankings"):
+        if column in beside:
+            _check_ranking(beside[column], column)
     replies = []
     for n, (text, about) in enumerate(told):
         merit, said_by = merit_of({column: said[n] for column, said in beside.items()} | about)
@@ -170,6 +173,50 @@ def listed_in(record: Record, name: str) -> list[Listed]:
         )
         replies.append(Listed(text, merit, about, ended))
     return replies
+
+
+# Columns that may say which reply of a list is the best, or their order, in numbers that begin at 0 or at 1.
+_NUMBERED = (
+    "label",
+    "winner",
+    "better",
+    "best",
+    "preferred",
+    "preference",
+    "chosen",
+    "choice",
+    "selected",
+    "order",
+    "best_index",
+    "best_response",
+    "preferred_index",
+    "chosen_index",
+)
+
+
+def _check_unread(record: Record, listed: Sequence[Listed]) -> None:
+    """Raises RowProblem where a column numbers the replies and nothing else says how good they are."""
+    for name in _NUMBERED if all(one.merit is None for one in listed) else ():
+        value = record.get(name)
+        numbers = value if isinstance(value, list) and value else [value]
+        if all(type(number) is int for number in numbers):
+            raise RowProblem(
+                f"{name} is {value}, and whether it counts the replies from 0 or from 1 is not certain: give ranks, a "
+                "list with the rank of each reply, or rename the column"
+            )
+
+
+def _check_ranking(said: list[Any], name: str) -> None:
+    """Raises RowProblem for a list that may be the rank of each reply or the replies' places in their order."""
+    low = 0 if 0 in said else 1
+    if any(type(rank) is not int for rank in said) or sorted(said) != list(range(low, low + len(said))):
+        return  # equal ranks, or figures of another kind: no order of places
+    order = [said.index(place) + low for place in range(low, low + len(said))]
+    if order != said:
+        raise RowProblem(
+            f"{name} is {said}: the rank of each reply, or their places from the best on? Call it ranks if it has the "
+            f"rank of each; from places, those are {order}"
+        )
 
 
 ENDS = ("ended", "finish_reasons", "finish_reason")
@@ -207,13 +254,16 @@ def _parse(record: Record, pick: Pick, mark: str = "/") -> list[Row]:
     name = _list_of(record)
     if name is None:
         raise RowProblem(f"has no list of replies (looked for {', '.join(LISTS)})")
-    return pairs_of(record, asked(record), listed_in(record, name), pick, (name,), mark)
+    listed = listed_in(record, name)
+    _check_unread(record, listed)
+    return pairs_of(record, asked(record), listed, pick, (name,), mark)
 
 
 def _responses(record: Record, pick: Pick) -> list[Row]:
     """Pairs of responses are named by the prompt and their places, as solon label has always named them."""
     column, found = _list_of(record) or "responses", asked(record)
     listed = listed_in(record, column)
+    _check_unread(record, listed)
     if not found.turns[-1].content.strip():
         raise RowProblem("prompt ends with no words of the user")
     said = [[turn.as_dict() for turn in found.turns], [one.text for one in listed]]

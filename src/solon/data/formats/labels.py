@@ -94,6 +94,9 @@ def _of_number(number: float, a: str, b: str) -> float | None:
     return None
 
 
+STRONGEST = 3  # HelpSteer's scale goes from -3 to 3; -100 and its like stand for a label that is missing
+
+
 def of_strength(value: Any, name: str) -> float | None:
     """P(the first better) of a signed strength, in HelpSteer's way: negative where the first is better, 0 a tie."""
     if value is None:
@@ -104,7 +107,63 @@ def of_strength(value: Any, name: str) -> float | None:
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
         raise RowProblem(f"{name} is {kind(value)}, expected a number, negative where the first reply is better")
+    if abs(number) > STRONGEST:
+        raise RowProblem(f"{name} is {number:g}, expected a number from -{STRONGEST} to {STRONGEST}")
     return 0.5 if number == 0 else float(number < 0)
+
+
+def place_number(value: Any) -> float | None:
+    """The number that a label gives a place by, as a number or its text; None of other labels."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    return number if math.isfinite(number) else None
+
+
+# Columns of their own for each outcome, 1 where it is so: the Arena's winner_model_a, winner_model_b, winner_tie.
+_FLAG = re.compile(r"winner_(?:(?:model|response|answer|assistant)_)?(a|b|1|2|tie|both_?bad|tie_both_?bad)", re.I)
+_YES: dict[Any, bool] = {1: True, 0: False, "1": True, "0": False, "true": True, "false": False, "": False, None: False}
+
+
+def flags_in(record: Record) -> dict[str, str]:
+    """Columns of their own for outcomes, and which outcome each is of; none where there are not two."""
+    found = {name: flag[1].lower() for name in record if (flag := _FLAG.fullmatch(name))}
+    return found if len(found) > 1 else {}
+
+
+def of_flags(record: Record) -> tuple[float | None, tuple[str, ...]]:
+    """P(the first better) by columns of outcomes, and these columns; none where there are not two of them.
+
+    Raises RowProblem where several are so, or one is neither 0 nor 1.
+    """
+    found = flags_in(record)
+    told = []
+    for name, outcome in found.items():
+        value = record[name].strip().lower() if isinstance(record[name], str) else record[name]
+        if isinstance(value, list | dict) or value not in _YES:
+            raise RowProblem(f"{name} is {kind(value)}, expected 0 or 1")
+        told += [outcome] if _YES[value] else []
+    if len(told) > 1:
+        raise RowProblem(f"{' and '.join(n for n in found if found[n] in told)} are both 1: one of them can be so")
+    best = {"a": 1.0, "1": 1.0, "b": 0.0, "2": 0.0}
+    return (best.get(told[0], 0.5) if told else None), tuple(found)
+
+
+def of_scores(record: Record, a: str, b: str) -> float | None:
+    """P(the reply in column `a` better) by a score, rating, reward or rank of each (1 is the best rank); None without.
+
+    They are called score_a and score_b beside response_a and response_b, or response_a_score.
+    """
+    start = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
+    first, second = a[start:], b[start:]
+    for word, sign in (("score", 1), ("rating", 1), ("reward", 1), ("rank", -1)):
+        for form in ("{word}_{place}", "{word}{place}", "{whole}_{word}", "{place}_{word}"):
+            names = [form.format(word=word, place=place, whole=whole) for place, whole in ((first, a), (second, b))]
+            one, other = (place_number(record.get(name)) for name in names)
+            if one is not None and other is not None:
+                return 0.5 if one == other else float((one - other) * sign > 0)
+    return None
 
 
 def is_good(record: Record, names: tuple[str, ...] = ("label",)) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from solon.data.formats.base import Format, has
+from solon.data.formats.base import Format
 from solon.data.formats.checks import Record, text
 from solon.data.formats.labels import better_of
 from solon.data.formats.row import Row, prompted
-from solon.data.formats.side_by_side import placed
+from solon.data.formats.side_by_side import counted, is_labelled, placed
 
 OWN = ("input", "output_1", "output_2", "label")
 
@@ -17,4 +17,10 @@ def _parse(record: Record) -> list[Row]:
     return [placed(record, OWN, prompted(text(record, "input")), outputs, better)]
 
 
-FORMAT = Format("llmbar", "input, output_1, output_2, label", has("input", "output_1", "output_2"), _parse)
+def _holds(record: Record) -> bool:
+    if not all(name in record for name in OWN[:3]):
+        return False
+    return "label" in record or not is_labelled(record, "output_1", "output_2")
+
+
+FORMAT = Format("llmbar", "input, output_1, output_2, label", _holds, _parse, gather=counted)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from solon.data.formats.checks import RowProblem, kind
+from solon.data.formats.rendered import checked_turn
 from solon.data.formats.row import Sides
 from solon.types import Message, Role
 
@@ -42,7 +43,7 @@ def _message(turn: Any, name: str, number: int, roles: dict[str, Role], facts: b
     if type(turn) is dict and len(turn) == 2 and type(turn.get("content")) is str:  # as nearly all are
         role = turn.get("role")
         if type(role) is str and role in roles:
-            return Message(roles[role], turn["content"])
+            return checked_turn(Message(roles[role], turn["content"]))
     where = f"{name}, turn {number}"
     if not isinstance(turn, dict):
         raise RowProblem(f"{where} is {kind(turn)}, expected an object with role and content")
@@ -57,7 +58,7 @@ def _message(turn: Any, name: str, number: int, roles: dict[str, Role], facts: b
     if not isinstance(known, str) or known not in roles:
         shown = repr(role[:40]) if isinstance(role, str) else kind(role)
         raise RowProblem(f"{where}: {says} is {shown}, expected {', '.join(roles)}")
-    return Message(roles[known], _content(content, where, holds))
+    return checked_turn(Message(roles[known], _content(content, where, holds)))
 
 
 def _content(value: Any, where: str, name: str) -> str:

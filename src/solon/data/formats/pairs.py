@@ -10,11 +10,10 @@ from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, member, probability, text
 from solon.data.formats.ends import OF_PLACES, OF_SIDES
-from solon.data.formats.labels import better_of
 from solon.data.formats.messages import messages
 from solon.data.formats.rendered import is_plain
 from solon.data.formats.row import Row, compared, prompted
-from solon.data.formats.side_by_side import LABELS
+from solon.data.formats.side_by_side import Columns, is_labelled
 from solon.types import Message, user
 
 OWN = ("prompt", "context", "response_a", "response_b", "better", "prob_a", "revised", *OF_PLACES)
@@ -42,7 +41,7 @@ def _turns(record: Record) -> tuple[Message, ...]:
 
 def _label(record: Record) -> float | None:
     if record.get("better") is not None:
-        return better_of(record["better"], "better", "response_a", "response_b")
+        return Columns("response_a", "response_b", "better").better(record)[0]
     return probability(record, "prob_a", 0) if record.get("prob_a") is not None else None
 
 
@@ -57,6 +56,8 @@ def _render(row: Row) -> list[Record]:
         own["better"] = "a" if p else "b"
     elif p is not None:
         own["prob_a"] = p
+    elif is_labelled(row.extra):
+        raise RowProblem("has no label, and another column would be taken for one; rename it")
     if c.revised:
         own["revised"] = "a" if c.revised == c.response_a else "b"
     own |= {name: said for name in OF_PLACES if (said := getattr(c, name)) is not None}
@@ -67,7 +68,7 @@ def _holds(record: Record) -> bool:
     """Not where another column says which is better: side_by_side.py reads it, or says that it cannot."""
     if not all(name in record for name in ("prompt", "response_a", "response_b")):
         return False
-    return any(name in record for name in ("better", "prob_a")) or not any(name in record for name in LABELS)
+    return any(name in record for name in ("better", "prob_a")) or not is_labelled(record)
 
 
 FORMAT = Format("pairs", "prompt, response_a, response_b, better", _holds, _parse, _render)

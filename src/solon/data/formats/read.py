@@ -9,7 +9,7 @@ from pathlib import Path
 
 from solon.data.formats.base import Format, Records
 from solon.data.formats.checks import Record, RowProblem
-from solon.data.formats.known import nearest, readable, readables, refusal, shown, told_by_columns
+from solon.data.formats.known import nearest, readable, refusal, told_by_columns
 from solon.data.formats.names import given_id
 from solon.data.formats.records import records
 from solon.data.formats.reply import Reply
@@ -17,6 +17,7 @@ from solon.data.formats.row import Row
 from solon.data.rows import BadRow
 from solon.errors import DataError
 
+FORMATS_SAID = "--format NAME says another; docs/forms.md lists them"
 LOOKED_AT = 20  # records that tell the format, so that a broken first one does not
 LOOKED_FOR = 1000  # rows among which they are looked for
 
@@ -60,17 +61,24 @@ def recognise(path: Path, *, replies: bool = False) -> Format:
         return told
     if not found:
         raise _no_rows(path, next((row for row in first if isinstance(row, BadRow)), None))
-    why = next((reason for record in found if (reason := refusal(record))), None)
-    raise DataError(f"{path}: {why or unknown(found[0])} (--format is one of {', '.join(shown(readables()))})")
+    why = next((f"{reason} (columns: {_names(record)})" for record in found if (reason := refusal(record))), None)
+    why = why or unknown(found[0])
+    broken = next((one for one in first if isinstance(one, BadRow) and "not UTF-8" in one.reason), None)
+    also = f"; line {broken.line}: {broken.reason}" if broken else ""
+    raise DataError(f"{path}: {why}{also} ({FORMATS_SAID})")
 
 
 def unknown(record: Record, wanted: str = "is known") -> str:
     """That a record's columns are of no format, and which comes nearest."""
-    columns = ", ".join(map(str, list(record)[:12]))
+    columns = _names(record)
     if not record:
         return f"columns none are of no format that {wanted}"
     near = nearest(record)
     return f"columns {columns} are of no format that {wanted}; the nearest is '{near.name}' ({near.columns})"
+
+
+def _names(record: Record) -> str:
+    return ", ".join(str(name)[:40] for name in list(record)[:12])
 
 
 def read_replies(path: Path, format: Format) -> Iterator[Reply | BadRow]:

@@ -8,17 +8,21 @@ unpacking.py     gzip, bzip2, xz and zstd around any of them; UTF-16; the line e
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from solon.data.formats.base import Records
+from solon.data.formats.base import Numbered, Records
+from solon.data.formats.checks import Record
 from solon.data.formats.column_rows import arrow_rows, columns_in, parquet_rows
 from solon.data.formats.json_rows import is_whole, json_records
+from solon.data.formats.rendered import is_told
 from solon.data.formats.text_rows import CSV, PLAIN, csv_records, plain_records, table_in
 from solon.data.formats.unpacking import BOM, HEAD, Torn, as_text, head_of, is_recoded, packed_as, unpacked
+from solon.data.rows import BadRow
 from solon.errors import ConfigError, DataError
 
 ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zstd")  # of packed files: what comes before says what is in them
@@ -45,15 +49,84 @@ def records(path: Path) -> Records:
     for one that is broken as a whole, or nothing that holds rows.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ConfigError(f"{path} is a pipe or a device, which can be read only once: save it as a file")
         with closing(unpacked(path)) as stream:
             head = head_of(stream)
         if columnar := columns_in(head, _inner(path)):
-            yield from _columns(path, columnar)
+            rows = _columns(path, columnar)
         else:
             _check_rows(path, head)
-            yield from _text(path, head)
+            rows = _text(path, head)
+        for item in rows:
+            yield item if isinstance(item, BadRow) else _opened(path, *item)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+# Columns that hold lists of messages, by their name: where one is text, it is a list that was written as JSON.
+_OF_MESSAGES = (
+    "messages",
+    "conversations",
+    "conversation",
+    "conversation_a",
+    "conversation_b",
+    "prompt_turns",
+    "turns",
+)
+_BY_PLACE = ("prompt", "response_a", "response_b")  # the Arena's: lists of texts, one for each round
+_BESIDE = ("tools", "functions", "images", "image", "videos", "video", "audio", "audios")
+
+
+def _opened(path: Path, number: int, record: Record) -> Numbered | BadRow:
+    """The record with the lists of messages that it has as JSON; a BadRow where tools or images belong to its turns."""
+    for name in _BESIDE:
+        if name in record and _is_beside(record[name]):
+            what = "tools" if name in _BESIDE[:2] else "images or sounds"
+            why = f"column '{name}' gives its turns {what}, which turns of text cannot hold: take the column out"
+            return BadRow(str(path), number, f"{why} if the texts stand by themselves")
+    found = {name: told for name in _OF_MESSAGES if is_told(told := _of_json(record.get(name)))}
+    sides = {name: _of_json(record.get(name)) for name in ("chosen", "rejected")}
+    if all(map(is_told, sides.values())):
+        found |= sides
+    rounds = [_of_json(record.get(name)) for name in _BY_PLACE]
+    if all(isinstance(said, list) and said and all(isinstance(one, str | None) for one in said) for said in rounds):
+        return _in_rounds(path, number, record | found, rounds)
+    return number, record | found if found else record
+
+
+def _is_beside(value: object) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip()) and value.strip() not in ("[]", "{}", "null", "None")
+    return isinstance(value, list | dict | bytes) and bool(value)
+
+
+def _of_json(value: object) -> Any:
+    """The list that a text is as JSON, or the value itself."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _in_rounds(path: Path, number: int, record: Record, rounds: list[list[str | None]]) -> Numbered | BadRow:
+    """The record of the Arena's lists: texts where there is one round, else two conversations."""
+    if len({len(said) for said in rounds}) > 1 or any(one is None for said in rounds for one in said):
+        return BadRow(str(path), number, "prompt, response_a and response_b are not lists of as many texts each")
+    if len(rounds[0]) == 1:
+        return number, record | {name: said[0] for name, said in zip(_BY_PLACE, rounds, strict=True)}
+    others = {name: value for name, value in record.items() if name not in _BY_PLACE}
+    for place, replies in zip("ab", rounds[1:], strict=True):
+        said = zip(rounds[0], replies, strict=True)
+        turns = [
+            {"role": role, "content": text}
+            for pair in said
+            for role, text in zip(("user", "assistant"), pair, strict=True)
+        ]
+        others[f"conversation_{place}"] = turns
+    return number, others
 
 
 def kind_of(path: Path) -> str:
@@ -135,5 +208,7 @@ def _check_rows(path: Path, head: bytes) -> None:
     told = next((why for magic, why in FOREIGN if start.startswith(magic)), None)
     if told is None and head[257:262] == b"ustar":
         told = "a tar archive: unpack it"
+    if told is None and (again := packed_as(head)):
+        told = f"packed twice, with {again} inside: unpack it once"
     if told:
         raise DataError(f"{path}: this is {told}")

@@ -7,6 +7,7 @@ after which the assistant speaks. Marks that are quoted inside other text stay w
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -69,6 +70,23 @@ _BEGIN = re.compile(
 _LLAMA_2 = re.compile(r"\A\s*(?:<s>\s*)?(?:\[SYSTEM_PROMPT\](.*?)\[/SYSTEM_PROMPT\]\s*)?\[INST\](?=.*\[/INST\])", re.S)
 _SYS = re.compile(r"\A\s*<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.S)
 _MISTRAL_TOOLS = re.compile(r"\[(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]")
+# What a turn of text cannot hold, written into its text: calls of tools, what they gave back, and places of images.
+_CALLS = re.compile(
+    r"<(tool_call|tool_response|tool_calls|function_call)>\s*[\[{<\w].*</\1>"
+    r"|<tools>\s*[\[{].*</tools>"
+    r"|\[(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]\s*[\[{\w]",
+    re.S,
+)
+_IMAGES = re.compile(
+    r"\A\s*<(?:image|video|audio)>\s*\n|\n\s*<(?:image|video|audio)>\s*\Z|\A\s*<(?:image|video|audio)>\s*\Z"
+    r"|<\|(?:image|video|audio|image_pad|video_pad|vision_start|image_1)\|>|<start_of_image>"
+)
+# Marks of templates that are not known: as the first word of a text whose later turns have one, too.
+_FOREIGN = re.compile(
+    r"\[\|\w+\|\]|<extra_id_\d+>|<reserved_\d+>|<\|?reserved_(?:special_)?token_\d+\|?>|\[(?:unused|UNUSED_TOKEN_)_?\d+\]"
+    r"|<unused\d+>|<[|｜][^<>|｜\s]{2,40}[|｜]>"
+)
+_OPENCHAT = re.compile(r"\A\s*[\w ]{2,40}:.*<\|end_of_turn\|>", re.S)
 _NO_THOUGHTS = re.compile(r"\s*(?:<think>\s*(?:</think>)?)?\s*")
 # The marks that close a turn or a document: a reply that ends with one was cut out of a rendered text.
 END = re.compile(
@@ -89,6 +107,7 @@ _WORDS = (
     (re.compile(r"(?:\A|\n+)###[ ]?(Human|User|Assistant|System):[ ]?"), r"###[ ]?Assistant:", True),
     (re.compile(r"(?:\A|\s|</s>)(USER|ASSISTANT|SYSTEM):[ ]?"), r"ASSISTANT:", True),
     (re.compile(r"(?:\A|\n+)(User|Assistant|System):[ ]?"), r"\nAssistant:", False),
+    (re.compile(r"(?:\A|\n+)<(human|bot)>:[ ]?"), r"<bot>:", False),
 )
 _ALPACA = re.compile(r"(.*?)\s*### Instruction:\n(.*?)(?:\n\n### Input:\n(.*?))?\n\n### Response:[ \n]*\Z", re.S)
 
@@ -99,6 +118,62 @@ def turns_of_text(text: str) -> tuple[Message, ...]:
     A last turn of the assistant without words, which only asks for an answer, is left out. Raises RowProblem for a text
     that is written out by a template that cannot be read, or that holds the calls of tools.
     """
+    if (turns := _of_json(text)) is not None:
+        return turns
+    return tuple(checked_turn(turn) for turn in _told(text))
+
+
+def checked_turn(turn: Message) -> Message:
+    """The turn. Raises RowProblem where its text holds what it cannot: the calls of tools, places of images."""
+    text = turn.content
+    if "<" not in text and "[" not in text:
+        return turn
+    if _CALLS.search(text) and not _is_quoted(text):
+        raise RowProblem(f"a turn of the {turn.role} holds calls or results of tools, which a turn of text cannot hold")
+    if turn.role != "assistant" and (found := _IMAGES.search(text)):
+        raise RowProblem(f"a turn of the {turn.role} holds the place of an image ({found[0].strip()}), and no text can")
+    return turn
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether the marks stand in code or in quotes, as where somebody asks about them."""
+    found = _CALLS.search(text)
+    return found is not None and (
+        text.count("```", 0, found.start()) % 2 == 1 or text[: found.start()].endswith(("`", "'", '"'))
+    )
+
+
+def _of_json(text: str) -> tuple[Message, ...] | None:
+    """The turns of a list of messages, or of the one text, that a cell holds as JSON; None of other texts."""
+    start = text.lstrip()[:16]
+    if not start.startswith("[") or not text.rstrip().endswith("]") or start[1:].lstrip()[:1] not in ("{", '"'):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if is_told(value):
+        from solon.data.formats.messages import messages
+
+        return messages(value, "a list of messages as JSON")
+    if all(isinstance(one, str) for one in value) and len(value) == 1 and value[0].strip():
+        return turns_of_text(value[0])
+    return None
+
+
+def is_told(value: object) -> bool:
+    """Whether it is a list of messages, each with a role and a content (or ShareGPT's from and value)."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(turn, dict) and ({"role", "content"} <= turn.keys() or {"from", "value"} <= turn.keys())
+            for turn in value
+        )
+    )
+
+
+def _told(text: str) -> tuple[Message, ...]:
     if is_transcript(text):
         return _speaking(_transcript(text))
     body = _BEGIN.sub("", text)
@@ -109,13 +184,29 @@ def turns_of_text(text: str) -> tuple[Message, ...]:
             return _speaking(_parsed(template, body))
     if (turns := _of_words(text)) is not None:
         return _speaking(turns)
+    if re.match(r"\s*(?:<s>)?\s*\[(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]", text):
+        raise RowProblem("a Mistral prompt with tools, whose calls a turn of text cannot hold")
+    if mark := _foreign(body):
+        raise RowProblem(_UNKNOWN.format(mark=mark))
     if (body != text and not text.lstrip().startswith("<s>")) or _CONTROL_ENDS.match(text):
         mark = (_CONTROL.search(text) or _BEGIN.match(text) or [text[:20]])[0]
-        raise RowProblem(
-            f"the text is written out by a chat template that is not known ({mark.strip()[:40]}): give its turns as "
-            "messages"
-        )
+        raise RowProblem(_UNKNOWN.format(mark=mark.strip()[:40]))
     return (user(text),)
+
+
+_UNKNOWN = "the text is written out by a chat template that is not known ({mark}): give its turns as messages"
+
+
+def _foreign(text: str) -> str:
+    """The mark of an unknown template with which a text begins, and of whose kind another follows; "" without."""
+    first = _FOREIGN.match(text.lstrip())
+    if first is None:
+        return "<|end_of_turn|>" if _OPENCHAT.match(text) else ""
+    rest = text.lstrip()[first.end() :]
+    # A mark after which a sentence goes on is what that sentence speaks of.
+    if rest[:1] == " " and re.match(r" (?:and|or|is|are|in|means|does|as|at|to|,)\b", rest):
+        return ""
+    return first[0][:40] if _FOREIGN.search(rest) and rest.strip() else ""
 
 
 def is_plain(text: str) -> bool:
@@ -207,6 +298,22 @@ def _of_words(text: str) -> list[Message] | None:
                 continue
             said = [Message(role, part.strip()) for role, part in zip(roles, parts[1::2], strict=True)]
             said = [Message(turn.role, END.sub("", turn.content)) for turn in said]
+            return [*([system(before.strip())] if before.strip() else []), *said]
+    return _taking_turns(text)
+
+
+def _taking_turns(text: str) -> list[Message] | None:
+    """The turns of a text that begins with the user's word, and in which both speak by turns up to the user's last."""
+    for mark, _, preamble in (*_WORDS[:1], *_WORDS[2:]):
+        before, *parts = mark.split(text)
+        roles = [_ROLES[name.lower()] for name in parts[::2]]
+        talk = roles[1:] if roles[:1] == ["system"] else roles
+        if (before.strip() and not preamble) or len(talk) < 3 or len(talk) % 2 == 0:
+            continue
+        if any(role != ("assistant" if n % 2 else "user") for n, role in enumerate(talk)):
+            continue
+        said = [Message(role, END.sub("", part.strip())) for role, part in zip(roles, parts[1::2], strict=True)]
+        if all(turn.content for turn in said):
             return [*([system(before.strip())] if before.strip() else []), *said]
     return None
 

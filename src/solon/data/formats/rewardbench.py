@@ -47,7 +47,8 @@ def _together(rows: Sequence[Row]) -> list[Record]:
     prompt: Any = trl.single(turns) if len(turns) == 1 else [turn.as_dict() for turn in turns]
     if kwise.LIST not in rows[0].extra:
         (_, chosen, rejected), _ = chosen_of(rows[0])
-        own = {"prompt": prompt, "chosen": [chosen], "rejected": [rejected], SUBSET: rows[0].extra.get(SUBSET, "")}
+        own = {"prompt": prompt, "chosen": [chosen], "rejected": [rejected]}
+        own |= {SUBSET: rows[0].extra[SUBSET]} if SUBSET in rows[0].extra else {}
         extra = {name: value for name, value in rows[0].extra.items() if name != SUBSET}
         reserved = (*trl.RESERVED, *trl.claimed(extra, turns))
         return [assembled(own, Row(rows[0].comparison, rows[0].prob_a, extra), reserved=reserved)]
@@ -55,7 +56,7 @@ def _together(rows: Sequence[Row]) -> list[Record]:
     if both := set(good) & set(bad):
         raise RowProblem(f"a reply is chosen in one pair of the list and rejected in another: {min(both)[:40]!r}")
     _, shared = kwise.told_apart([_placed(row, len(good)) for row in rows])
-    record = {"prompt": prompt, "chosen": good, "rejected": bad} | {SUBSET: ""} | shared
+    record = {"prompt": prompt, "chosen": good, "rejected": bad} | shared
     if len({row.comparison.id for row in rows}) != len(good) * len(bad):
         raise RowProblem("not every chosen reply of the list is paired with every rejected one")
     return [record]

@@ -12,17 +12,20 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from solon.data.formats.base import Format
+from solon.data.formats.base import Format, Records
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem
 from solon.data.formats.ends import OF_PLACES, OF_SIDES, ended_place
-from solon.data.formats.labels import better_of, of_strength
+from solon.data.formats.labels import better_of, flags_in, of_flags, of_scores, of_strength, place_number
 from solon.data.formats.messages import parted
 from solon.data.formats.row import Row, Sides, compared, preferred
 from solon.data.formats.trl import claimed, single
 from solon.data.formats.turns import PROMPTS, asked, prompt_column, reply_of, turns_of
+from solon.data.rows import BadRow
+from solon.errors import DataError
 from solon.types import Message
 
 STEMS = (
@@ -65,6 +68,7 @@ LABELS = (
     "overall_preference",
     "preference_strength",
     "winner",
+    "winner_model",
     "label",
     "labels",
     "gold_label",
@@ -76,6 +80,8 @@ LABELS = (
 )
 LIKE_A_LABEL = re.compile(r"(^|_)(label|winner|better|best|prefer\w*|chosen|choice|verdict|vote|selected)(_|$)", re.I)
 OF_LABELS = re.compile(r"_(source|by|model|time|date|reason|rationale|count|confidence|strength|score|type)s?$", re.I)
+INVERSE = ("loser", "worse", "worse_response", "worse_response_id", "losing_response", "dispreferred")
+OTHERS_SAID = ("orig_preference", "human_preference")  # by somebody else: they may differ from the label
 SIGNED = ("overall_preference", "preference_strength")  # HelpSteer's: below 0 the first reply is better
 
 Better = Callable[[Any, str], float | None]
@@ -91,17 +97,68 @@ class Columns:
     read: Better | None = None
     prompts: tuple[str, ...] = PROMPTS
 
-    def better(self, record: Record) -> float | None:
-        """P(the reply in column `a` better). Raises RowProblem for a label that is not understood."""
-        if not self.label:
-            return None
+    def better(self, record: Record) -> tuple[float | None, tuple[str, ...]]:
+        """P(the reply in column `a` better), and the columns that say it.
+
+        Raises RowProblem for a label that is not understood, and for two that contradict each other.
+        """
+        if self.read is not None:
+            return self.read(record.get(self.label), self.label), (self.label,)
+        flag, flags = of_flags(record)
+        if flags:
+            return _undisputed(record, self, flags[0], flag, flags)
+        if self.label:
+            return _undisputed(record, self, self.label, self._said(record), (self.label,))
+        for name in INVERSE:
+            if record.get(name) is not None:
+                worse = _by_name(record, self, record[name], name)
+                return (None if worse is None else 1 - worse), (name,)
+        return of_scores(record, self.a, self.b), ()
+
+    def _said(self, record: Record) -> float | None:
         if self.label == "prob_a":
             return _probability(record)
-        if self.read is not None:
-            return self.read(record.get(self.label), self.label)
         if self.label in SIGNED:
             return of_strength(record.get(self.label), self.label)
-        return better_of(record.get(self.label), self.label, self.a, self.b)
+        return _by_name(record, self, record.get(self.label), self.label)
+
+
+def _by_name(record: Record, columns: Columns, value: Any, name: str) -> float | None:
+    """`better_of`, for a label that is the name of a model in model_a or model_b, or the better reply itself, too."""
+    try:
+        return better_of(value, name, columns.a, columns.b)
+    except RowProblem:
+        for one, other in (("model_a", "model_b"), (columns.a, columns.b)):
+            sides = (record.get(one), record.get(other))
+            if isinstance(value, str) and value in sides and sides[0] != sides[1]:
+                return float(value == sides[0])
+        raise
+
+
+def _undisputed(
+    record: Record, columns: Columns, name: str, prob: float | None, own: tuple[str, ...]
+) -> tuple[float | None, tuple[str, ...]]:
+    """What the label `name` says, and the columns that say it: others that agree are among them.
+
+    Only words are compared: what numbers count, columns may tell in ways of their own.
+    """
+    used = list(own)
+    for other in (*LABELS, *INVERSE):
+        value = record.get(other)
+        if other in (*own, *SIGNED, *OTHERS_SAID) or not isinstance(value, str) or not re.search("[A-Za-z]", value):
+            continue
+        try:
+            said = _by_name(record, columns, value, other)
+        except RowProblem:
+            continue  # a column of something else
+        if prob is None or said is None:
+            continue
+        said = 1 - said if other in INVERSE else said
+        if (said > 0.5, said < 0.5) != (prob > 0.5, prob < 0.5):
+            shown = [str(record.get(one))[:40] for one in (name, other)]
+            raise RowProblem(f"{name} ({shown[0]}) and {other} ({shown[1]}) contradict each other: keep one of them")
+        used.append(other)
+    return prob, tuple(used)
 
 
 def _probability(record: Record) -> float | None:
@@ -123,16 +180,83 @@ def columns_of(record: Record) -> Columns | None:
 
 def _label(record: Record) -> str:
     """The column that says which reply is better; one whose name only resembles those of labels is read, too."""
-    known = next((name for name in LABELS if name in record), None)
-    return known or next((name for name in record if LIKE_A_LABEL.search(name) and not OF_LABELS.search(name)), "")
+    known = [name for name in LABELS if name in record]
+    said = next((name for name in known if record[name] not in (None, "")), None)
+    if said or known:
+        return said or known[0]
+    flags = flags_in(record)
+    like = (n for n in record if LIKE_A_LABEL.search(n) and not OF_LABELS.search(n) and n not in (*flags, *INVERSE))
+    return next(like, "")
+
+
+def is_labelled(record: Record, a: str = "response_a", b: str = "response_b") -> bool:
+    """Whether any column says which of the two is better, or is called as if it did."""
+    if any(name in record for name in (*LABELS, *INVERSE)) or of_scores(record, a, b) is not None:
+        return True
+    return bool(flags_in(record))
+
+
+def counted(source: Records, file: str) -> Records:
+    """The records, once it is certain what their labels count.
+
+    Raises DataError where the labels 0 and 1 (or 1 and 2) number columns that end in 1 and 2 (in 0 and 1): the file
+    is then looked through once more, for a label that only one of both ways has.
+    """
+    certain = False
+    for item in source:
+        if not certain and not isinstance(item, BadRow) and (found := _numbered(item[1])) is not None:
+            columns, number = found
+            certain = number not in ((0, 1) if columns.a.endswith("1") else (1, 2)) or _check_counts(file, columns)
+        yield item
+
+
+def _numbered(record: Record) -> tuple[Columns, float] | None:
+    """The columns and the label of a record whose label is a number that counts them."""
+    columns = columns_of(record)
+    if columns is None or not columns.label or columns.label == "prob_a" or columns.label in SIGNED:
+        return None
+    number = place_number(record.get(columns.label))
+    return (
+        None if number is None or (columns.a[-1], columns.b[-1]) not in (("0", "1"), ("1", "2")) else (columns, number)
+    )
+
+
+def _check_counts(file: str, columns: Columns) -> bool:
+    """Whether a label says how the file counts, as its columns do. Raises DataError."""
+    from solon.data.formats.records import records
+
+    seen = {
+        found[1]
+        for item in records(Path(file))
+        if not isinstance(item, BadRow)
+        and (found := _numbered(item[1])) is not None
+        and found[0].label == columns.label
+    }
+    low = int(columns.a[-1])  # what the file calls the first column
+    if low == 1 and any(1 < number <= 2 for number in seen):
+        return True
+    if low == 0 and (2 not in seen or any(0 <= number < 1 for number in seen)):
+        return True
+    if low == 1 and columns.label in LLMBAR and columns.a == "output_1" and 0 not in seen:
+        return True  # LLMBar and AlpacaEval, which count from 1
+    shown = " and ".join(f"{number:g}" for number in sorted(seen)[:4])
+    raise DataError(
+        f"{file}: {columns.label} is only {shown} beside {columns.a} and {columns.b}, so which reply a number means is "
+        f"not certain: write the names ({columns.a}, {columns.b}) as labels, or rename the columns to "
+        f"{columns.a[:-1]}{1 - low} and {columns.a[:-1]}{2 - low}"
+    )
+
+
+LLMBAR = ("label", "preference")
 
 
 def pair_of(record: Record, columns: Columns, stays: tuple[str, ...] = ()) -> Row:
     """The pair that the columns hold; `stays` names those that say more than the label and come along."""
     found = asked(record, columns.prompts)
     texts = (reply_of(record.get(columns.a), columns.a), reply_of(record.get(columns.b), columns.b))
-    own = {*found.own, columns.a, columns.b, columns.label} - {*stays}
-    return placed(record | found.more, own, found.turns, texts, columns.better(record))
+    prob_a, used = columns.better(record)
+    own = {*found.own, columns.a, columns.b, columns.label, *used} - {*stays}
+    return placed(record | found.more, own, found.turns, texts, prob_a)
 
 
 def placed(
@@ -172,8 +296,8 @@ ARENA = ("conversation_a", "conversation_b", "winner")
 def _arena(record: Record) -> list[Row]:
     a, b = (turns_of(record.get(name), name) for name in ARENA[:2])
     sides = parted(a, b)
-    better = better_of(record.get("winner"), "winner", "model_a", "model_b")
-    return [placed(record, ARENA, sides.turns, (sides.chosen, sides.rejected), better)]
+    better, used = Columns("model_a", "model_b", "winner" if "winner" in record else _label(record)).better(record)
+    return [placed(record, (*ARENA, *used), sides.turns, (sides.chosen, sides.rejected), better)]
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -189,6 +313,8 @@ def beside(row: Row, columns: Columns, label: Any, prompt: Any, reserved: tuple[
         raise RowProblem("has no label, and says which reply is a revision, which the format holds of labelled pairs")
     else:
         own |= {name: said for name in OF_PLACES if (said := getattr(c, name)) is not None}
+        if is_labelled(row.extra, columns.a, columns.b):
+            raise RowProblem("has no label, and another column would be taken for one; rename it")
     return assembled(own, row, ("chosen_is_a",), (*reserved, columns.label, *claimed(row.extra, c.turns)))
 
 
@@ -231,8 +357,15 @@ def _side(row: Row) -> float:
 
 
 def _has(columns: Columns) -> Callable[[Record], bool]:
+    """Whether a record has the columns, and none that says in other words which reply is better."""
     needed = (columns.a, columns.b)
-    return lambda record: all(n in record for n in needed) and any(n in record for n in columns.prompts)
+
+    def holds(record: Record) -> bool:
+        if not all(n in record for n in needed) or not any(n in record for n in columns.prompts):
+            return False
+        return columns.label in record or not is_labelled(record, *needed)
+
+    return holds
 
 
 def _named(name: str, columns: Columns, render: Callable[[Row], list[Record]] | None, **more: Any) -> Format:
@@ -245,7 +378,11 @@ JUDGEBENCH = _named("judgebench", JUDGE, _judgebench, loss="turns before the pro
 HELPSTEER = _named("helpsteer3", STEER, _helpsteer)
 ICAI_CSV = _named("icai", ICAI, _icai, loss="turns before the prompt")
 SHP_FORMAT = _named("shp", SHP, None)
-CHATBOT_ARENA = Format("chatbot-arena", ", ".join(ARENA), lambda r: all(n in r for n in ARENA), _arena)
+CHATBOT_ARENA = Format("chatbot-arena", ", ".join(ARENA), lambda r: all(n in r for n in ARENA[:2]), _arena)
 ANY = Format(
-    "side-by-side", "prompt, response_1, response_2, label", lambda record: columns_of(record) is not None, _parse
+    "side-by-side",
+    "prompt, response_1, response_2, label",
+    lambda record: columns_of(record) is not None,
+    _parse,
+    gather=counted,
 )

@@ -111,6 +111,10 @@ def _header(path: Path, reader: Any) -> list[str]:
         names = [name.strip() or f"column {n}" for n, name in enumerate(next(reader, []), 1)]
     except (csv.Error, Torn) as error:
         raise DataError(f"{path}: line 1, the header: {error}") from None
+    if any("\udc80" <= c <= "\udcff" for name in names for c in name):
+        raise DataError(
+            f"{path}: line 1, the header is not UTF-8: save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
+        )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{path}: line 1, the header names the column '{twice}' twice: rename one")

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from solon.data.formats.base import Format
-from solon.data.formats.checks import Record, RowProblem
-from solon.data.formats.known import convertible, writable
-from solon.data.formats.read import PairFile, ReplyFile, recognise
+from solon.data.formats.checks import Record, RowProblem, identity
+from solon.data.formats.conversation import conversation_of
+from solon.data.formats.known import convertible, reply_columns, writable
+from solon.data.formats.read import LOOKED_AT, PairFile, ReplyFile, recognise
+from solon.data.formats.records import records
 from solon.data.formats.reply import Reply, chosen_reply
 from solon.data.formats.row import Row
 from solon.data.formats.sinks import checked_ending, opened
@@ -41,19 +43,61 @@ class Written:
 
 
 def convert(source: Path, target: Path, to: str, format: str | None = None) -> Written:
-    """Read a file of pairs or of single replies, and write it as another. Extra columns come along.
+    """Read a file of pairs or of single replies, and write it as another. Extra columns come along. Bare prompts are
+    written as prompts.
 
     `to` and `format` name formats; a `format` of None is told by the columns. Single replies are written as such where
     both formats hold them; else those that are labelled make pairs, and of pairs the chosen replies are written. Raises
     as `read_pairs` and `write_pairs` do, and DataError for replies that make no pairs; the target is whole or absent.
     """
     wanted = writable(to)
+    if format in PROMPTS or (format is None and wanted.distinct and _are_prompts(source)):
+        if not wanted.distinct:
+            raise DataError(f"{source}: prompts hold no replies to write as {to}; solon label answers them")
+        return write_rows(target, PromptFile(source), wanted, to)
     told = convertible(format) if format is not None else recognise(source, replies=True)
     if told.reply is not None and wanted.render_reply is not None:
         return write_rows(target, ReplyFile(source, told), wanted, to)
     if told.parse is None:
         raise DataError(f"{source}: {told.name} holds {NO_PAIRS}")
     return write_rows(target, PairFile(source, told.name), wanted, to)
+
+
+PROMPTS = ("prompts", "trl-prompts", "trl-prompts-standard")  # what a file of bare prompts may be called
+
+
+def _are_prompts(path: Path) -> bool:
+    """Whether the file's first records ask, and hold neither a reply nor a column that may be one."""
+    found = [item[1] for item in islice(records(path), LOOKED_AT) if not isinstance(item, BadRow)]
+    return bool(found) and all(_is_prompt(record) for record in found)
+
+
+def _is_prompt(record: Record) -> bool:
+    try:
+        return not conversation_of(record).reply and not reply_columns(record)
+    except RowProblem:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFile:
+    """The conversations of a file of prompts, as replies without words, read anew each time."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Reply | BadRow]:
+        for item in records(self.path):
+            yield item if isinstance(item, BadRow) else self._prompt(*item)
+
+    def _prompt(self, line: int, record: Record) -> Reply | BadRow:
+        try:
+            said = conversation_of(record)
+            if said.later:
+                raise RowProblem("turns that are asked one after another are no one prompt: give them as messages")
+            name = identity(record, "id") or identity(record, "prompt_id")
+        except RowProblem as problem:
+            return BadRow(str(self.path), line, str(problem))
+        return Reply(said.turns, "", extra={"id": name} if name else {}, file=str(self.path), line=line)
 
 
 def write_pairs(target: Path, rows: Iterable[Item], to: str) -> Written:
@@ -72,9 +116,9 @@ def write_rows(target: Path, rows: Iterable[Item], format: Format, to: str) -> W
     checked_ending(target)
     with ExitStack() as stack:
         sink = opened(target, lambda: _schema(target, rows, format), stack)
-        for records, written in tally.rendered(rows, format):
+        for made, written in tally.rendered(rows, format):
             try:
-                sink.append(records)
+                sink.append(made)
             except RowProblem as problem:
                 tally.put_aside(written, problem)
             else:
@@ -105,16 +149,16 @@ class _Tally:
         written: set[str] = set()
         for together in self._together(rows, format):
             try:
-                records = _records(together, format)
+                made = _records(together, format)
             except RowProblem as problem:
                 self.put_aside(together, problem)
                 continue
             if format.distinct:
-                name = digest(records)
+                name = digest(made)
                 if name in written:
                     continue
                 written.add(name)
-            yield records, together
+            yield made, together
 
     def _together(self, rows: Iterable[Item], format: Format) -> Iterator[Sequence[Row | Reply]]:
         """The usable rows, each alone or with those that are written with it."""
@@ -150,9 +194,9 @@ def _schema(target: Path, rows: Iterable[Item], format: Format) -> Any:
     from solon.data.tables import widened
 
     schema = format.schema() if format.schema else None
-    records = (record for rendered, _ in _Tally().rendered(rows, format) for record in rendered)
+    made = (record for rendered, _ in _Tally().rendered(rows, format) for record in rendered)
     try:
-        while batch := list(islice(records, BATCH)):
+        while batch := list(islice(made, BATCH)):
             schema = widened(schema, batch)
     except DataError as error:
         raise DataError(f"{target}: {error}") from None

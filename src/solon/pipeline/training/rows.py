@@ -17,7 +17,7 @@ from typing import Any
 from solon.data.formats import Reply, Row, read_pairs
 from solon.data.formats.base import Format
 from solon.data.formats.checks import RowProblem, identity
-from solon.data.formats.known import convertible, readables, shown, told_by_columns
+from solon.data.formats.known import convertible, told_by_columns
 from solon.data.formats.openai import COMPLETION
 from solon.data.formats.read import read_replies, unknown
 from solon.data.formats.records import records
@@ -62,7 +62,7 @@ def _told(path: Path) -> Format:
     singles = [COMPLETION.name, "messages", "sharegpt", "alpaca"]
     raise DataError(
         f"{path}: {unknown(first[0], 'SFT learns from')}; it wants messages, prompt and completion, or preferences "
-        f"(--format: {', '.join([*singles, *shown(readables())])})"
+        f"(--format: {', '.join(singles)} or one of pairs; docs/forms.md lists them)"
     )
 
 
