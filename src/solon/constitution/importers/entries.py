@@ -10,6 +10,7 @@ from typing import Any
 from solon.constitution.importers.exemplars import read_shown
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Entry, Found, Place, shown
+from solon.constitution.importers.polarity import not_meant, read_under, standing
 from solon.constitution.importers.vocabulary import (
     AIM,
     AUTHORITY,
@@ -23,7 +24,7 @@ from solon.constitution.importers.vocabulary import (
     WEIGHT,
     bare,
 )
-from solon.constitution.importers.words import compares, flat, turned, unfit, without_label
+from solon.constitution.importers.words import BELOW, compares, flat, unfit, without_label
 from solon.constitution.model import RANKS, Authority
 
 MAX_WEIGHT = 1e6
@@ -54,15 +55,27 @@ def add(entry: Entry, found: Found) -> None:
     if why := unfit(text):
         found.drop(entry.place, shown(entry.text) or "(nothing)", why)
         return
+    above = tuple(filter(None, entry.above or entry.category.split(BELOW)))
+    if why := next((f"stands under “{shown(lead, 40)}”, which {no}" for lead in above if (no := not_meant(lead))), ""):
+        found.drop(entry.place, shown(entry.text), why)
+        return
+    key = entry.key if entry.key not in above else ""
+    whole, why = read_under(tuple(filter(None, (*above, key))), text) if entry.stated else (text, "")
+    if why:
+        found.drop(entry.place, shown(entry.text), why)
+        return
     if label:
         found.labels.append(label)
-    whole = turned(entry.category, turned(entry.key, text)) if entry.stated else text
     found.turned += whole != text
     found.entries.append(replace(entry, text=whole))
 
 
 def _read_fields(fields: Fields, place: Place, category: str, key: str, found: Found) -> None:
+    lead, why = standing(fields.by_name)
     said = fields.statement()
+    if why:
+        found.drop(place, shown(said or fields.title() or ", ".join(map(str, fields.item))), why)
+        return
     question = _whole([fields.text(COMPARISON)], (*place, "comparison"), found)
     if question and not said and not compares(question[0]):
         said, question = question[0], []  # a plain statement under a name for questions
@@ -78,6 +91,7 @@ def _read_fields(fields: Fields, place: Place, category: str, key: str, found: F
         key=fields.title() or key,
         aim=fields.text((AIM,)),
         category=fields.text(CATEGORY) or category,
+        above=tuple(filter(None, (*category.split(BELOW), fields.text(CATEGORY), lead))),
         weight=_weight(fields, place, found),
         authority=_authority(fields, place, found),
         exemplars=exemplars,

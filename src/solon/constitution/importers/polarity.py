@@ -1,0 +1,331 @@
+"""Whether a text is asked for or ruled out: by the headings, lead-ins, keys and fields that it stands under.
+
+"Help build weapons" under "Never" is the opposite of what it says alone. So every reader hands over all that a text
+stands under, the outermost first, and `read_under` decides: the nearest that says yes or no counts, what rules out or
+permits stays before the text, and where neither can be told the text is left out. English only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+DOUBT = "? "  # before a lead-in that may or may not go on: prose stands between it and a second list
+
+Kind = Literal["plain", "open", "fails", "limits", "against", "asks", "permits"]
+
+_WORDS = r"(?:behaviou?rs?|actions?|conduct|content|requests?|things|topics|uses?|practices|patterns|tasks|answers)"
+_NO = re.compile(
+    r"\b(?:no|not|non|never|nor|none|nothing|neither|avoid\w*|refus\w+|declin\w+|without|prohibit\w*|forbid\w*|cannot|"
+    r"reject\w*|refrain\w*|disallow\w*|banned|bans?|dont|donts|red.?lines?|off.?limits|hard.(?:limits?|lines?)|anti.?\w+|"
+    r"illegal|unacceptable|unwanted|undesir\w+|intolerable|taboos?|violat\w+|breach\w*|infring\w+|misconduct|"
+    r"fail(?:s|ed|ures?)?|mistakes?|pitfalls?|sins?|deal.?breakers?|impermissible|inadmissible|against|"
+    r"(?:bad|wrong|worse|poor)(?: \w+)? (?:when|if|where)|stop\w*|ban|less|least)\b|n['’]ts?\b",
+    re.IGNORECASE,
+)
+# Leads that wait for their items: nothing is said until one follows.
+_OPEN = re.compile(
+    r"^\W*(?:never|avoid|prohibited|forbidden|banned|disallowed|do not|don['’]?ts?|refuse|decline)"
+    rf"(?: (?:ever|say|the following|these|this|to|{_WORDS}))*\W*$"
+    r"|\b(?:never|not|cannot|refus\w+ to|declin\w+ to|n['’]t|avoid(?: the following| these)?)(?: ever)?\W*$"
+    rf"|\b(?:prohibited|forbidden|banned|disallowed|not (?:be )?(?:allowed|permitted|do|tolerated))(?: {_WORDS})?\W*$"
+    r"|\b(?:does|do|will|would|must|should|may|can) (?:not|never) (?:do|say|write|answer)\W*$"
+    r"|\bno circumstances\b|\bnone of\b|\bnon.?goals?\b|\banti.?\w+\b|\bno longer\b",
+    re.IGNORECASE,
+)
+# Leads after which an item describes what a bad reply is like, so a "not" in it belongs to the description.
+_FAILS = re.compile(
+    r"\b(?:if|when|where|whenever)\W*$|\bviolat\w+|\bbreach\w*|\bfail(?:s|ed|ures?)?\b|\bunacceptable\b|\bmistakes?\b|"
+    r"\bpitfalls?\b|\bwrong\b|\bundesir\w+|\bunwanted\b|\bmisconduct\b",
+    re.IGNORECASE,
+)
+_LIMITS = re.compile(r"\b(?:red.?lines?|hard.(?:limits?|lines?)|off.?limits|taboos?|deal.?breakers?)\b", re.IGNORECASE)
+_PERMITS = re.compile(
+    rf"^\W*(?:allowed|permitted|acceptable|optional)\b|\b(?:may|can|might|allowed|permitted|optional|free to|(?:fine|ok|"
+    rf"okay|acceptable) to)(?: (?:be|do|say|{_WORDS}))*\W*$|\bonly (?:if|with|when|after|for|to)\b|\b(?:if|when|where|unless)\W*$",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    rf"^\W*always\b|(?:^|[\s_])(?:always|must|should|shall|will|does|do|dos|do['’]s|has to|have to|required|mandatory|"
+    rf"instead|encouraged|recommended|expected|desired)(?: (?:be|{_WORDS}))*\W*$",
+    re.IGNORECASE,
+)
+_MIXED = re.compile(
+    r"\b(?:do|do['’]?s|always|allowed|must|good|right|acceptable)\b\W*(?:and|or|vs\.?|versus|/|&|,)\W*"
+    r"(?:the )?(?:don['’]?ts?|do not|never|must not|not|bad|wrong|unacceptable|prohibited|disallowed|forbidden)\b",
+    re.IGNORECASE,
+)
+
+# What an item says of itself.
+_ORDERS_NOT = re.compile(r"^\W*(?:never|do not|don['’]?t|no|not|nobody|nothing|none|cannot)\b", re.IGNORECASE)
+_NOT_DOING = re.compile(r"^\W*not \w+ing\b", re.IGNORECASE)
+_BARE_NO = re.compile(r"^\W*(?:no|not|nothing|nobody|none)\b", re.IGNORECASE)
+_MUST_NOT = re.compile(
+    r"^\W*(?:\w+[’'\w]* ){1,5}?(?:must|should|shall|may|ought to|has to|have to|needs? to)"
+    r"(?:n['’]t| (?:not|never)| (?:avoid|refuse|decline|refrain)\w*)\b",
+    re.IGNORECASE,
+)
+_SAYS_NOT = re.compile(
+    r"^\W*(?:(?:the|an?|it|you|we|they|he|she|i|one|your|our|its|this|every|each)\b[^.;:,]{0,40}? )?"
+    r"(?:\w+n['’]t|does not|do not|is not|are not|will not|can ?not|never|not|no|avoids?|refuses?|declines?|"
+    r"refrains?|rejects?)\b",
+    re.IGNORECASE,
+)
+_SHUNS = re.compile(r"^\W*(?:avoid|refuse|decline|refrain|reject|stop|prevent)\b", re.IGNORECASE)
+_VERB_NEXT = re.compile(r"\b(?:not|never|n['’]t|cannot|to)\W*$", re.IGNORECASE)
+_NORM = re.compile(
+    r"^\W*(?:always|please)\b|^\W*(?:\w+[’'\w]* ){1,5}?(?:must|should|shall|may|ought|always)\b", re.IGNORECASE
+)
+
+# Leads above what nobody stands by: not in force, other people's words, what only tells of trouble, steps of a scale.
+_NOT_IN_FORCE = re.compile(
+    r"\b(?:deprecated|superseded|obsolete|outdated|archived?|retired|withdrawn|revoked|repealed|abolished|abandoned|"
+    r"removed|deleted|discontinued|expired|discarded|rejected|declined (?:proposals|ideas)|not (?:in|yet in) (?:force|effect)|"
+    r"not (?:yet )?(?:adopted|approved|decided|agreed)|no longer|used to|formerly|until \d{4}|replaced by|struck|"
+    r"inactive|disabled|under (?:discussion|review|consideration)|undecided|open (?:questions|points|issues)|"
+    r"for discussion|parking lot)\b|~~|</?(?:del|s|strike)\b|\u0336",
+    re.IGNORECASE,
+)
+_PERHAPS = re.compile(
+    r"^\W*(?:drafts?|proposed|proposals?|pending|old|older|previous|previously|past|former|historical|history|legacy|"
+    r"early|earlier|ideas?|wish.?list|brainstorm\w*|backlog|todo|to.do|alternatives?|considered|future|planned)\b"
+    r"|\b(?:drafts?|proposals?|ideas|wish.?list|backlog)\W*$|\(drafts?\b",
+    re.IGNORECASE,
+)
+_OTHERS = re.compile(
+    r"\b(?:myths?|misconceptions?|misunderstandings?|misbeliefs?|fallac\w+|rumou?rs?|objections?|criticisms?|complaints?|"
+    r"counter.?examples?|straw.?m[ae]n|hypothetical\w*|quotes?|quotations?|testimonials?|jailbreaks?|"
+    r"(?:attack|test|trick) prompts?|temptations?|excuses)\b"
+    r"|\b(?:what|how|things?) (?:\w+ ){0,3}?(?:users?|people|customers?|clients?|others?|critics?|competitors?|attackers?|"
+    r"they|some|many|tenants?|patients?|students?)\b.{0,20}\b(?:say|says|said|ask|think|want|believe|claim|tell|try|write)\b"
+    r"|\b(?:other|competing) (?:companies|vendors|labs|assistants)\b",
+    re.IGNORECASE,
+)
+_SIGNS = re.compile(
+    r"\b(?:red|warning|danger) (?:flags?|signs?|signals?)\b|\bsymptoms?\b|\brisks?\W*$|\bthreats?\W*$|\bindicators?\b",
+    re.IGNORECASE,
+)
+_STEP = re.compile(r"^\W*(?:scores?|points?|grades?|ratings?|levels?|marks?|stars?)\s*(?:of\s*)?[-–—:=]?\s*\d", re.IGNORECASE)
+_EXCEPTS = re.compile(r"^\W*(?:exceptions?|exemptions?|special cases)\b", re.IGNORECASE)
+
+_GONE = re.compile(
+    r"~~|</?(?:del|s|strike)\s*>|\u0336|[\[(](?:deleted|removed|deprecated|superseded|obsolete|retired|withdrawn|revoked|"
+    r"repealed|rejected|struck|expired|disabled|outdated|inactive|no longer|not (?:yet )?(?:in force|adopted|approved))"
+    r"\b[^\])]*[\])]|^\W*(?:deleted|removed|deprecated|superseded|obsolete|retired|withdrawn|rejected)\s*[:–—]",
+    re.IGNORECASE,
+)
+_HANGS = re.compile(
+    r"^\W*(?:except(?:ing|ions?)?|unless|other than|apart from|save (?:for|when|where)|but|however|only (?:if|when|where)|"
+    r"provided that|as long as)\b",
+    re.IGNORECASE,
+)
+
+
+def plainly(lead: str) -> str:
+    """A heading, lead-in or key in words: "prohibited_actions" and "## 1.2 Prohibited actions:" are one."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|_|(?<=\w)-(?=\w)", " ", lead.removeprefix(DOUBT)).strip()
+    apart = re.sub(r"^(?:\(?[\dIVXivx]{1,4}[.)](?:\d{1,2}[.)]?)*|\d{1,2}(?:\.\d{1,2})+|[A-Za-z][.)]|§\s*\d+)\s+", "", apart)
+    apart = re.sub(r"^(?:but|and|however|yet)\b[,\s]*", "", apart, flags=re.IGNORECASE)
+    return apart.rstrip(" :–—-.")
+
+
+def kind_of(lead: str) -> Kind:
+    """What a lead makes of the texts below it."""
+    said = plainly(lead)
+    if _LIMITS.search(said):
+        return "limits"
+    if _NO.search(said):
+        return "fails" if _FAILS.search(said) else "open" if _OPEN.search(said) else "against"
+    if _PERMITS.search(said):
+        return "permits"
+    return "asks" if _ASKS.search(said) else "plain"
+
+
+def not_meant(lead: str, *, title: bool = False) -> str:
+    """Why texts below a lead are no principles, "" when nothing speaks against it; `title`: of the whole document."""
+    said = re.sub(r"[_-]", " ", lead) if "~~" not in lead else lead
+    if _NOT_IN_FORCE.search(said) or (not title and _PERHAPS.search(said)):
+        return "is not in force"
+    if title:
+        return ""
+    if _MIXED.search(said):
+        return "holds what is asked for and what is ruled out; which is which cannot be told"
+    if _OTHERS.search(said):
+        return "tells what others say or believe"
+    if _SIGNS.search(said):
+        return "lists signs of trouble, not how to behave"
+    if _STEP.search(said):
+        return "is a step of a scale"
+    return "lists exceptions to a rule that stands elsewhere" if _EXCEPTS.search(said) else ""
+
+
+def gone(text: str) -> bool:
+    """Whether a text is struck out, in whole or in part, or marked as deleted."""
+    return bool(_GONE.search(text))
+
+
+def hangs(text: str) -> bool:
+    """Whether a text only limits the one before it ("Except to staff.")."""
+    return bool(_HANGS.match(text))
+
+
+def forbids(text: str) -> bool:
+    """Whether a text rules something out by itself, as an order or a norm ("Never shout", "It must not …")."""
+    return bool(_MUST_NOT.match(text) or (_ORDERS_NOT.match(text) and not _NOT_DOING.match(text)))
+
+
+def leads(text: str) -> bool:
+    """Whether a line without an end leads into a list and says yes or no ("It is a violation if", "but it may")."""
+    return not text.rstrip().endswith((".", "!", "?")) and kind_of(text) != "plain"
+
+
+def points(text: str) -> bool:
+    """Whether a whole sentence rules out or permits what is listed below it ("The following are forbidden.")."""
+    listed = re.search(r"\b(?:following|these|below|any of|none of|such)\b", text, re.IGNORECASE)
+    return bool(listed) and kind_of(text) not in ("plain", "asks")
+
+
+def is_open(lead: str) -> bool:
+    """Whether a lead says nothing until an item follows ("The assistant must never", "Do not", "but it may")."""
+    return kind_of(lead) in ("open", "permits", "asks", "fails") and not lead.rstrip().endswith((".", "!", "?")) and bool(
+        re.search(
+            r"\b(?:never|not|n['’]t|cannot|to|must|should|shall|may|can|will|always|if|when|where|avoid|following)\W*$",
+            lead,
+            re.IGNORECASE,
+        )
+    )
+
+
+def read_under(above: Sequence[str], text: str) -> tuple[str, str]:
+    """`text` as it stands under `above`, the outermost first, and why it must be left out, "" when it need not."""
+    for depth in range(len(above) - 1, -1, -1):
+        lead = above[depth]
+        kind = kind_of(lead)
+        if kind == "plain":
+            continue
+        if kind == "asks":
+            return text, ""
+        if lead.startswith(DOUBT):
+            sure = forbids(text) or _NORM.match(text)
+            return text, "" if sure else f"may or may not still stand under “{plainly(lead)}”"
+        named = _named(above[: depth + 1])
+        if kind == "permits":
+            return (text if forbids(text) else f"{named}: {text}"), ""
+        return _ruled_out(kind, named, text)
+    return text, ""
+
+
+def _named(above: Sequence[str]) -> str:
+    """The lead that counts, in words, after one further out that turns it over ("Not allowed: failing to …")."""
+    named = plainly(above[-1])
+    named = named[:1].upper() + named[1:]
+    outer = next((lead for lead in reversed(above[:-1]) if kind_of(lead) != "plain"), "")
+    twice = outer and kind_of(outer) in ("open", "fails") and not (forbids(named) or is_open(named))
+    return f"{plainly(outer)}: {named}" if twice and kind_of(named) == "against" else named
+
+
+def _ruled_out(kind: Kind, named: str, text: str) -> tuple[str, str]:
+    """A text under a lead that rules out. Its own "not" may repeat the lead, or be part of what is ruled out."""
+    turned = f"{named}: {text}"
+    doubtful = f"says “not” under “{named}”; whether it is asked for or ruled out cannot be told"
+    if kind in ("against", "limits"):
+        return (text if forbids(text) or _SAYS_NOT.match(text) else turned), ""
+    if kind == "fails" and re.search(r"\b(?:if|when|where|whenever)\W*$", named, re.IGNORECASE):
+        return turned, ""
+    if _BARE_NO.match(text) and not _NOT_DOING.match(text) and (kind == "fails" or re.search(r"avoid", named, re.I)):
+        return text, doubtful
+    if forbids(text):
+        return text, ""
+    if _SHUNS.match(text):
+        bare = re.fullmatch(r"\W*(?:never|don['’]?ts?)\W*", named, re.IGNORECASE)
+        return (turned, "") if _VERB_NEXT.search(named) and not bare else (text, doubtful)
+    if _SAYS_NOT.match(text) and not _NOT_DOING.match(text):
+        return (turned, "") if kind == "fails" else (text, doubtful)
+    return turned, ""
+
+
+# --- fields that say whether an entry holds ---------------------------------------------------------
+
+_ON = frozenset(
+    """enabled active inforce ineffect valid current effective approved accepted adopted endorsed ratified include included
+    keep kept use used isactive isenabled live desired desirable good correct positive follow compliant""".split()
+)
+_OFF = frozenset(
+    """disabled deprecated rejected retired archived obsolete superseded removed deleted inactive withdrawn revoked repealed
+    draft negative negated inverted inverse violation violates isdeprecated isdisabled isnegative supersededby replacedby
+    deprecatedon deletedat removedin deprecatedsince bad harmful wrong undesired undesirable struck ignore ignored skip
+    excluded exclude""".split()
+)
+_TEXTS = frozenset("draft violation violates bad harmful wrong ignore".split())  # hold statements as often as marks
+_LETS = {"allowed": "Not allowed", "permitted": "Not permitted", "acceptable": "Not acceptable", "isallowed": "Not allowed"}
+_RULES_OUT = {"prohibited": "Prohibited", "forbidden": "Forbidden", "banned": "Banned", "disallowed": "Disallowed"}
+_STANDS = frozenset(
+    """status state stage lifecycle type kind action label mode effect disposition outcome category result permission
+    requirement class modality""".split()
+)
+_SIGN = frozenset(
+    """polarity valence sign direction stance deontic decision verdict judgment judgement sentiment orientation
+    expected""".split()
+)
+_NUMBERS = frozenset("weight points score sign polarity valence label reward direction target value".split())
+_YES = frozenset(
+    """yes y true on 1 1.0 +1 + active approved accepted adopted final current published ratified live stable inforce enabled
+    allowed allow permitted permit required require positive pos good do dos must should always prefer preferred encourage
+    encouraged desired desirable compliant follow follows pass safe acceptable keep support in endorsed up higher more
+    obligation obligatory mandatory obliged permission recommended affirmative for pro correct right""".split()
+)
+_UNSTABLE = frozenset(
+    """rejected deprecated superseded obsolete retired archived withdrawn revoked repealed removed deleted draft proposed
+    proposal pending inactive disabled expired outdated bad negative neg fail fails failed violating violates violation
+    noncompliant unsafe wrong incorrect unwanted undesired undesirable harmful worse worst con anti antipattern inverted
+    reverse reversed minus discouraged unapproved notinforce nolonger closed cancelled suspended paused against -""".split()
+)
+_BANS = frozenset(
+    """prohibited prohibit prohibition forbidden forbid banned ban disallowed disallow notallowed never mustnot dont donot
+    shouldnot avoid block blocked deny denied refuse""".split()
+)
+_NAY = frozenset("no n false off 0 0.0 -1 never none nein non".split())
+
+
+def standing(by_name: Mapping[str, Any]) -> tuple[str, str]:
+    """What the fields of an entry, by bare name, say of it: a lead that rules its text out, and why it does not hold.
+
+    ("Prohibited", "") for {"type": "prohibited"}, ("", "…") for {"enabled": false}, ("", "") where none speaks against it.
+    """
+    lead = ""
+    for name, value in by_name.items():
+        if isinstance(value, list | Mapping) or value is None:
+            continue
+        said = str(value).strip().lower()
+        word = re.sub(r"[\s_-]+", "", said) if len(said) > 1 and not re.fullmatch(r"-?[\d.]+", said) else said
+        why = f"is left out: its field '{name}' says {said[:40]}"
+        off = name in _OFF and word not in _NAY and word != "" and not (name in _TEXTS and len(said.split()) > 3)
+        if off or (name in _ON and word in _NAY):
+            return "", why
+        if name in _LETS or name in _RULES_OUT:
+            if name in _LETS and word and word not in _YES:
+                if word not in _NAY | _BANS:
+                    return "", why
+                lead = _LETS[name]
+            elif name in _RULES_OUT and word not in _NAY and len(said.split()) < 3:
+                lead = _RULES_OUT[name]
+        elif name in _NUMBERS and _below(value, zero=name != "score" and name != "value" and name != "target"):
+            return "", why
+        elif name in _SIGN or name in _STANDS:
+            if word in _BANS and name != "label":
+                lead = plainly(said).capitalize()
+            elif word in _UNSTABLE or (word in _NAY and not (name in _STANDS and word[-1:].isdigit())):
+                return "", why
+            elif name in _SIGN and word not in _YES and len(said.split()) < 4:
+                return "", why
+    return lead, ""
+
+
+def _below(value: Any, *, zero: bool) -> bool:
+    """Whether a number is below 0, or is 0 where that counts."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return False
+    return number < 0 or (zero and number == 0)
