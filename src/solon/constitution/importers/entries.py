@@ -60,6 +60,9 @@ def add(entry: Entry, found: Found) -> None:
         found.drop(entry.place, shown(entry.text), why)
         return
     key = entry.key if entry.key not in above else ""
+    if key and not_meant(key, title=True):
+        found.drop(entry.place, shown(entry.text), f"its name, “{shown(key, 40)}”, says that it is not in force")
+        return
     whole, why = read_under(tuple(filter(None, (*above, key))), text) if entry.stated else (text, "")
     if why:
         found.drop(entry.place, shown(entry.text), why)
@@ -82,7 +85,7 @@ def _read_fields(fields: Fields, place: Place, category: str, key: str, found: F
     critiques = _whole(fields.critiques(), (*place, "critique"), found)
     revision = _whole([fields.revision()], (*place, "revision"), found)
     exemplars = read_shown(fields.by_name, place, found)
-    _leftovers(fields, said, place, found)
+    _leftovers(fields, said, lead, place, found)
     entry = Entry(
         place,
         said or next(iter(question), ""),
@@ -151,13 +154,14 @@ def _authority(fields: Fields, place: Place, found: Found) -> Authority | None:
     return known
 
 
-def _leftovers(fields: Fields, said: str, place: Place, found: Found) -> None:
+def _leftovers(fields: Fields, said: str, lead: str, place: Place, found: Found) -> None:
     """Prompts that came along are kept apart; fields that a principle has no place for are told."""
     for name in PROMPTS:
         found.questions += fields.texts((name,))
     for key, value in fields.item.items():
         name = bare(key)
         used = name in KNOWN or name in SHOWN or (name == "prompt" and PAPER in fields)
+        used = used or bool(lead and standing({name: value})[0])
         if name == "id" and not isinstance(value, str):
             found.drop(
                 (*place, str(key)), shown(repr(value)), 'is no text, such as "007"; the id is made from the words'

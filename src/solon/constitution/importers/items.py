@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from solon.constitution.importers.model import MAX_CHARS
-from solon.constitution.importers.polarity import DOUBT, leads, not_meant, points
+from solon.constitution.importers.polarity import DOUBT, goes_on, leads, not_meant, points
 from solon.constitution.importers.words import flat, shows_examples, word_count
 
 # Inline text is read only where it is looked at: a long document's paragraphs cost seconds.
@@ -262,7 +262,11 @@ class _Reader:
         inner = self.open[-1] if self.open and self.open[-1][0] >= _TITLE_LEVEL else None
         if inner and inner[1] == last.rstrip(":"):
             return  # it was just opened as a title
-        if before_list and len(last) < MAX_LEAD and (leads(last) or points(last) or (not last.endswith((".", "!", "?")) and not_meant(last))):
+        if (
+            before_list
+            and len(last) < MAX_LEAD
+            and (leads(last) or points(last) or (not last.endswith((".", "!", "?")) and not_meant(last)))
+        ):
             self.open = [h for h in self.open if h[0] < _LEAD_LEVEL and not (h[0] == _TITLE_LEVEL and self._colon)]
             self.open.append((_LEAD_LEVEL, last.rstrip(":. ")))
             self.listed = False
@@ -272,8 +276,10 @@ class _Reader:
 
     def _line(self, number: int, line: str) -> None:
         if title := _TITLE_LINE.match(line):
-            self._colon = bool(title[2])
+            self._colon, before = bool(title[2]), self.open[-1:]
             self._head(Heading(number, _TITLE_LEVEL, without_marks(next(filter(None, title.groups())))))
+            if self._colon and before and before[0][0] >= _TITLE_LEVEL and goes_on(before[0][1], self.open[-1][1]):
+                self.open[-1] = (_TITLE_LEVEL, DOUBT + before[0][1].removeprefix(DOUBT))
         elif not line.startswith("[^"):
             self.outline.lines.append((number, line, self.above))
 

@@ -142,7 +142,12 @@ def _tabled(seen: Outline) -> Found:
         aside = _aside(headings, seen.title)
         if columns & RULED and not aside:
             for number, row in enumerate(rows, line + 2):
-                read_item({k: v for k, v in row.items() if v.strip()}, (f"L{number}",), BELOW.join(headings), found)
+                read_item(
+                    {k: v for k, v in row.items() if v.strip()},
+                    (f"L{number}",),
+                    BELOW.join(_leads(headings, seen.title)),
+                    found,
+                )
         else:
             found.drop((f"L{line}",), f"a table of {len(rows)} rows", aside or "has no column of principles or rules")
     return found
@@ -158,6 +163,11 @@ def _aside(headings: Sequence[str], title: str = "") -> str:
         if is_beside(heading):
             return f"stands under “{shown(heading, 40)}”, which is about the document"
     return ""
+
+
+def _leads(headings: Sequence[str], title: str) -> tuple[str, ...]:
+    """The headings that items stand under. A document's title is about all of it, and counts where it says yes or no."""
+    return tuple(h for h in headings if h != title or kind_of(h) != "plain" or len(headings) == 1)
 
 
 def _taken(items: Sequence[Item], source: Source, name: str, least: int) -> Found | None:
@@ -185,10 +195,11 @@ def _groups(items: Sequence[Item], source: Source, found: Found) -> None:
             continue
         part = Found("")
         for item in group:
-            _add_item(item, headings, part)
+            _add_item(item, _leads(headings, item.title), part)
         telling = bool(HEADINGS & set(words_of(" ".join((*headings, source.path.stem)))))
         if part.entries and (why := _odd(part.entries, LITTLE if telling else MOST)):
             part.entries.clear()
+            part.turned = 0
             part.drop(place, told, why)
         found.merge(part)
 
@@ -229,7 +240,8 @@ def _add_item(item: Item, above: tuple[str, ...], found: Found) -> None:
     """A principle; with sub-items, a short or open-ended one is their heading and each of them a principle."""
     key, text = item.read()
     place: Place = (f"L{item.line}",)
-    opens = text.endswith(":") or word_count(text) < 4 or is_open(text)
+    own = not all(child.lead for child in item.children)  # whether a list stands right below it
+    opens = text.endswith(":") or (own and (word_count(text) < 4 or is_open(text)))
     why, text = shown_only(text)
     if key and not why and not text.startswith(key):
         why = shown_only(f"{key}: {text}")[0]
@@ -245,7 +257,12 @@ def _add_item(item: Item, above: tuple[str, ...], found: Found) -> None:
         add(Entry(place, " ".join([text, *limits]), key=key, category=(*above, "")[-1], above=above), found)
     for child in item.children:
         said = child.text
-        inner = (*above, *filter(None, (key if opens and not text.startswith(key) else "", text.rstrip(":") if opens else "", child.lead)))
+        inner = (
+            *above,
+            *filter(
+                None, (key if opens and not text.startswith(key) else "", text.rstrip(":") if opens else "", child.lead)
+            ),
+        )
         if why := not_meant(child.lead) if child.lead else "":
             found.drop((f"L{child.line}",), shown(said), f"stands under “{shown(child.lead, 40)}”, which {why}")
         elif not opens and hangs(said) and not why:

@@ -11,7 +11,9 @@ from solon.constitution.model import ID_PATTERN, Aim
 from solon.types import digest
 
 MAX_ID = 64
-NEGATIONS = frozenset(("not", "no", "never", "without", "nor", "nobody", "nothing", "none", "cannot", "less", "least", "fewer"))
+NEGATIONS = frozenset(
+    ("not", "no", "never", "without", "nor", "nobody", "nothing", "none", "cannot", "less", "least", "fewer")
+)
 WORDS = 5
 
 _POSITIONAL = re.compile(r"^(?:[a-z]{1,20}[-_ .]*\d+[a-z]?|\d[\d-]*|[a-z]|[ivxlc]+|[0-9a-f]{8,}(?:-[0-9a-f]+)*)$")

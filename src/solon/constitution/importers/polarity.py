@@ -17,8 +17,8 @@ Kind = Literal["plain", "open", "fails", "limits", "against", "asks", "permits"]
 
 _WORDS = r"(?:behaviou?rs?|actions?|conduct|content|requests?|things|topics|uses?|practices|patterns|tasks|answers)"
 _NO = re.compile(
-    r"\b(?:no|not|non|never|nor|none|nothing|neither|avoid\w*|refus\w+|declin\w+|without|prohibit\w*|forbid\w*|cannot|"
-    r"reject\w*|refrain\w*|disallow\w*|banned|bans?|dont|donts|red.?lines?|off.?limits|hard.(?:limits?|lines?)|anti.?\w+|"
+    r"\b(?:no|not|non.?(?:goals?|compliant|acceptable|permitted)|never|nor|none|nothing|neither|avoid\w*|refus\w+|declin\w+|without|prohibit\w*|forbid\w*|cannot|"
+    r"reject\w*|refrain\w*|disallow\w*|banned|bans?|dont|donts|red.?lines?|off.?limits|hard.(?:limits?|lines?)|anti.?(?:patterns?|goals?)|"
     r"illegal|unacceptable|unwanted|undesir\w+|intolerable|taboos?|violat\w+|breach\w*|infring\w+|misconduct|"
     r"fail(?:s|ed|ures?)?|mistakes?|pitfalls?|sins?|deal.?breakers?|impermissible|inadmissible|against|"
     r"(?:bad|wrong|worse|poor)(?: \w+)? (?:when|if|where)|stop\w*|ban|less|least)\b|n['’]ts?\b",
@@ -31,7 +31,7 @@ _OPEN = re.compile(
     r"|\b(?:never|not|cannot|refus\w+ to|declin\w+ to|n['’]t|avoid(?: the following| these)?)(?: ever)?\W*$"
     rf"|\b(?:prohibited|forbidden|banned|disallowed|not (?:be )?(?:allowed|permitted|do|tolerated))(?: {_WORDS})?\W*$"
     r"|\b(?:does|do|will|would|must|should|may|can) (?:not|never) (?:do|say|write|answer)\W*$"
-    r"|\bno circumstances\b|\bnone of\b|\bnon.?goals?\b|\banti.?\w+\b|\bno longer\b",
+    r"|\bno circumstances\b|\bnone of\b|\bnon.?goals?\b|\banti.?(?:patterns?|goals?)\b",
     re.IGNORECASE,
 )
 # Leads after which an item describes what a bad reply is like, so a "not" in it belongs to the description.
@@ -61,52 +61,71 @@ _MIXED = re.compile(
 _ORDERS_NOT = re.compile(r"^\W*(?:never|do not|don['’]?t|no|not|nobody|nothing|none|cannot)\b", re.IGNORECASE)
 _NOT_DOING = re.compile(r"^\W*not \w+ing\b", re.IGNORECASE)
 _BARE_NO = re.compile(r"^\W*(?:no|not|nothing|nobody|none)\b", re.IGNORECASE)
+# Who acts, then at most three words that open no clause of their own: the "not" in "Share data you should not share" is
+# no order.
+_SUBJECT = (
+    r"(?:(?:the|an?|it|you|we|they|he|she|i|one|your|our|its|this|every|each|all|any|no|assistants?|models?|repl(?:y|ies)|"
+    r"responses?|answers?|AI|bots?|chatbots?|agents?|users?|staff) (?:(?!(?:that|which|who|whom|whose|what|if|when|where|as|"
+    r"it|you|we|they|he|she|i|one|and|or|to|without|unless)\b)\w+[’'\w]* ){0,3}?|[a-z]\w+ )"
+)
 _MUST_NOT = re.compile(
-    r"^\W*(?:\w+[’'\w]* ){1,5}?(?:must|should|shall|may|ought to|has to|have to|needs? to)"
+    rf"^\W*{_SUBJECT}(?:must|should|shall|may|ought to|has to|have to|needs? to)"
     r"(?:n['’]t| (?:not|never)| (?:avoid|refuse|decline|refrain)\w*)\b",
     re.IGNORECASE,
 )
 _SAYS_NOT = re.compile(
-    r"^\W*(?:(?:the|an?|it|you|we|they|he|she|i|one|your|our|its|this|every|each)\b[^.;:,]{0,40}? )?"
-    r"(?:\w+n['’]t|does not|do not|is not|are not|will not|can ?not|never|not|no|avoids?|refuses?|declines?|"
-    r"refrains?|rejects?)\b",
+    rf"^\W*(?:(?:never|not|no)\b|{_SUBJECT}?(?:\w+n['’]t|(?:does|do|is|are|will|can|has|have) ?not|never|avoids?|refuses?|"
+    r"declines?|refrains?|rejects?)\b)",
+    re.IGNORECASE,
+)
+_SAYS_NEVER = re.compile(rf"^\W*{_SUBJECT}never\b", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"^\W*(?:also|nor|neither|in addition|additionally|further\w*|moreover|likewise|similarly|the same|as well|for|with|"
+    r"regarding|about|concerning|on|in|at|towards?|when|where|if)\b",
     re.IGNORECASE,
 )
 _SHUNS = re.compile(r"^\W*(?:avoid|refuse|decline|refrain|reject|stop|prevent)\b", re.IGNORECASE)
 _VERB_NEXT = re.compile(r"\b(?:not|never|n['’]t|cannot|to)\W*$", re.IGNORECASE)
-_NORM = re.compile(
-    r"^\W*(?:always|please)\b|^\W*(?:\w+[’'\w]* ){1,5}?(?:must|should|shall|may|ought|always)\b", re.IGNORECASE
-)
+_NORM = re.compile(rf"^\W*(?:always|please)\b|^\W*{_SUBJECT}(?:must|should|shall|may|ought|always)\b", re.IGNORECASE)
 
 # Leads above what nobody stands by: not in force, other people's words, what only tells of trouble, steps of a scale.
+_DEAD = (
+    r"(?:deprecated|superseded|obsolete|outdated|archived?|retired|withdrawn|revoked|repealed|abolished|abandoned|removed|"
+    r"deleted|discontinued|expired|discarded|rejected|declined|struck|inactive|disabled|undecided|not (?:yet )?(?:in force|"
+    r"in effect|adopted|approved|decided|agreed))"
+)
+_MAYBE = (
+    r"(?:drafts?|proposed|proposals?|pending|old|older|previous|past|former|historical|legacy|earlier|ideas?|wish.?list|"
+    r"brainstorm\w*|backlog|todo|alternatives?|considered|under (?:discussion|review|consideration)|for discussion|parking lot)"
+)
+_PAPERS = (
+    r"(?:rules?|versions?|polic(?:y|ies)|principles?|drafts?|proposals?|suggestions?|options?|alternatives?|amendments?|texts?|"
+    r"wordings?|guidance|guidelines?|constitutions?|practices?|behaviou?rs?|requirements?|items?|entries|sections?|ideas?|"
+    r"changes|additions|norms?|charters?)"
+)
 _NOT_IN_FORCE = re.compile(
-    r"\b(?:deprecated|superseded|obsolete|outdated|archived?|retired|withdrawn|revoked|repealed|abolished|abandoned|"
-    r"removed|deleted|discontinued|expired|discarded|rejected|declined (?:proposals|ideas)|not (?:in|yet in) (?:force|effect)|"
-    r"not (?:yet )?(?:adopted|approved|decided|agreed)|no longer|used to|formerly|until \d{4}|replaced by|struck|"
-    r"inactive|disabled|under (?:discussion|review|consideration)|undecided|open (?:questions|points|issues)|"
-    r"for discussion|parking lot)\b|~~|</?(?:del|s|strike)\b|\u0336",
+    rf"^\W*(?:(?:the|our|all|now|since) )?{_DEAD}(?: (?:and|or) \w+)?(?: (?:in|since|by|as of) .*| {_PAPERS})?\W*$"
+    rf"|[(\[:–—]\s*(?:now )?{_DEAD}\b|\b(?:deprecated|superseded|obsolete|repealed|revoked|not in (?:force|effect))\b"
+    r"|\b(?:we|it|assistant|that|which) no longer\b|\bno longer (?:do|does|in force|apply|applies|valid|used|true|hold)"
+    r"|\b(?:we|it|assistant) used to\b|\bformerly\b|~~|</?(?:del|s|strike)\b|\u0336",
     re.IGNORECASE,
 )
 _PERHAPS = re.compile(
-    r"^\W*(?:drafts?|proposed|proposals?|pending|old|older|previous|previously|past|former|historical|history|legacy|"
-    r"early|earlier|ideas?|wish.?list|brainstorm\w*|backlog|todo|to.do|alternatives?|considered|future|planned)\b"
-    r"|\b(?:drafts?|proposals?|ideas|wish.?list|backlog)\W*$|\(drafts?\b",
+    rf"^\W*(?:(?:the|our|some|first|working) )?{_MAYBE}(?: {_PAPERS})?\W*$|[(\[]\s*{_MAYBE}\b"
+    rf"|^\W*(?:(?:the|our|first|working) )?(?:drafts?|proposed|proposals?)(?: (?:for|of|by)\b| {_PAPERS}\b)"
+    r"|^\W*open (?:questions|points|issues)\b",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
-    r"\b(?:myths?|misconceptions?|misunderstandings?|misbeliefs?|fallac\w+|rumou?rs?|objections?|criticisms?|complaints?|"
-    r"counter.?examples?|straw.?m[ae]n|hypothetical\w*|quotes?|quotations?|testimonials?|jailbreaks?|"
-    r"(?:attack|test|trick) prompts?|temptations?|excuses)\b"
-    r"|\b(?:what|how|things?) (?:\w+ ){0,3}?(?:users?|people|customers?|clients?|others?|critics?|competitors?|attackers?|"
-    r"they|some|many|tenants?|patients?|students?)\b.{0,20}\b(?:say|says|said|ask|think|want|believe|claim|tell|try|write)\b"
-    r"|\b(?:other|competing) (?:companies|vendors|labs|assistants)\b",
+    r"\b(?:myths?|misconceptions?|misunderstandings?|misbeliefs?|fallac(?:y|ies)|rumou?rs|counter.?examples?|straw.?m[ae]n|"
+    r"testimonials?)\b"
+    r"|^\W*(?:what|things?) (?:\w+ ){0,3}?(?:users?|people|customers?|clients?|others?|critics?|competitors?|attackers?|"
+    r"they|some|many|tenants?|patients?|students?) (?:\w+ )?(?:say|says|said|think|believe|claim|tell)\b"
+    r"|^\W*(?:other|competing) (?:companies|vendors|labs|assistants)\W*$",
     re.IGNORECASE,
 )
-_SIGNS = re.compile(
-    r"\b(?:red|warning|danger) (?:flags?|signs?|signals?)\b|\bsymptoms?\b|\brisks?\W*$|\bthreats?\W*$|\bindicators?\b",
-    re.IGNORECASE,
-)
-_STEP = re.compile(r"^\W*(?:scores?|points?|grades?|ratings?|levels?|marks?|stars?)\s*(?:of\s*)?[-–—:=]?\s*\d", re.IGNORECASE)
+_SIGNS = re.compile(r"\b(?:red|warning|danger) (?:flags?|signs?|signals?)\b|^\W*symptoms?\W*$", re.IGNORECASE)
+_STEP = re.compile(r"^\W*(?:scores?|grades?|ratings?|stars?)\s*(?:of\s*)?[-–—:=]?\s*\d", re.IGNORECASE)
 _EXCEPTS = re.compile(r"^\W*(?:exceptions?|exemptions?|special cases)\b", re.IGNORECASE)
 
 _GONE = re.compile(
@@ -125,7 +144,9 @@ _HANGS = re.compile(
 def plainly(lead: str) -> str:
     """A heading, lead-in or key in words: "prohibited_actions" and "## 1.2 Prohibited actions:" are one."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|_|(?<=\w)-(?=\w)", " ", lead.removeprefix(DOUBT)).strip()
-    apart = re.sub(r"^(?:\(?[\dIVXivx]{1,4}[.)](?:\d{1,2}[.)]?)*|\d{1,2}(?:\.\d{1,2})+|[A-Za-z][.)]|§\s*\d+)\s+", "", apart)
+    apart = re.sub(
+        r"^(?:\(?[\dIVXivx]{1,4}[.)](?:\d{1,2}[.)]?)*|\d{1,2}(?:\.\d{1,2})+|[A-Za-z][.)]|§\s*\d+)\s+", "", apart
+    )
     apart = re.sub(r"^(?:but|and|however|yet)\b[,\s]*", "", apart, flags=re.IGNORECASE)
     return apart.rstrip(" :–—-.")
 
@@ -144,7 +165,7 @@ def kind_of(lead: str) -> Kind:
 
 def not_meant(lead: str, *, title: bool = False) -> str:
     """Why texts below a lead are no principles, "" when nothing speaks against it; `title`: of the whole document."""
-    said = re.sub(r"[_-]", " ", lead) if "~~" not in lead else lead
+    said = re.sub(r"[_-]", " ", lead)
     if _NOT_IN_FORCE.search(said) or (not title and _PERHAPS.search(said)):
         return "is not in force"
     if title:
@@ -180,6 +201,11 @@ def leads(text: str) -> bool:
     return not text.rstrip().endswith((".", "!", "?")) and kind_of(text) != "plain"
 
 
+def goes_on(before: str, lead: str) -> bool:
+    """Whether a lead-in ("For loans:", "Also:") may go on with the one before it, which rules out or permits."""
+    return bool(_GOES_ON.match(lead)) and kind_of(lead) == "plain" and kind_of(before) not in ("plain", "asks")
+
+
 def points(text: str) -> bool:
     """Whether a whole sentence rules out or permits what is listed below it ("The following are forbidden.")."""
     listed = re.search(r"\b(?:following|these|below|any of|none of|such)\b", text, re.IGNORECASE)
@@ -188,11 +214,15 @@ def points(text: str) -> bool:
 
 def is_open(lead: str) -> bool:
     """Whether a lead says nothing until an item follows ("The assistant must never", "Do not", "but it may")."""
-    return kind_of(lead) in ("open", "permits", "asks", "fails") and not lead.rstrip().endswith((".", "!", "?")) and bool(
-        re.search(
-            r"\b(?:never|not|n['’]t|cannot|to|must|should|shall|may|can|will|always|if|when|where|avoid|following)\W*$",
-            lead,
-            re.IGNORECASE,
+    return (
+        kind_of(lead) in ("open", "permits", "asks", "fails")
+        and not lead.rstrip().endswith((".", "!", "?"))
+        and bool(
+            re.search(
+                r"\b(?:never|not|n['’]t|cannot|to|must|should|shall|may|can|will|always|if|when|where|avoid|following)\W*$",
+                lead,
+                re.IGNORECASE,
+            )
         )
     )
 
@@ -235,7 +265,7 @@ def _ruled_out(kind: Kind, named: str, text: str) -> tuple[str, str]:
         return turned, ""
     if _BARE_NO.match(text) and not _NOT_DOING.match(text) and (kind == "fails" or re.search(r"avoid", named, re.I)):
         return text, doubtful
-    if forbids(text):
+    if forbids(text) or (kind == "open" and _SAYS_NEVER.match(text)):
         return text, ""
     if _SHUNS.match(text):
         bare = re.fullmatch(r"\W*(?:never|don['’]?ts?)\W*", named, re.IGNORECASE)
@@ -258,7 +288,12 @@ _OFF = frozenset(
     excluded exclude""".split()
 )
 _TEXTS = frozenset("draft violation violates bad harmful wrong ignore".split())  # hold statements as often as marks
-_LETS = {"allowed": "Not allowed", "permitted": "Not permitted", "acceptable": "Not acceptable", "isallowed": "Not allowed"}
+_LETS = {
+    "allowed": "Not allowed",
+    "permitted": "Not permitted",
+    "acceptable": "Not acceptable",
+    "isallowed": "Not allowed",
+}
 _RULES_OUT = {"prohibited": "Prohibited", "forbidden": "Forbidden", "banned": "Banned", "disallowed": "Disallowed"}
 _STANDS = frozenset(
     """status state stage lifecycle type kind action label mode effect disposition outcome category result permission

@@ -28,6 +28,7 @@ _NORM = re.compile(
     r"\b(?:responses?|repl(?:y|ies)|assistants?|AI|chatbots?|users?|should|must|shall|ought|may (?:not|only)|cannot|"
     r"never|always|avoid\w*|refus(?:e|es|al)|declines?|respect\w*|honest\w*|truth\w*|accurate\w*|accuracy|harm\w*|"
     r"helpful\w*|ensure\w*|prioriti[sz]\w*|protect\w*|promot(?:e|es)|prohibit\w*|ethic\w*|unethical|moral\w*|dignity|minimi[sz]\w*|maximi[sz]\w*|"
+    r"forbidden|banned|not allowed|not permitted|red.lines?|hard.limits?|anti.?patterns?|violat\w+|unacceptable|"
     r"acknowledg\w*|concise\w*|polite\w*|uncertain\w*|when (?:asked|unsure|in doubt|you|the)|humanity)\b"
     r"|^\W*(?:do not|don['’]t|do no|be|no|only|not|assume|admit|prefer|stay|keep|treat|give|provide|explain|seek|offer|"
     r"cite|defer|maintain|use|default|express|consider|support|encourage|help|tell the|act|"
@@ -91,7 +92,9 @@ _BESIDE = named_set(
     citation citations contact contacts faq quickstart roadmap reading resources prerequisites"""
 )
 _CODE = re.compile(r"^\^.*\$$|\.\*|^[a-z0-9_./-]+ -{1,2}\w*$|^\S+(?: \S+)?=$|^(?:sudo|git|rm|curl|chmod) \S+$")
-_CONTACT = re.compile(r"^\W*(?:\w+ ){0,4}?(?:e-?mail|mail|write|contact|reach)\b.{0,30}\b[\w.+-]+@[\w-]+\.\w", re.IGNORECASE)
+_CONTACT = re.compile(
+    r"^\W*(?:\w+ ){0,4}?(?:e-?mail|mail|write|contact|reach)\b.{0,30}\b[\w.+-]+@[\w-]+\.\w", re.IGNORECASE
+)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
