@@ -166,7 +166,7 @@ def _aside(headings: Sequence[str], title: str = "") -> str:
 
 
 def _leads(headings: Sequence[str], title: str) -> tuple[str, ...]:
-    """The headings that items stand under. A document's title is about all of it, and counts where it says yes or no."""
+    """The headings above items; a document's title, which is about all of it, only where it says yes or no."""
     return tuple(h for h in headings if h != title or kind_of(h) != "plain" or len(headings) == 1)
 
 

@@ -11,14 +11,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from solon.constitution.importers.vocabulary import named_set
+
 DOUBT = "? "  # before a lead-in that may or may not go on: prose stands between it and a second list
 
 Kind = Literal["plain", "open", "fails", "limits", "against", "asks", "permits"]
 
 _WORDS = r"(?:behaviou?rs?|actions?|conduct|content|requests?|things|topics|uses?|practices|patterns|tasks|answers)"
 _NO = re.compile(
-    r"\b(?:no|not|non.?(?:goals?|compliant|acceptable|permitted)|never|nor|none|nothing|neither|avoid\w*|refus\w+|declin\w+|without|prohibit\w*|forbid\w*|cannot|"
-    r"reject\w*|refrain\w*|disallow\w*|banned|bans?|dont|donts|red.?lines?|off.?limits|hard.(?:limits?|lines?)|anti.?(?:patterns?|goals?)|"
+    r"\b(?:no|not|non.?(?:goals?|compliant|acceptable|permitted)|never|nor|none|nothing|neither|avoid\w*|"
+    r"refus\w+|declin\w+|without|prohibit\w*|forbid\w*|cannot|"
+    r"reject\w*|refrain\w*|disallow\w*|banned|bans?|dont|donts|red.?lines?|off.?limits|hard.(?:limits?|"
+    r"lines?)|anti.?(?:patterns?|goals?)|"
     r"illegal|unacceptable|unwanted|undesir\w+|intolerable|taboos?|violat\w+|breach\w*|infring\w+|misconduct|"
     r"fail(?:s|ed|ures?)?|mistakes?|pitfalls?|sins?|deal.?breakers?|impermissible|inadmissible|against|"
     r"(?:bad|wrong|worse|poor)(?: \w+)? (?:when|if|where)|stop\w*|ban|less|least)\b|n['’]ts?\b",
@@ -42,8 +46,10 @@ _FAILS = re.compile(
 )
 _LIMITS = re.compile(r"\b(?:red.?lines?|hard.(?:limits?|lines?)|off.?limits|taboos?|deal.?breakers?)\b", re.IGNORECASE)
 _PERMITS = re.compile(
-    rf"^\W*(?:allowed|permitted|acceptable|optional)\b|\b(?:may|can|might|allowed|permitted|optional|free to|(?:fine|ok|"
-    rf"okay|acceptable) to)(?: (?:be|do|say|{_WORDS}))*\W*$|\bonly (?:if|with|when|after|for|to)\b|\b(?:if|when|where|unless)\W*$",
+    rf"^\W*(?:allowed|permitted|acceptable|optional)\b|\b(?:may|can|might|allowed|permitted|optional|"
+    rf"free to|(?:fine|ok|"
+    rf"okay|acceptable) to)(?: (?:be|do|say|{_WORDS}))*\W*$|\bonly (?:if|with|when|after|for|to)\b|\b(?:if|"
+    rf"when|where|unless)\W*$",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
@@ -64,8 +70,10 @@ _BARE_NO = re.compile(r"^\W*(?:no|not|nothing|nobody|none)\b", re.IGNORECASE)
 # Who acts, then at most three words that open no clause of their own: the "not" in "Share data you should not share" is
 # no order.
 _SUBJECT = (
-    r"(?:(?:the|an?|it|you|we|they|he|she|i|one|your|our|its|this|every|each|all|any|no|assistants?|models?|repl(?:y|ies)|"
-    r"responses?|answers?|AI|bots?|chatbots?|agents?|users?|staff) (?:(?!(?:that|which|who|whom|whose|what|if|when|where|as|"
+    r"(?:(?:the|an?|it|you|we|they|he|she|i|one|your|our|its|this|every|each|all|any|no|assistants?|"
+    r"models?|repl(?:y|ies)|"
+    r"responses?|answers?|AI|bots?|chatbots?|agents?|users?|staff) (?:(?!(?:that|which|who|whom|whose|"
+    r"what|if|when|where|as|"
     r"it|you|we|they|he|she|i|one|and|or|to|without|unless)\b)\w+[’'\w]* ){0,3}?|[a-z]\w+ )"
 )
 _MUST_NOT = re.compile(
@@ -74,13 +82,15 @@ _MUST_NOT = re.compile(
     re.IGNORECASE,
 )
 _SAYS_NOT = re.compile(
-    rf"^\W*(?:(?:never|not|no)\b|{_SUBJECT}?(?:\w+n['’]t|(?:does|do|is|are|will|can|has|have) ?not|never|avoids?|refuses?|"
+    rf"^\W*(?:(?:never|not|no)\b|{_SUBJECT}?(?:\w+n['’]t|(?:does|do|is|are|will|can|has|have) ?not|never|"
+    rf"avoids?|refuses?|"
     r"declines?|refrains?|rejects?)\b)",
     re.IGNORECASE,
 )
 _SAYS_NEVER = re.compile(rf"^\W*{_SUBJECT}never\b", re.IGNORECASE)
 _GOES_ON = re.compile(
-    r"^\W*(?:also|nor|neither|in addition|additionally|further\w*|moreover|likewise|similarly|the same|as well|for|with|"
+    r"^\W*(?:also|nor|neither|in addition|additionally|further\w*|moreover|likewise|similarly|the same|"
+    r"as well|for|with|"
     r"regarding|about|concerning|on|in|at|towards?|when|where|if)\b",
     re.IGNORECASE,
 )
@@ -90,17 +100,23 @@ _NORM = re.compile(rf"^\W*(?:always|please)\b|^\W*{_SUBJECT}(?:must|should|shall
 
 # Leads above what nobody stands by: not in force, other people's words, what only tells of trouble, steps of a scale.
 _DEAD = (
-    r"(?:deprecated|superseded|obsolete|outdated|archived?|retired|withdrawn|revoked|repealed|abolished|abandoned|removed|"
-    r"deleted|discontinued|expired|discarded|rejected|declined|struck|inactive|disabled|undecided|not (?:yet )?(?:in force|"
+    r"(?:deprecated|superseded|obsolete|outdated|archived?|retired|withdrawn|revoked|repealed|abolished|"
+    r"abandoned|removed|"
+    r"deleted|discontinued|expired|discarded|rejected|declined|struck|inactive|disabled|undecided|"
+    r"not (?:yet )?(?:in force|"
     r"in effect|adopted|approved|decided|agreed))"
 )
 _MAYBE = (
-    r"(?:drafts?|proposed|proposals?|pending|old|older|previous|past|former|historical|legacy|earlier|ideas?|wish.?list|"
-    r"brainstorm\w*|backlog|todo|alternatives?|considered|under (?:discussion|review|consideration)|for discussion|parking lot)"
+    r"(?:drafts?|proposed|proposals?|pending|old|older|previous|past|former|historical|legacy|earlier|"
+    r"ideas?|wish.?list|"
+    r"brainstorm\w*|backlog|todo|alternatives?|considered|under (?:discussion|review|consideration)|"
+    r"for discussion|parking lot)"
 )
 _PAPERS = (
-    r"(?:rules?|versions?|polic(?:y|ies)|principles?|drafts?|proposals?|suggestions?|options?|alternatives?|amendments?|texts?|"
-    r"wordings?|guidance|guidelines?|constitutions?|practices?|behaviou?rs?|requirements?|items?|entries|sections?|ideas?|"
+    r"(?:rules?|versions?|polic(?:y|ies)|principles?|drafts?|proposals?|suggestions?|options?|"
+    r"alternatives?|amendments?|texts?|"
+    r"wordings?|guidance|guidelines?|constitutions?|practices?|behaviou?rs?|requirements?|items?|entries|"
+    r"sections?|ideas?|"
     r"changes|additions|norms?|charters?)"
 )
 _NOT_IN_FORCE = re.compile(
@@ -117,9 +133,11 @@ _PERHAPS = re.compile(
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
-    r"\b(?:myths?|misconceptions?|misunderstandings?|misbeliefs?|fallac(?:y|ies)|rumou?rs|counter.?examples?|straw.?m[ae]n|"
+    r"\b(?:myths?|misconceptions?|misunderstandings?|misbeliefs?|fallac(?:y|ies)|rumou?rs|"
+    r"counter.?examples?|straw.?m[ae]n|"
     r"testimonials?)\b"
-    r"|^\W*(?:what|things?) (?:\w+ ){0,3}?(?:users?|people|customers?|clients?|others?|critics?|competitors?|attackers?|"
+    r"|^\W*(?:what|things?) (?:\w+ ){0,3}?(?:users?|people|customers?|clients?|others?|critics?|"
+    r"competitors?|attackers?|"
     r"they|some|many|tenants?|patients?|students?) (?:\w+ )?(?:say|says|said|think|believe|claim|tell)\b"
     r"|^\W*(?:other|competing) (?:companies|vendors|labs|assistants)\W*$",
     re.IGNORECASE,
@@ -129,13 +147,15 @@ _STEP = re.compile(r"^\W*(?:scores?|grades?|ratings?|stars?)\s*(?:of\s*)?[-–�
 _EXCEPTS = re.compile(r"^\W*(?:exceptions?|exemptions?|special cases)\b", re.IGNORECASE)
 
 _GONE = re.compile(
-    r"~~|</?(?:del|s|strike)\s*>|\u0336|[\[(](?:deleted|removed|deprecated|superseded|obsolete|retired|withdrawn|revoked|"
+    r"~~|</?(?:del|s|strike)\s*>|\u0336|[\[(](?:deleted|removed|deprecated|superseded|obsolete|retired|"
+    r"withdrawn|revoked|"
     r"repealed|rejected|struck|expired|disabled|outdated|inactive|no longer|not (?:yet )?(?:in force|adopted|approved))"
     r"\b[^\])]*[\])]|^\W*(?:deleted|removed|deprecated|superseded|obsolete|retired|withdrawn|rejected)\s*[:–—]",
     re.IGNORECASE,
 )
 _HANGS = re.compile(
-    r"^\W*(?:except(?:ing|ions?)?|unless|other than|apart from|save (?:for|when|where)|but|however|only (?:if|when|where)|"
+    r"^\W*(?:except(?:ing|ions?)?|unless|other than|apart from|save (?:for|when|where)|but|however|"
+    r"only (?:if|when|where)|"
     r"provided that|as long as)\b",
     re.IGNORECASE,
 )
@@ -219,7 +239,8 @@ def is_open(lead: str) -> bool:
         and not lead.rstrip().endswith((".", "!", "?"))
         and bool(
             re.search(
-                r"\b(?:never|not|n['’]t|cannot|to|must|should|shall|may|can|will|always|if|when|where|avoid|following)\W*$",
+                r"\b(?:never|not|n['’]t|cannot|to|must|should|shall|may|can|will|always|if|when|where|avoid|"
+                r"following)\W*$",
                 lead,
                 re.IGNORECASE,
             )
@@ -277,17 +298,17 @@ def _ruled_out(kind: Kind, named: str, text: str) -> tuple[str, str]:
 
 # --- fields that say whether an entry holds ---------------------------------------------------------
 
-_ON = frozenset(
-    """enabled active inforce ineffect valid current effective approved accepted adopted endorsed ratified include included
-    keep kept use used isactive isenabled live desired desirable good correct positive follow compliant""".split()
+_ON = named_set(
+    """enabled active inforce ineffect valid current effective approved accepted adopted endorsed ratified include
+    included keep kept use used isactive isenabled live desired desirable good correct positive follow compliant"""
 )
-_OFF = frozenset(
-    """disabled deprecated rejected retired archived obsolete superseded removed deleted inactive withdrawn revoked repealed
-    draft negative negated inverted inverse violation violates isdeprecated isdisabled isnegative supersededby replacedby
-    deprecatedon deletedat removedin deprecatedsince bad harmful wrong undesired undesirable struck ignore ignored skip
-    excluded exclude""".split()
+_OFF = named_set(
+    """disabled deprecated rejected retired archived obsolete superseded removed deleted inactive withdrawn revoked
+    repealed draft negative negated inverted inverse violation violates isdeprecated isdisabled isnegative
+    supersededby replacedby deprecatedon deletedat removedin deprecatedsince bad harmful wrong undesired
+    undesirable struck ignore ignored skip excluded exclude"""
 )
-_TEXTS = frozenset("draft violation violates bad harmful wrong ignore".split())  # hold statements as often as marks
+_TEXTS = named_set("draft violation violates bad harmful wrong ignore")  # hold statements as often as marks
 _LETS = {
     "allowed": "Not allowed",
     "permitted": "Not permitted",
@@ -295,66 +316,75 @@ _LETS = {
     "isallowed": "Not allowed",
 }
 _RULES_OUT = {"prohibited": "Prohibited", "forbidden": "Forbidden", "banned": "Banned", "disallowed": "Disallowed"}
-_STANDS = frozenset(
+_STANDS = named_set(
     """status state stage lifecycle type kind action label mode effect disposition outcome category result permission
-    requirement class modality""".split()
+    requirement class modality"""
 )
-_SIGN = frozenset(
+_SIGN = named_set(
     """polarity valence sign direction stance deontic decision verdict judgment judgement sentiment orientation
-    expected""".split()
+    expected"""
 )
-_NUMBERS = frozenset("weight points score sign polarity valence label reward direction target value".split())
-_YES = frozenset(
-    """yes y true on 1 1.0 +1 + active approved accepted adopted final current published ratified live stable inforce enabled
-    allowed allow permitted permit required require positive pos good do dos must should always prefer preferred encourage
-    encouraged desired desirable compliant follow follows pass safe acceptable keep support in endorsed up higher more
-    obligation obligatory mandatory obliged permission recommended affirmative for pro correct right""".split()
+_NUMBERS = named_set("""weight points score sign polarity valence label reward direction target value""")
+_YES = named_set(
+    """yes y true on 1 1.0 +1 + active approved accepted adopted final current published ratified live stable inforce
+    enabled allowed allow permitted permit required require positive pos good do dos must should always prefer
+    preferred encourage encouraged desired desirable compliant follow follows pass safe acceptable keep support in
+    endorsed up higher more obligation obligatory mandatory obliged permission recommended affirmative for pro
+    correct right"""
 )
-_UNSTABLE = frozenset(
-    """rejected deprecated superseded obsolete retired archived withdrawn revoked repealed removed deleted draft proposed
-    proposal pending inactive disabled expired outdated bad negative neg fail fails failed violating violates violation
-    noncompliant unsafe wrong incorrect unwanted undesired undesirable harmful worse worst con anti antipattern inverted
-    reverse reversed minus discouraged unapproved notinforce nolonger closed cancelled suspended paused against -""".split()
+_UNSTABLE = named_set(
+    """rejected deprecated superseded obsolete retired archived withdrawn revoked repealed removed deleted draft
+    proposed proposal pending inactive disabled expired outdated bad negative neg fail fails failed violating
+    violates violation noncompliant unsafe wrong incorrect unwanted undesired undesirable harmful worse worst con
+    anti antipattern inverted reverse reversed minus discouraged unapproved notinforce nolonger closed cancelled
+    suspended paused against -"""
 )
-_BANS = frozenset(
-    """prohibited prohibit prohibition forbidden forbid banned ban disallowed disallow notallowed never mustnot dont donot
-    shouldnot avoid block blocked deny denied refuse""".split()
+_BANS = named_set(
+    """prohibited prohibit prohibition forbidden forbid banned ban disallowed disallow notallowed never mustnot dont
+    donot shouldnot avoid block blocked deny denied refuse"""
 )
-_NAY = frozenset("no n false off 0 0.0 -1 never none nein non".split())
+_NAY = named_set("no n false off 0 0.0 -1 never none nein non")
 
 
 def standing(by_name: Mapping[str, Any]) -> tuple[str, str]:
     """What the fields of an entry, by bare name, say of it: a lead that rules its text out, and why it does not hold.
 
-    ("Prohibited", "") for {"type": "prohibited"}, ("", "…") for {"enabled": false}, ("", "") where none speaks against it.
+    ("Prohibited", "") for {"type": "prohibited"}, ("", "…") for {"enabled": false}, ("", "") where none speaks against.
     """
     lead = ""
     for name, value in by_name.items():
         if isinstance(value, list | Mapping) or value is None:
             continue
-        said = str(value).strip().lower()
-        word = re.sub(r"[\s_-]+", "", said) if len(said) > 1 and not re.fullmatch(r"-?[\d.]+", said) else said
-        why = f"is left out: its field '{name}' says {said[:40]}"
-        off = name in _OFF and word not in _NAY and word != "" and not (name in _TEXTS and len(said.split()) > 3)
-        if off or (name in _ON and word in _NAY):
-            return "", why
-        if name in _LETS or name in _RULES_OUT:
-            if name in _LETS and word and word not in _YES:
-                if word not in _NAY | _BANS:
-                    return "", why
-                lead = _LETS[name]
-            elif name in _RULES_OUT and word not in _NAY and len(said.split()) < 3:
-                lead = _RULES_OUT[name]
-        elif name in _NUMBERS and _below(value, zero=name != "score" and name != "value" and name != "target"):
-            return "", why
-        elif name in _SIGN or name in _STANDS:
-            if word in _BANS and name != "label":
-                lead = plainly(said).capitalize()
-            elif word in _UNSTABLE or (word in _NAY and not (name in _STANDS and word[-1:].isdigit())):
-                return "", why
-            elif name in _SIGN and word not in _YES and len(said.split()) < 4:
-                return "", why
+        rules_out, holds = _marked(name, value)
+        if not holds:
+            return "", f"is left out: its field '{name}' says {str(value).strip().lower()[:40]}"
+        lead = rules_out or lead
     return lead, ""
+
+
+def _marked(name: str, value: Any) -> tuple[str, bool]:
+    """What one field says: a lead that rules out, "" for none; and whether the entry holds, as far as can be told."""
+    said = str(value).strip().lower()
+    long = len(said.split()) > 3  # a statement or a remark, not a mark
+    word = said if re.fullmatch(r".|-?[\d.]+", said) else re.sub(r"[\s_-]+", "", said)
+    if name in _OFF:
+        return "", not word or word in _NAY or (long and name in _TEXTS)
+    if name in _RULES_OUT:
+        return (_RULES_OUT[name] if word and word not in _NAY and not long else ""), True
+    if name in _LETS:
+        return (_LETS[name], True) if word in _NAY | _BANS else ("", not word or word in _YES)
+    if name in _ON:
+        return "", word not in _NAY
+    if name in _NUMBERS and _below(value, zero=name not in ("score", "value", "target")):
+        return "", False
+    if name in _SIGN or name in _STANDS:
+        if word in _BANS and name != "label":
+            ban = plainly(said).capitalize()
+            return ban if kind_of(ban) in ("open", "fails", "against") else "Prohibited", True
+        # A kind or a class numbered 0 is the first of them, not a "no".
+        nay = word in _NAY and not (name in _STANDS and word[-1:].isdigit())
+        return "", not (word in _UNSTABLE or nay or (name in _SIGN and word and not long and word not in _YES))
+    return "", True
 
 
 def _below(value: Any, *, zero: bool) -> bool:

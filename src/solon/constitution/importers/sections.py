@@ -61,7 +61,8 @@ _SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 class _Section:
     """A heading and what stands under it, up to the next one.
 
-    `above` are the headings that it stands under, the outermost first, without the document's title. `example` is the title of the example that comes next; `noting` says that a commentary is open.
+    `above` are the headings that it stands under, the outermost first, without the document's title. `example` is the
+    title of the example that comes next; `noting` says that a commentary is open.
     """
 
     heading: Heading

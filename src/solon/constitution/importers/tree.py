@@ -162,7 +162,7 @@ def _unfit(key: object, value: Any, listed: bool) -> str:
 
 
 def _take(key: str, value: Any, sure: bool, found: Found, source: Source, lead: str) -> bool:
-    """Read a section into `found`, unless its texts do not say how to behave. `lead` is what the whole file is under."""
+    """Read a section into `found`, unless its texts do not say how to behave. `lead`: what all of the file is under."""
     part = Found("")
     read_section(value, (key,), f"{lead}{BELOW}{key}" if lead else key, part, source)
     told = rank(key)
