@@ -723,9 +723,12 @@ The assistant says what it does not know.
         ("never-help-with-weapons", "Never: Help with weapons. The assistant helps to build weapons."),
         ("candour", "Candour. The assistant says what it does not know."),
     ]
-    lines = "The assistant must never:\nShare numbers that are not public.\nPromise users a flat.\nTell users lies.\n"
+    lines = (
+        "The assistant must never:\nShare users' numbers that are no secret.\nPromise users a flat.\nTell users lies.\n"
+    )
     assert (
-        texts(import_file(write("a.txt", lines)))[0] == "The assistant must never: Share numbers that are not public."
+        texts(import_file(write("a.txt", lines)))[0]
+        == "The assistant must never: Share users' numbers that are no secret."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from solon.constitution.importers.vocabulary import CATEGORY, GROUP, HEAD, REMAR
 from solon.constitution.importers.words import BELOW, word_count
 
 DEPTH = 6
+_LISTED = re.compile(r"\n[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]")  # a text that is a list of its own
 SHORT = 6  # words: the best anchor of a scale that needs the name of the scale before it
 
 
@@ -110,6 +112,8 @@ def read_names(value: Mapping[Any, Any], place: Place, category: str, found: Fou
             continue
         if isinstance(inner, str) and bare(key) in HEAD and word_count(inner) < 4:
             found.drop(where, shown(inner), "is about the section, not a principle")
+        elif isinstance(inner, str) and _LISTED.search(inner):
+            read_section(inner, where, f"{category}{BELOW}{key}" if category else str(key), found, source)
         elif isinstance(inner, str) or (
             isinstance(inner, Mapping) and (Fields(inner).states() or Fields(inner).is_pair())
         ):

@@ -120,14 +120,14 @@ _PAPERS = (
     r"changes|additions|norms?|charters?)"
 )
 _NOT_IN_FORCE = re.compile(
-    rf"^\W*(?:(?:the|our|all|now|since) )?{_DEAD}(?: (?:and|or) \w+)?(?: (?:in|since|by|as of) .*| {_PAPERS})?\W*$"
+    rf"^\W*(?:(?:the|our|all|now|since) )?{_DEAD}(?: (?:and|or) \w+)?(?: (?:in|since|by|as of) .*| {_PAPERS})?(?:\s*[(\[].*)?\W*$"
     rf"|[(\[:–—]\s*(?:now )?{_DEAD}\b|\b(?:deprecated|superseded|obsolete|repealed|revoked|not in (?:force|effect))\b"
     r"|\b(?:we|it|assistant|that|which) no longer\b|\bno longer (?:do|does|in force|apply|applies|valid|used|true|hold)"
     r"|\b(?:we|it|assistant) used to\b|\bformerly\b|~~|</?(?:del|s|strike)\b|\u0336",
     re.IGNORECASE,
 )
 _PERHAPS = re.compile(
-    rf"^\W*(?:(?:the|our|some|first|working) )?{_MAYBE}(?: {_PAPERS})?\W*$|[(\[]\s*{_MAYBE}\b"
+    rf"^\W*(?:(?:the|our|some|first|working) )?{_MAYBE}(?: {_PAPERS})?(?:\s*[(\[].*)?\W*$|[(\[]\s*{_MAYBE}\b"
     rf"|^\W*(?:(?:the|our|first|working) )?(?:drafts?|proposed|proposals?)(?: (?:for|of|by)\b| {_PAPERS}\b)"
     r"|^\W*open (?:questions|points|issues)\b",
     re.IGNORECASE,
