@@ -120,7 +120,8 @@ _PAPERS = (
     r"changes|additions|norms?|charters?)"
 )
 _NOT_IN_FORCE = re.compile(
-    rf"^\W*(?:(?:the|our|all|now|since) )?{_DEAD}(?: (?:and|or) \w+)?(?: (?:in|since|by|as of) .*| {_PAPERS})?(?:\s*[(\[].*)?\W*$"
+    rf"^\W*(?:(?:the|our|all|now|since) )?{_DEAD}(?: (?:and|or) \w+)?(?: (?:in|since|by"
+    rf"|as of) .*| {_PAPERS})?(?:\s*[(\[].*)?\W*$"
     rf"|[(\[:–—]\s*(?:now )?{_DEAD}\b|\b(?:deprecated|superseded|obsolete|repealed|revoked|not in (?:force|effect))\b"
     r"|\b(?:we|it|assistant|that|which) no longer\b|\bno longer (?:do|does|in force|apply|applies|valid|used|true|hold)"
     r"|\b(?:we|it|assistant) used to\b|\bformerly\b|~~|</?(?:del|s|strike)\b|\u0336",
