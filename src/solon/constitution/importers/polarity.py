@@ -15,7 +15,7 @@ from solon.constitution.importers.vocabulary import named_set
 
 DOUBT = "? "  # before a lead-in that may or may not go on: prose stands between it and a second list
 
-Kind = Literal["plain", "open", "fails", "limits", "against", "asks", "permits"]
+Kind = Literal["plain", "open", "fails", "limits", "against", "asks", "permits", "given"]
 
 _WORDS = r"(?:behaviou?rs?|actions?|conduct|content|requests?|things|topics|uses?|practices|patterns|tasks|answers)"
 _NO = re.compile(
@@ -25,7 +25,10 @@ _NO = re.compile(
     r"lines?)|anti.?(?:patterns?|goals?)|"
     r"illegal|unacceptable|unwanted|undesir\w+|intolerable|taboos?|violat\w+|breach\w*|infring\w+|misconduct|"
     r"fail(?:s|ed|ures?)?|mistakes?|pitfalls?|sins?|deal.?breakers?|impermissible|inadmissible|against|"
-    r"(?:bad|wrong|worse|poor)(?: \w+)? (?:when|if|where)|stop\w*|ban|less|least)\b|n['’]ts?\b",
+    r"(?:bad|wrong|worse|poor)(?: \w+)? (?:when|if|where)|stop\w*|ban|less|least|off the table|"
+    r"out of (?:bounds|scope|the question)|discouraged|inappropriate|"
+    r"(?:bad|wrong|poor|worse|worst|harmful|unsafe|unethical) (?:behaviou?rs?|conduct|practices?|habits?|"
+    r"actions?))\b|^\W*bad\W*$|n['’]ts?\b",
     re.IGNORECASE,
 )
 # Leads that wait for their items: nothing is said until one follows.
@@ -35,13 +38,15 @@ _OPEN = re.compile(
     r"|\b(?:never|not|cannot|refus\w+ to|declin\w+ to|n['’]t|avoid(?: the following| these)?)(?: ever)?\W*$"
     rf"|\b(?:prohibited|forbidden|banned|disallowed|not (?:be )?(?:allowed|permitted|do|tolerated))(?: {_WORDS})?\W*$"
     r"|\b(?:does|do|will|would|must|should|may|can) (?:not|never) (?:do|say|write|answer)\W*$"
-    r"|\bno circumstances\b|\bnone of\b|\bnon.?goals?\b|\banti.?(?:patterns?|goals?)\b",
+    r"|\bno circumstances\b|\boff the table\b|\bout of (?:bounds|scope|the question)\b|\bnone of\b|"
+    r"\bnon.?goals?\b|\banti.?(?:patterns?|goals?)\b",
     re.IGNORECASE,
 )
 # Leads after which an item describes what a bad reply is like, so a "not" in it belongs to the description.
 _FAILS = re.compile(
     r"\b(?:if|when|where|whenever)\W*$|\bviolat\w+|\bbreach\w*|\bfail(?:s|ed|ures?)?\b|\bunacceptable\b|\bmistakes?\b|"
-    r"\bpitfalls?\b|\bwrong\b|\bundesir\w+|\bunwanted\b|\bmisconduct\b",
+    r"\bpitfalls?\b|\bwrong\b|\bbad\b|\bpoor\b|\bwors[et]\b|\binappropriate\b|\bdiscouraged\b|"
+    r"\bundesir\w+|\bunwanted\b|\bmisconduct\b",
     re.IGNORECASE,
 )
 _LIMITS = re.compile(r"\b(?:red.?lines?|hard.(?:limits?|lines?)|off.?limits|taboos?|deal.?breakers?)\b", re.IGNORECASE)
@@ -52,6 +57,7 @@ _PERMITS = re.compile(
     rf"when|where|unless)\W*$",
     re.IGNORECASE,
 )
+_GIVEN = re.compile(r"^\W*(?:if|when|whenever|once|after) \w+ \w+", re.IGNORECASE)
 _ASKS = re.compile(
     rf"^\W*always\b|(?:^|[\s_])(?:always|must|should|shall|will|does|do|dos|do['’]s|has to|have to|required|mandatory|"
     rf"instead|encouraged|recommended|expected|desired)(?: (?:be|{_WORDS}))*\W*$",
@@ -140,6 +146,8 @@ _OTHERS = re.compile(
     r"|^\W*(?:what|things?) (?:\w+ ){0,3}?(?:users?|people|customers?|clients?|others?|critics?|"
     r"competitors?|attackers?|"
     r"they|some|many|tenants?|patients?|students?) (?:\w+ )?(?:say|says|said|think|believe|claim|tell)\b"
+    r"|^\W*(?:users?|people|customers?|clients?|others|critics?|competitors?|attackers?) (?:\w+ ){0,2}?"
+    r"(?:say|think|believe|claim|ask for|want|demand)s?\b"
     r"|^\W*(?:other|competing) (?:companies|vendors|labs|assistants)\W*$",
     re.IGNORECASE,
 )
@@ -179,6 +187,8 @@ def kind_of(lead: str) -> Kind:
         return "limits"
     if _NO.search(said):
         return "fails" if _FAILS.search(said) else "open" if _OPEN.search(said) else "against"
+    if _GIVEN.match(said):
+        return "given"
     if _PERMITS.search(said):
         return "permits"
     return "asks" if _ASKS.search(said) else "plain"
@@ -256,6 +266,9 @@ def read_under(above: Sequence[str], text: str) -> tuple[str, str]:
         kind = kind_of(lead)
         if kind == "plain":
             continue
+        if kind == "given":  # a condition decides nothing, and belongs to the text
+            whole, why = read_under(above[:depth], text)
+            return f"{whole.removesuffix(text)}{_named(above[: depth + 1])}: {text}", why
         if kind == "asks":
             return text, ""
         if lead.startswith(DOUBT):
@@ -304,10 +317,10 @@ _ON = named_set(
     included keep kept use used isactive isenabled live desired desirable good correct positive follow compliant"""
 )
 _OFF = named_set(
-    """disabled deprecated rejected retired archived obsolete superseded removed deleted inactive withdrawn revoked
-    repealed draft negative negated inverted inverse violation violates isdeprecated isdisabled isnegative
-    supersededby replacedby deprecatedon deletedat removedin deprecatedsince bad harmful wrong undesired
-    undesirable struck ignore ignored skip excluded exclude"""
+    """disabled negate negates deprecated rejected retired archived obsolete superseded removed deleted inactive
+    withdrawn revoked repealed draft negative negated inverted inverse violation violates isdeprecated isdisabled
+    isnegative supersededby replacedby deprecatedon deletedat removedin deprecatedsince bad harmful wrong
+    undesired undesirable struck ignore ignored skip excluded exclude"""
 )
 _TEXTS = named_set("draft violation violates bad harmful wrong ignore")  # hold statements as often as marks
 _LETS = {
@@ -318,8 +331,8 @@ _LETS = {
 }
 _RULES_OUT = {"prohibited": "Prohibited", "forbidden": "Forbidden", "banned": "Banned", "disallowed": "Disallowed"}
 _STANDS = named_set(
-    """status state stage lifecycle type kind action label mode effect disposition outcome category result permission
-    requirement class modality"""
+    """status rating compliance grade quality state stage lifecycle type kind action label mode effect disposition
+    outcome category result permission requirement class modality"""
 )
 _SIGN = named_set(
     """polarity valence sign direction stance deontic decision verdict judgment judgement sentiment orientation
