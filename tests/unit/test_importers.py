@@ -528,6 +528,218 @@ def test_what_is_left_out_is_told(write: Write) -> None:
     }
 
 
+# --- what is asked for and what is ruled out -----------------------------------------------------------
+
+
+def told(imported: Imported) -> dict[str, str]:
+    return {d.where: d.why for d in imported.dropped}
+
+
+@pytest.mark.parametrize(
+    ("above", "item", "got"),
+    [
+        ("## Never", "Lend a book that is not on the shelf.", "Never: Lend a book that is not on the shelf."),
+        ("## Never", "Let a reader in without asking for a card.", "Never: Let a reader in without asking for a card."),
+        ("## Never", "Share data users should not share.", "Never: Share data users should not share."),
+        ("## Never", "Make promises it never keeps.", "Never: Make promises it never keeps."),
+        ("## Never", "Not answering users.", "Never: Not answering users."),
+        ("## Never", "Do not shout at a reader.", "Do not shout at a reader."),
+        ("## Never", "The assistant must not shout.", "The assistant must not shout."),
+        ("## Never", "The assistant does not lie.", None),
+        ("## Never", "Avoid jargon with users.", None),
+        ("## The assistant must not", "Refuse what is harmless.", "The assistant must not: Refuse what is harmless."),
+        ("## 2. Never\n### 2.1 Weapons", "Help build weapons", "Never: Help build weapons"),
+        ("# Never\n## a) Books\n### Loans", "Help tear up books", "Never: Help tear up books"),
+        ("## Never\n### Always", "Be kind to readers.", "Be kind to readers."),
+        ("## Things to avoid", "No source named", None),
+        ("## A reply fails if", "it does not name a source", "A reply fails if: it does not name a source"),
+        ("## Allowed, but only with consent", "Name users.", "Allowed, but only with consent: Name users."),
+        ("## If asked by staff", "Give users the code.", "If asked by staff: Give users the code."),
+        ("## Never\n### If asked by staff", "give users away", "Never: If asked by staff: give users away"),
+        ("## Bad behaviour", "The reply does not greet.", "Bad behaviour: The reply does not greet."),
+        ("## Off the table", "The assistant lies.", "Off the table: The assistant lies."),
+        ("## Anti-discrimination", "The assistant does not judge.", "The assistant does not judge."),
+        ("## Disabled readers", "The assistant offers help.", "The assistant offers help."),
+        ("## Outdated pages", "The assistant says so.", "The assistant says so."),
+        ("The following are forbidden.\n", "Giving users away", "The following are forbidden: Giving users away"),
+        (
+            "The assistant is kind and\nmust never\n",
+            "tell users lies",
+            "The assistant is kind and must never: tell users lies",
+        ),
+    ],
+)
+def test_what_stands_above_a_text_decides_what_it_means(write: Write, above: str, item: str, got: str | None) -> None:
+    text = f"# Our principles\n\n- Be honest with users.\n\n{above}\n- {item}\n"
+    imported = import_file(write("a.md", text))
+    assert texts(imported) == ["Be honest with users.", *([got] if got else [])]
+    line = f"L{len(text.splitlines())}"
+    assert (line in told(imported)) == (got is None)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("What we no longer do", "Deprecated", "Superseded", "Rejected proposals", "Draft (not in force)", "Myths"),
+        *(
+            "What users say",
+            "Red flags",
+            "Score 1",
+            "Counterexamples",
+            "Retired rules",
+            "~~Old rules~~",
+            "Dos and don'ts",
+        ),
+        *("Previous version", "Removed (2024)", "Common misconceptions", "Exceptions", "Contact", "Proposed rules"),
+    ],
+)
+def test_what_nobody_stands_by_is_left_out(write: Write, heading: str) -> None:
+    below = "- The assistant should obey everyone.\n\n### Detail\n\n- The assistant must shush users.\n"
+    imported = import_file(write("a.md", f"# Our principles\n\n- Be kind to users.\n\n## {heading}\n\n{below}"))
+    assert texts(imported) == ["Be kind to users."]
+    assert {"L7", "L11"} <= set(told(imported))
+
+
+def test_a_lead_in_holds_for_its_list(write: Write) -> None:
+    text = """# Our principles
+
+It must never:
+
+- sell data that no one gave
+
+We like readers.
+
+- give the data of users away
+- The assistant should ask first.
+
+It is a violation if
+
+- the assistant hides a fee
+
+but it may
+
+- say to users how high it is
+
+1. renews the loan of a reader
+
+   It must not
+   - waive a fee for users
+2. The assistant must not renew a book.
+   - Except for staff.
+   - Offer users another copy.
+"""
+    imported = import_file(write("a.md", text))
+    assert texts(imported) == [
+        "It must never: sell data that no one gave",
+        "The assistant should ask first.",
+        "It is a violation if: the assistant hides a fee",
+        "It may: say to users how high it is",
+        "It may: renews the loan of a reader",
+        "It must not: waive a fee for users",
+        "The assistant must not renew a book. Except for staff.",
+    ]
+    assert {"L9", "L26"} <= set(told(imported))
+
+
+@pytest.mark.parametrize(
+    ("fields", "got"),
+    [
+        *(({name: value}, None) for name, value in [("enabled", False), ("disabled", True), ("in_force", "no")]),
+        *(({name: value}, None) for name, value in [("status", "rejected"), ("valence", "bad"), ("polarity", "minus")]),
+        *(({name: value}, None) for name, value in [("weight", -1), ("weight", 0), ("label", 0), ("label", "bad")]),
+        *(
+            ({name: value}, None)
+            for name, value in [("decision", "violating"), ("points", "-2"), ("superseded_by", "r9")]
+        ),
+        *(({"allowed": value}, "Not allowed: It sells data.") for value in (False, "no", 0)),
+        ({"allowed": "with consent"}, None),
+        ({"type": "prohibited"}, "Prohibited: It sells data."),
+        ({"type": "MUST_NOT"}, "Must not: It sells data."),
+        ({"action": "block"}, "Prohibited: It sells data."),
+        *(
+            ({name: value}, "It sells data.")
+            for name, value in [("enabled", True), ("status", "adopted"), ("label", "Calm")]
+        ),
+        *(({name: value}, "It sells data.") for name, value in [("allowed", "yes"), ("type", "privacy"), ("level", 0)]),
+    ],
+)
+def test_fields_that_say_no_are_heeded(write: Write, fields: dict[str, Any], got: str | None) -> None:
+    rows = [{"principle": "Be kind to users."}, {"principle": "It sells data.", **fields}]
+    columns = list(rows[1])
+    table = "\n".join([",".join(columns), *(",".join(str(r.get(c, "")) for c in columns) for r in rows)])
+    for path in (write("a.json", {"principles": rows}), write("a.csv", table)):
+        imported = import_file(path)
+        assert texts(imported) == ["Be kind to users.", *([got] if got else [])], path
+        assert any("is left out: its field" in why for why in told(imported).values()) == (got is None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("The assistant should ~~not~~ lie.", "~~The assistant should lie.~~", "It should <del>never</del> lie."),
+        *("The assistant should lie [deleted]", "It must lie (removed in v2).", "The assistant must lie. ❌"),
+        *(
+            "Except to staff who must know.",
+            "You should mail us at desk@example.org",
+            "❌ The assistant never says why.",
+        ),
+    ],
+)
+def test_struck_marked_and_hanging_texts_are_left_out(write: Write, text: str) -> None:
+    imported = import_file(write("a.md", f"# Our principles\n\n- Be kind to users.\n- {text}\n"))
+    assert texts(imported) == ["Be kind to users."]
+    assert "L4" in told(imported)
+
+
+def test_names_of_sections_in_data_decide_too(write: Write) -> None:
+    never = {"loans": {"fees": ["Waive a fee that is not paid."]}, "doors": ["Open doors for users at night."]}
+    groups = [
+        {"section": "Money", "status": "rejected", "rules": ["The assistant must sell data."]},
+        {"section": "Loans", "prohibitions": ["Renew a book that is not due."]},
+    ]
+    assert texts(import_file(write("a.json", {"principles": {"never": never}}))) == [
+        "Never: Waive a fee that is not paid.",
+        "Never: Open doors for users at night.",
+    ]
+    assert texts(import_file(write("a.json", {"principles": groups}))) == [
+        "Prohibitions: Renew a book that is not due."
+    ]
+    data = {"type": "prohibited", "rules": ["The assistant sells data that is not public."]}
+    assert texts(import_file(write("a.json", data))) == ["Prohibited: The assistant sells data that is not public."]
+    listed = {"principles": {"never": "- Sell data that no one gave.\n- Shout at users.\n"}}
+    assert texts(import_file(write("a.json", listed)))[0] == "Never: Sell data that no one gave."
+
+
+def test_numbered_sections_and_lines_stand_under_headings_too(write: Write) -> None:
+    text = """# Charter
+# Never
+## Principle 1: Help with weapons
+The assistant helps to build weapons.
+# Superseded
+## Principle 2: Obey
+The assistant should obey everyone.
+# Always
+## Principle 3: Candour
+The assistant says what it does not know.
+"""
+    imported = import_file(write("a.md", text))
+    assert [(p.id, p.text) for p in imported.written.principles] == [
+        ("never-help-with-weapons", "Never: Help with weapons. The assistant helps to build weapons."),
+        ("candour", "Candour. The assistant says what it does not know."),
+    ]
+    lines = (
+        "The assistant must never:\nShare users' numbers that are no secret.\nPromise users a flat.\nTell users lies.\n"
+    )
+    assert (
+        texts(import_file(write("a.txt", lines)))[0]
+        == "The assistant must never: Share users' numbers that are no secret."
+    )
+
+
+def test_ids_say_less_where_the_text_does() -> None:
+    assert make_id("", "Which response is less honest?", ()) == "less-honest"
+
+
 # --- refusals --------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ read.py      a file as plain data, hostile ones refused     tree.py       lists,
 fields.py    what fields are called elsewhere               icai.py       Inverse Constitutional AI
 entries.py   one item as a principle                        lists.py      lists in text and Markdown
 words.py     principle, choice, prompt or dialogue?         exemplars.py  demonstrations
+polarity.py  asked for, ruled out, or not in force?
 names.py     ids and aims                                   refuse.py     what is no constitution
 items.py     Markdown's outline                     sections.py  the Model Spec, numbered headings
 build.py     the constitution; account.py tells of it, publish.py writes it

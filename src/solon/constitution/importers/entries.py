@@ -10,6 +10,7 @@ from typing import Any
 from solon.constitution.importers.exemplars import read_shown
 from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Entry, Found, Place, shown
+from solon.constitution.importers.polarity import not_meant, read_under, standing
 from solon.constitution.importers.vocabulary import (
     AIM,
     AUTHORITY,
@@ -23,7 +24,7 @@ from solon.constitution.importers.vocabulary import (
     WEIGHT,
     bare,
 )
-from solon.constitution.importers.words import compares, flat, turned, unfit, without_label
+from solon.constitution.importers.words import BELOW, compares, flat, unfit, without_label
 from solon.constitution.model import RANKS, Authority
 
 MAX_WEIGHT = 1e6
@@ -54,22 +55,37 @@ def add(entry: Entry, found: Found) -> None:
     if why := unfit(text):
         found.drop(entry.place, shown(entry.text) or "(nothing)", why)
         return
+    above = tuple(filter(None, entry.above or entry.category.split(BELOW)))
+    if why := next((f"stands under “{shown(lead, 40)}”, which {no}" for lead in above if (no := not_meant(lead))), ""):
+        found.drop(entry.place, shown(entry.text), why)
+        return
+    key = entry.key if entry.key not in above else ""
+    if key and not_meant(key, title=True):
+        found.drop(entry.place, shown(entry.text), f"its name, “{shown(key, 40)}”, says that it is not in force")
+        return
+    whole, why = read_under(tuple(filter(None, (*above, key))), text) if entry.stated else (text, "")
+    if why:
+        found.drop(entry.place, shown(entry.text), why)
+        return
     if label:
         found.labels.append(label)
-    whole = turned(entry.category, turned(entry.key, text)) if entry.stated else text
     found.turned += whole != text
     found.entries.append(replace(entry, text=whole))
 
 
 def _read_fields(fields: Fields, place: Place, category: str, key: str, found: Found) -> None:
+    lead, why = standing(fields.by_name)
     said = fields.statement()
+    if why:
+        found.drop(place, shown(said or fields.title() or ", ".join(map(str, fields.item))), why)
+        return
     question = _whole([fields.text(COMPARISON)], (*place, "comparison"), found)
     if question and not said and not compares(question[0]):
         said, question = question[0], []  # a plain statement under a name for questions
     critiques = _whole(fields.critiques(), (*place, "critique"), found)
     revision = _whole([fields.revision()], (*place, "revision"), found)
     exemplars = read_shown(fields.by_name, place, found)
-    _leftovers(fields, said, place, found)
+    _leftovers(fields, said, lead, place, found)
     entry = Entry(
         place,
         said or next(iter(question), ""),
@@ -78,6 +94,7 @@ def _read_fields(fields: Fields, place: Place, category: str, key: str, found: F
         key=fields.title() or key,
         aim=fields.text((AIM,)),
         category=fields.text(CATEGORY) or category,
+        above=tuple(filter(None, (*category.split(BELOW), fields.text(CATEGORY), lead))),
         weight=_weight(fields, place, found),
         authority=_authority(fields, place, found),
         exemplars=exemplars,
@@ -137,13 +154,14 @@ def _authority(fields: Fields, place: Place, found: Found) -> Authority | None:
     return known
 
 
-def _leftovers(fields: Fields, said: str, place: Place, found: Found) -> None:
+def _leftovers(fields: Fields, said: str, lead: str, place: Place, found: Found) -> None:
     """Prompts that came along are kept apart; fields that a principle has no place for are told."""
     for name in PROMPTS:
         found.questions += fields.texts((name,))
     for key, value in fields.item.items():
         name = bare(key)
         used = name in KNOWN or name in SHOWN or (name == "prompt" and PAPER in fields)
+        used = used or bool(lead and standing({name: value})[0])
         if name == "id" and not isinstance(value, str):
             found.drop(
                 (*place, str(key)), shown(repr(value)), 'is no text, such as "007"; the id is made from the words'

@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from solon.constitution.importers.model import MAX_CHARS
+from solon.constitution.importers.polarity import DOUBT, goes_on, leads, not_meant, points
 from solon.constitution.importers.words import flat, shows_examples, word_count
 
 # Inline text is read only where it is looked at: a long document's paragraphs cost seconds.
@@ -31,7 +32,8 @@ _BULLET = re.compile(
     re.MULTILINE,
 )
 _TITLE_LINE = re.compile(r"^(?:\*\*|__)([^*_]{2,80}?):?(?:\*\*|__):?$|^([^\s.?!][^.?!]{1,80}):$")
-_TITLE_LEVEL = 7  # below the six levels of Markdown
+_TITLE_LEVEL, _LEAD_LEVEL = 7, 8  # below the six levels of Markdown
+MAX_LEAD = 160  # characters of a lead-in
 _ATTRIBUTES = re.compile(r"\s*\{(?P<said>[#.:]?[\w-]+[^{}]*)\}\s*$")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]")
 _NAMED = re.compile(r"^(?P<name>[A-Z][\w'’ &/-]{2,40}?)\s*(?::|\s[–—-])\s+(?P<rest>\S.*)$")
@@ -52,6 +54,8 @@ class Item:
     line: int
     source: str
     headings: tuple[str, ...]
+    lead: str = ""  # of a sub-item, what leads into its list, other than the item above it
+    title: str = ""  # of the document
     children: list[Item] = field(default_factory=list)
 
     def read(self) -> tuple[str, str]:
@@ -75,11 +79,12 @@ class Heading:
 
 @dataclass(slots=True)
 class Outline:
-    """A document. `lines` are those of its paragraphs outside lists; `skipped` what is no prose, with its line."""
+    """A document. `lines` are those of its paragraphs outside lists, with the
+    headings above them; `skipped` what is no prose, with its line."""
 
     items: list[Item] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
-    lines: list[tuple[int, str]] = field(default_factory=list)
+    lines: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
     tables: list[tuple[int, tuple[str, ...], list[dict[str, str]]]] = field(default_factory=list)
     skipped: list[tuple[int, str]] = field(default_factory=list)
 
@@ -90,15 +95,23 @@ class Outline:
     @property
     def words(self) -> int:
         """How many words its paragraphs outside lists have."""
-        return sum(word_count(line) for _, line in self.lines)
+        return sum(word_count(line) for _, line, _ in self.lines)
+
+    def put_under(self, above: tuple[str, ...]) -> None:
+        """Let the whole document stand under `above`."""
+        for item in self.items:
+            item.headings, item.title = (*above, *item.headings), self.title
+        self.lines = [(number, line, (*above, *under)) for number, line, under in self.lines]
+        self.tables = [(number, (*above, *under), rows) for number, under, rows in self.tables]
 
 
 def outline(text: str, *, markdown: bool = True) -> Outline:
     """The outline of `text`; without `markdown`, indented lines are no code and < begins no HTML."""
     reader = _Reader()
     tokens = (_BLOCKS if markdown else _PLAIN_BLOCKS).parse(_BULLET.sub(r"\g<indent>- ", text))
-    for node in SyntaxTreeNode(tokens).children:
-        reader.block(node)
+    nodes = SyntaxTreeNode(tokens).children
+    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+        reader.block(node, before_list=after is not None and after.type in ("bullet_list", "ordered_list"))
     return reader.outline
 
 
@@ -189,6 +202,22 @@ def _content(node: SyntaxTreeNode) -> str:
     return "".join(child.content for child in node.children if child.type == "inline")
 
 
+def _parts(entry: SyntaxTreeNode) -> tuple[list[str], dict[int, str]]:
+    """The paragraphs of a list item that are its text, and by list in it the paragraph that leads into that."""
+    texts: list[str] = []
+    leading: dict[int, str] = {}
+    for child, after in zip(entry.children, [*entry.children[1:], None], strict=True):
+        if child.type not in ("paragraph", "heading"):
+            continue
+        said = without_marks(_content(child))
+        listed = after is not None and after.type in ("bullet_list", "ordered_list")
+        if texts and listed and (said.endswith(":") or leads(said) or points(said)):
+            leading[id(after)] = said.rstrip(": ")
+        elif not texts or not shows_examples(said):
+            texts.append(_content(child))
+    return texts, leading
+
+
 def _opens_bold(text: str) -> bool:
     """Whether a paragraph is one statement under a bold name ("**Care** — The assistant never mocks the user.")."""
     return text.startswith(("**", "__")) and bool(named(" ".join(text.split()))[0])
@@ -200,12 +229,14 @@ class _Reader:
     def __init__(self) -> None:
         self.outline = Outline()
         self.open: list[tuple[int, str]] = []  # level and words of each heading
+        self._colon = False  # whether the last title line was one by its colon
+        self.listed = False  # whether a list came since the last heading or lead-in
 
     @property
     def above(self) -> tuple[str, ...]:
         return tuple(words for _, words in self.open)
 
-    def block(self, node: SyntaxTreeNode) -> None:
+    def block(self, node: SyntaxTreeNode, *, before_list: bool) -> None:
         if node.type == "heading":
             self._head(heading_of(node))
         elif node.type == "paragraph" and _opens_bold(_content(node)):
@@ -213,29 +244,55 @@ class _Reader:
         elif node.type == "paragraph":
             for number, line in enumerate(_content(node).split("\n"), line_of(node)):
                 self._line(number, line.strip())
+            self._lead(_content(node), line_of(node), before_list)
         elif node.type in ("bullet_list", "ordered_list"):
             self.outline.items += self._list(node)
+            self.listed = True
         elif node.type in _LEFT_OUT:
             self._leave(node)
 
     def _head(self, heading: Heading) -> None:
         self.open = [h for h in self.open if h[0] < heading.level] + [(heading.level, heading.text)]
         self.outline.headings.append(heading)
+        self.listed = False
+
+    def _lead(self, text: str, line: int, before_list: bool) -> None:
+        """What the last sentence of a paragraph leads into, and whether an earlier lead-in still holds after it."""
+        last = re.split(r"(?<=[.!?;])\s+", without_marks(text))[-1]
+        inner = self.open[-1] if self.open and self.open[-1][0] >= _TITLE_LEVEL else None
+        if inner and inner[1] == last.rstrip(":"):
+            return  # it was just opened as a title
+        if (
+            before_list
+            and len(last) < MAX_LEAD
+            and (leads(last) or points(last) or (not last.endswith((".", "!", "?")) and not_meant(last)))
+        ):
+            self.open = [h for h in self.open if h[0] < _LEAD_LEVEL and not (h[0] == _TITLE_LEVEL and self._colon)]
+            self.open.append((_LEAD_LEVEL, last.rstrip(":. ")))
+            self.listed = False
+        elif inner and self.listed and (inner[0] == _LEAD_LEVEL or self._colon):
+            # Prose after its list: a lead-in may be over. Which it is, nobody can tell.
+            self.open[-1] = (inner[0], DOUBT + inner[1].removeprefix(DOUBT))
 
     def _line(self, number: int, line: str) -> None:
         if title := _TITLE_LINE.match(line):
+            self._colon, before = bool(title[2]), self.open[-1:]
             self._head(Heading(number, _TITLE_LEVEL, without_marks(next(filter(None, title.groups())))))
+            if self._colon and before and before[0][0] >= _TITLE_LEVEL and goes_on(before[0][1], self.open[-1][1]):
+                self.open[-1] = (_TITLE_LEVEL, DOUBT + before[0][1].removeprefix(DOUBT))
         elif not line.startswith("[^"):
-            self.outline.lines.append((number, line))
+            self.outline.lines.append((number, line, self.above))
 
     def _list(self, node: SyntaxTreeNode) -> Iterator[Item]:
         for entry in node.children:
-            texts = [_content(child) for child in entry.children if child.type in ("paragraph", "heading")]
-            texts = [text for n, text in enumerate(texts) if not n or not shows_examples(without_marks(text))]
+            texts, leading = _parts(entry)
             item = Item(line_of(entry), " ".join(" ".join(texts).split("\n")), self.above)
             for child in entry.children:
                 if child.type in ("bullet_list", "ordered_list"):
-                    item.children += self._list(child)
+                    inner = list(self._list(child))
+                    for sub in inner:
+                        sub.lead = leading.get(id(child), "")
+                    item.children += inner
                 elif child.type in _LEFT_OUT:
                     self._leave(child)
             yield item

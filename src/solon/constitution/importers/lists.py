@@ -14,9 +14,11 @@ from solon.constitution.importers.entries import add, read_item
 from solon.constitution.importers.items import Item, Outline, is_link, outline
 from solon.constitution.importers.model import Entry, Found, Place, Source, refusal, shown
 from solon.constitution.importers.names import rank, words_of
+from solon.constitution.importers.polarity import forbids, hangs, is_open, kind_of, not_meant
 from solon.constitution.importers.sections import read_sections
 from solon.constitution.importers.vocabulary import HEADINGS, RULED, bare
 from solon.constitution.importers.words import (
+    BELOW,
     compares,
     doubtful,
     is_beside,
@@ -97,9 +99,13 @@ def _why(seen: Outline, source: Source) -> str:
     return f"the first of its items, “{shown(seen.items[0].text, 40)}”" + (f", {first.why}" if first else "")
 
 
-def read_list_text(text: str, source: Source, *, sure: bool = False) -> Found | None:
-    """The principles in `text`; None when it has no list of them. `sure`: its key says that it holds principles."""
+def read_list_text(text: str, source: Source, *, sure: bool = False, above: tuple[str, ...] = ()) -> Found | None:
+    """The principles in `text`; None when it has no list of them.
+
+    `sure`: its key says that it holds principles. `above`: the names of the sections that the text stands in.
+    """
     seen = outline(text, markdown=source.is_markdown)
+    seen.put_under(above)
     found = _tabled(seen)
     listed = _taken(seen.items, source, "a numbered or bulleted list", 1 if sure else 3)
     if listed is not None and not sure and not found.entries and not _is_mainly(listed, seen):
@@ -133,23 +139,35 @@ def _tabled(seen: Outline) -> Found:
     found = Found("a table with a column of rules")
     for line, headings, rows in seen.tables:
         columns = {bare(name) for row in rows[:1] for name in row}
-        aside = _aside(headings)
+        aside = _aside(headings, seen.title)
         if columns & RULED and not aside:
             for number, row in enumerate(rows, line + 2):
-                read_item({k: v for k, v in row.items() if v.strip()}, (f"L{number}",), (*headings, "")[-1], found)
+                read_item(
+                    {k: v for k, v in row.items() if v.strip()},
+                    (f"L{number}",),
+                    BELOW.join(_leads(headings, seen.title)),
+                    found,
+                )
         else:
             found.drop((f"L{line}",), f"a table of {len(rows)} rows", aside or "has no column of principles or rules")
     return found
 
 
-def _aside(headings: Sequence[str]) -> str:
+def _aside(headings: Sequence[str], title: str = "") -> str:
     """Why what stands under these headings is no principle, "" when nothing speaks against it."""
     for heading in reversed(headings):
+        if why := not_meant(heading, title=heading == title):
+            return f"stands under “{shown(heading, 40)}”, which {why}"
         if shows_examples(heading):
             return f"stands under “{shown(heading, 40)}”: examples"
         if is_beside(heading):
             return f"stands under “{shown(heading, 40)}”, which is about the document"
     return ""
+
+
+def _leads(headings: Sequence[str], title: str) -> tuple[str, ...]:
+    """The headings above items; a document's title, which is about all of it, only where it says yes or no."""
+    return tuple(h for h in headings if h != title or kind_of(h) != "plain" or len(headings) == 1)
 
 
 def _taken(items: Sequence[Item], source: Source, name: str, least: int) -> Found | None:
@@ -172,15 +190,16 @@ def _groups(items: Sequence[Item], source: Source, found: Found) -> None:
         groups.setdefault(item.headings, []).append(item)
     for headings, group in groups.items():
         place, told = (f"L{group[0].line}",), f"{len(group)} list items{_under(headings)}"
-        if aside := _aside(headings):
+        if aside := _aside(headings, group[0].title):
             found.drop(place, told, aside)
             continue
         part = Found("")
         for item in group:
-            _add_item(item, headings[-1] if headings else "", part)
+            _add_item(item, _leads(headings, item.title), part)
         telling = bool(HEADINGS & set(words_of(" ".join((*headings, source.path.stem)))))
         if part.entries and (why := _odd(part.entries, LITTLE if telling else MOST)):
             part.entries.clear()
+            part.turned = 0
             part.drop(place, told, why)
         found.merge(part)
 
@@ -202,7 +221,7 @@ def _is_mainly(found: Found, seen: Outline) -> bool:
     titled = sum(_is_title(item.headings) for item in _all(seen.items) if f"L{item.line}" in lines)
     if titled > 2:
         return True
-    listed = [item for item in _all(seen.items) if not _aside(item.headings)]
+    listed = [item for item in _all(seen.items) if not _aside(item.headings, seen.title)]
     kept = sum(word_count(e.text) for e in found.entries)
     return kept >= SHARE * (kept + seen.words) and len(found.entries) >= len(listed) / 2
 
@@ -217,11 +236,12 @@ def _under(headings: Sequence[str]) -> str:
     return f" under “{shown(headings[-1], 40)}”" if headings else ""
 
 
-def _add_item(item: Item, category: str, found: Found) -> None:
+def _add_item(item: Item, above: tuple[str, ...], found: Found) -> None:
     """A principle; with sub-items, a short or open-ended one is their heading and each of them a principle."""
     key, text = item.read()
     place: Place = (f"L{item.line}",)
-    opens = text.endswith(":") or word_count(text) < 4
+    own = not all(child.lead for child in item.children)  # whether a list stands right below it
+    opens = text.endswith(":") or (own and (word_count(text) < 4 or is_open(text)))
     why, text = shown_only(text)
     if key and not why and not text.startswith(key):
         why = shown_only(f"{key}: {text}")[0]
@@ -233,21 +253,37 @@ def _add_item(item: Item, category: str, found: Found) -> None:
     if why:
         found.drop(place, shown(item.text), why)
     elif not (item.children and opens):
-        add(Entry(place, text, key=key, category=category), found)
+        limits = [child.text for child in item.children if hangs(child.text) and not child.children]
+        add(Entry(place, " ".join([text, *limits]), key=key, category=(*above, "")[-1], above=above), found)
     for child in item.children:
-        _add_item(child, text.rstrip(":") if opens else category, found)
+        said = child.text
+        inner = (
+            *above,
+            *filter(
+                None, (key if opens and not text.startswith(key) else "", text.rstrip(":") if opens else "", child.lead)
+            ),
+        )
+        if why := not_meant(child.lead) if child.lead else "":
+            found.drop((f"L{child.line}",), shown(said), f"stands under “{shown(child.lead, 40)}”, which {why}")
+        elif not opens and hangs(said) and not why:
+            pass  # went with its parent
+        elif not opens and not child.lead and forbids(text) and not (forbids(said) or shown_only(said)[0]):
+            why = f"stands under “{shown(text, 40)}”; whether it is ruled out, too, cannot be told"
+            found.drop((f"L{child.line}",), shown(said), why)
+        else:
+            _add_item(child, inner, found)
 
 
 def _sentence_lines(seen: Outline) -> list[Item]:
     """A text of one statement a line, as items; nothing for prose, whose lines end anywhere."""
-    said = [line for _, line in seen.lines]
+    said = [line for _, line, _ in seen.lines]
     whole = share(said, lambda line: bool(re.match(r"\W*[A-Z]", line) and re.search(r"[.?!:]\W*$", line)))
     single = share(
         said, lambda line: len(line) <= 400 and (compares(line) or len(re.findall(r"[.?!](?:\s|$)", line)) < 2)
     )
     if len(said) < 3 or whole < 0.9 or single < 1 or share(said, is_norm) < 0.8:
         return []
-    return [Item(number, line, ()) for number, line in seen.lines]
+    return [Item(number, line, above) for number, line, above in seen.lines]
 
 
 def _front_matter(text: str) -> tuple[str, str]:

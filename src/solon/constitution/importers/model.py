@@ -56,6 +56,7 @@ class Entry:
     key: str = ""
     aim: str = ""
     category: str = ""
+    above: tuple[str, ...] = ()  # all that it stands under, the outermost first; `category` where empty
     weight: float = 1.0
     authority: Authority | None = None
     exemplars: Exemplars = field(default_factory=Exemplars)

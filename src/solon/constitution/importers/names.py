@@ -11,7 +11,9 @@ from solon.constitution.model import ID_PATTERN, Aim
 from solon.types import digest
 
 MAX_ID = 64
-NEGATIONS = frozenset(("not", "no", "never", "without", "nor", "nobody", "nothing", "none", "cannot"))
+NEGATIONS = frozenset(
+    ("not", "no", "never", "without", "nor", "nobody", "nothing", "none", "cannot", "less", "least", "fewer")
+)
 WORDS = 5
 
 _POSITIONAL = re.compile(r"^(?:[a-z]{1,20}[-_ .]*\d+[a-z]?|\d[\d-]*|[a-z]|[ivxlc]+|[0-9a-f]{8,}(?:-[0-9a-f]+)*)$")
@@ -179,7 +181,8 @@ def infer_aim(*hints: str) -> Aim:
     """The aim that the first telling hint names, or has most words of, or that the text's form suggests.
 
     Hints go from the surest to the text, which comes last. "own" when none tells, when words of several aims tie, or
-    when the text asks for harm. A guess, right for about two in three of the shipped principles: import says so.
+    when the text asks for harm. A guess, right for about two in three of the shipped principles, on which the
+    words were grown; of other texts fewer may be right. import says so.
     """
     *named_first, text = hints
     if _FURTHERS.search(text) and not _AGAINST.search(text):

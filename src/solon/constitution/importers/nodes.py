@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,19 @@ from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.lists import MAX_WORDS, read_list_text
 from solon.constitution.importers.model import MAX_PRINCIPLES, Found, Place, Source, refusal, shown
 from solon.constitution.importers.names import rank
+from solon.constitution.importers.polarity import kind_of, not_meant, standing
 from solon.constitution.importers.refuse import refuse_rows, refuse_texts
 from solon.constitution.importers.vocabulary import CATEGORY, GROUP, HEAD, REMARKS, STRONG, bare
 from solon.constitution.importers.words import BELOW, word_count
 
 DEPTH = 6
+_LISTED = re.compile(r"\n[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]")  # a text that is a list of its own
 SHORT = 6  # words: the best anchor of a scale that needs the name of the scale before it
+
+
+def parts_of(category: str) -> tuple[str, ...]:
+    """The names of the sections that one stands in, the outermost first."""
+    return tuple(filter(None, category.split(BELOW)))
 
 
 def read_section(value: Any, place: Place, category: str, found: Found, source: Source) -> None:
@@ -29,7 +37,7 @@ def read_section(value: Any, place: Place, category: str, found: Found, source: 
         found.drop(place, f"the anchors below {top}", "describe replies that follow the principle less")
     elif isinstance(value, Mapping) and value and len(place) < DEPTH:
         read_names(value, place, category, found, source)
-    elif isinstance(value, str) and (part := read_list_text(value, source, sure=True)):
+    elif isinstance(value, str) and (part := read_list_text(value, source, sure=True, above=parts_of(category))):
         found.merge(part)
     elif isinstance(value, str) and word_count(value) > MAX_WORDS:
         found.drop(place, shown(value), "is running text; for prose use `solon constitution draft`")
@@ -56,12 +64,17 @@ def _read_element(item: Any, place: Place, category: str, found: Found, source: 
         read_item(item, place, category, found)
         return
     fields = Fields(item)
+    if why := standing(fields.by_name)[1]:
+        found.drop(place, shown(fields.statement() or fields.title() or ", ".join(map(str, item))), why)
+        return
     nested = {k: v for k, v in item.items() if isinstance(v, list) and v and (rank(k) or bare(k) in GROUP)}
     only = next(iter(item.values()))
     if nested and not fields.is_pair() and not STRONG & set(fields.by_name) and len(place) < DEPTH:
-        name = fields.text((*CATEGORY, "name", "title", "id")) or category
+        own = (fields.text((*CATEGORY, "name", "title", "id")), standing(fields.by_name)[0])
+        name = BELOW.join(filter(None, (category, *own)))
         for key, value in nested.items():
-            read_section(value, (*place, str(key)), name, found, source)
+            turns = kind_of(str(key)) != "plain" or not_meant(str(key))
+            read_section(value, (*place, str(key)), f"{name}{BELOW}{key}" if turns else name, found, source)
     elif len(item) == 1 and isinstance(only, str) and not fields.states():
         read_item(only, place, category, found, str(next(iter(item))))
     else:
@@ -84,6 +97,11 @@ def scaled(value: Any) -> bool:
 def read_names(value: Mapping[Any, Any], place: Place, category: str, found: Found, source: Source) -> None:
     """Names with sentences, with objects, or with lists and names of their own."""
     fields = Fields(value)
+    lead, why = standing({n: v for n, v in fields.by_name.items() if word_count(str(v)) < 4})
+    if why and place:
+        found.drop(place, shown(str(value)), why)
+        return
+    category = BELOW.join(filter(None, (category, lead)))
     if fields.is_pair() or (fields.states() and not any(isinstance(v, list | Mapping) for v in value.values())):
         read_item(value, place, category, found)
         return
@@ -94,6 +112,8 @@ def read_names(value: Mapping[Any, Any], place: Place, category: str, found: Fou
             continue
         if isinstance(inner, str) and bare(key) in HEAD and word_count(inner) < 4:
             found.drop(where, shown(inner), "is about the section, not a principle")
+        elif isinstance(inner, str) and _LISTED.search(inner):
+            read_section(inner, where, f"{category}{BELOW}{key}" if category else str(key), found, source)
         elif isinstance(inner, str) or (
             isinstance(inner, Mapping) and (Fields(inner).states() or Fields(inner).is_pair())
         ):

@@ -29,6 +29,7 @@ from solon.constitution.importers.exemplars import compared
 from solon.constitution.importers.items import Heading, blocks, heading_of, line_of, without_marks
 from solon.constitution.importers.model import MAX_SECTION, Entry, Found, Source, shown
 from solon.constitution.importers.names import rank
+from solon.constitution.importers.polarity import kind_of, not_meant, read_under
 from solon.constitution.importers.words import is_beside, is_norm, share, shows_examples, unfit, word_count
 from solon.constitution.model import Authority, ComparisonExemplar, Exemplars
 
@@ -60,10 +61,12 @@ _SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 class _Section:
     """A heading and what stands under it, up to the next one.
 
-    `example` is the title of the example that comes next; `noting` says that a commentary is open.
+    `above` are the headings that it stands under, the outermost first, without the document's title. `example` is the
+    title of the example that comes next; `noting` says that a commentary is open.
     """
 
     heading: Heading
+    above: tuple[str, ...] = ()
     prose: list[str] = field(default_factory=list)
     exemplars: list[ComparisonExemplar] = field(default_factory=list)
     example: str = ""
@@ -103,11 +106,16 @@ def _cut(nodes: Sequence[SyntaxTreeNode], titles: dict[str, str], found: Found) 
     """The sections of a document, in order. Examples and commentary go where they belong."""
     section: _Section | None = None
     notes: list[int] = []
+    open_: list[Heading] = []
+    title = next((h for h in (heading_of(n) for n in nodes if n.type == "heading")), None)
     for node in nodes:
         if node.type == "heading":
             if section is not None:
                 yield section
-            section = _Section(heading_of(node))
+            heading = heading_of(node)
+            open_ = [h for h in open_ if h.level < heading.level]
+            section = _Section(heading, tuple(h.text for h in open_ if h != title or kind_of(h.text) != "plain"))
+            open_.append(heading)
         elif section is not None:
             _read_block(node, titles, section, notes, found)
     if notes:
@@ -192,8 +200,17 @@ def _take(section: _Section, pattern: re.Pattern[str] | None, found: Found) -> N
             found.drop(place, shown(heading.text), why)
         return
     name = heading.text if pattern is None else pattern.sub("", heading.text)
+    for lead in (*section.above, name):
+        if no := not_meant(lead, title=lead == name):
+            found.drop(place, shown(heading.text), f"stands under “{shown(lead, 40)}”, which {no}")
+            return
+    under, doubt = read_under(section.above, name)
+    if doubt:
+        found.drop(place, shown(heading.text), doubt)
+        return
+    found.turned += under != name
     kept, cut = _within(section.prose, MAX_SECTION - len(name) - 2)
-    text = f"{name.rstrip('.')}. {kept}" if name and kept else kept or name
+    text = f"{under.rstrip('.')}. {kept}" if under and kept else kept or under
     if bad := unfit(text[:200]):
         found.drop(place, shown(text), bad)
         return
@@ -206,7 +223,7 @@ def _take(section: _Section, pattern: re.Pattern[str] | None, found: Found) -> N
     known = next((a for a in AUTHORITIES if a == level), None)
     if level and known is None:
         found.drop((*place, "authority"), level, f"is none of {', '.join(AUTHORITIES)}")
-    key = heading.attributes.get("id", "") or name
+    key = heading.attributes.get("id", "") or under
     found.entries.append(
         Entry(
             place,

@@ -16,9 +16,10 @@ from solon.constitution.importers.fields import Fields
 from solon.constitution.importers.model import Entry, Found, Source, refusal, shown
 from solon.constitution.importers.names import rank, words_of
 from solon.constitution.importers.nodes import read_list, read_names, read_section, scaled
+from solon.constitution.importers.polarity import standing
 from solon.constitution.importers.refuse import refuse_object
 from solon.constitution.importers.vocabulary import ASIDE, HEAD, STRONG, SURE, bare
-from solon.constitution.importers.words import compares, doubtful
+from solon.constitution.importers.words import BELOW, compares, doubtful
 
 SOME, MOST = 0.5, 0.6  # shares of texts that must say how to behave
 ABOUT = "is about the document, not a principle"
@@ -133,13 +134,14 @@ def _sections(body: Mapping[Any, Any], sure: bool, found: Found, source: Source)
     """Read the sections that hold principles into `found`, and say in words which these are."""
     listed = any(rank(key) == 2 and isinstance(value, list | Mapping) for key, value in body.items())
     taken = []
+    lead = standing({bare(k): v for k, v in body.items()})[0]
     for key, value in body.items():
         if is_chats(value) or is_chat(value):
             read_demonstrations(value, (str(key),), found)
         elif why := _unfit(key, value, listed):
             if value not in (None, "", [], {}):
                 found.drop((str(key),), shown(value if isinstance(value, str) else repr(value)), why)
-        elif _take(str(key), value, sure, found, source):
+        elif _take(str(key), value, sure, found, source, lead):
             taken.append(str(key))
     if len(taken) > 3:
         return f"in {len(taken)} sections"
@@ -159,10 +161,10 @@ def _unfit(key: object, value: Any, listed: bool) -> str:
     return ""
 
 
-def _take(key: str, value: Any, sure: bool, found: Found, source: Source) -> bool:
-    """Read a section into `found`, unless its texts do not say how to behave."""
+def _take(key: str, value: Any, sure: bool, found: Found, source: Source, lead: str) -> bool:
+    """Read a section into `found`, unless its texts do not say how to behave. `lead`: what all of the file is under."""
     part = Found("")
-    read_section(value, (key,), key, part, source)
+    read_section(value, (key,), f"{lead}{BELOW}{key}" if lead else key, part, source)
     told = rank(key)
     why = doubtful(
         part.entries, 0.0 if told == 2 or (told and sure) or scaled(value) else SOME if told or sure else MOST

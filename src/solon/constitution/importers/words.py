@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from solon.constitution.importers.model import MAX_CHARS, Entry, shown
+from solon.constitution.importers.polarity import forbids, gone, hangs
 from solon.constitution.importers.vocabulary import named_set
 
 BELOW = " › "  # between the names of a section and of a section in it
@@ -27,6 +28,7 @@ _NORM = re.compile(
     r"\b(?:responses?|repl(?:y|ies)|assistants?|AI|chatbots?|users?|should|must|shall|ought|may (?:not|only)|cannot|"
     r"never|always|avoid\w*|refus(?:e|es|al)|declines?|respect\w*|honest\w*|truth\w*|accurate\w*|accuracy|harm\w*|"
     r"helpful\w*|ensure\w*|prioriti[sz]\w*|protect\w*|promot(?:e|es)|prohibit\w*|ethic\w*|unethical|moral\w*|dignity|minimi[sz]\w*|maximi[sz]\w*|"
+    r"forbidden|banned|not allowed|not permitted|red.lines?|hard.limits?|anti.?patterns?|violat\w+|unacceptable|"
     r"acknowledg\w*|concise\w*|polite\w*|uncertain\w*|when (?:asked|unsure|in doubt|you|the)|humanity)\b"
     r"|^\W*(?:do not|don['’]t|do no|be|no|only|not|assume|admit|prefer|stay|keep|treat|give|provide|explain|seek|offer|"
     r"cite|defer|maintain|use|default|express|consider|support|encourage|help|tell the|act|"
@@ -50,11 +52,6 @@ _PLACEHOLDER = re.compile(
 )
 _GAP = re.compile(r"\.\.\.\s*(?:\(|\W*$)")
 _ASKS_ABOUT_REPLY = re.compile(rf"\b(?:{_REPLY}|assistant|model|AI)\b", re.IGNORECASE)
-_NO = re.compile(
-    r"\b(?:no|not|never|nor|none|avoid\w*|refus\w+|declin\w+|without|prohibit\w*|forbid\w*|cannot|reject\w*|"
-    r"disallow\w*|banned|dont|donts|red.lines?|off.limits)\b|n['’]ts?\b|\bdon['’]ts\b",
-    re.IGNORECASE,
-)
 _SHOWS = (
     r"(?:examples?|samples?|dialogues?|dialogs?|conversations?|transcripts?|exchanges?|demonstrations?|few.?shots?)"
 )
@@ -92,9 +89,12 @@ _QUOTED = re.compile(r"""^(?:"[^"]+"|“[^”]+”|«[^»]+»|'[^']+'(?!\w)|‘[
 _BESIDE = named_set(
     """license licence licensing copyright contributing contributors installation install setup navigation contents toc
     references reference bibliography footnotes notes links changelog history acknowledgements acknowledgments credits
-    citation citations faq quickstart roadmap reading resources prerequisites"""
+    citation citations contact contacts faq quickstart roadmap reading resources prerequisites"""
 )
 _CODE = re.compile(r"^\^.*\$$|\.\*|^[a-z0-9_./-]+ -{1,2}\w*$|^\S+(?: \S+)?=$|^(?:sudo|git|rm|curl|chmod) \S+$")
+_CONTACT = re.compile(
+    r"^\W*(?:\w+ ){0,4}?(?:e-?mail|mail|write|contact|reach)\b.{0,30}\b[\w.+-]+@[\w-]+\.\w", re.IGNORECASE
+)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -116,15 +116,6 @@ def without_label(text: str) -> tuple[str, str]:
         return "", text
     rest = text[match.end() :]
     return match.group().rstrip(" :.)–—-"), rest[:1].upper() + rest[1:]
-
-
-def turned(heading: str, text: str) -> str:
-    """`text` with its heading before it where that turns its meaning ("Never: …"), and `text` says no "no" itself."""
-    for part in reversed(heading.split(BELOW)):
-        named = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", part).strip().rstrip(":")
-        if _NO.search(named) and not _NO.search(text):
-            return f"{named[:1].upper()}{named[1:]}: {text}"
-    return text
 
 
 def compares(text: str) -> bool:
@@ -157,8 +148,8 @@ def shown_only(text: str) -> tuple[str, str]:
         return "is a turn of a dialogue, not a principle", said
     if _SHOWN.match(said):
         return "is an example, not a principle", said
-    if mark and mark in _CROSS and not _NO.search(said):
-        return f"is marked as bad ({mark}); say what a good reply leaves out", said
+    if (cross := next((c for c in text if c in _CROSS), "")) and not forbids(said):
+        return f"is marked as bad ({cross}); say what a good reply leaves out", said
     if mark and mark in _TICK and not is_norm(said):
         return f"is marked as good ({mark}), and does not say how to behave", said
     if _QUOTED.match(said) and not compares(said):
@@ -205,6 +196,12 @@ def unfit(text: str) -> str | None:
         return "is code or a pattern, not a statement"
     if len(text) > MAX_CHARS:
         return f"has {len(text):,} characters, more than {MAX_CHARS:,}; for prose use `solon constitution draft`"
+    if gone(text):
+        return "is struck out or marked as deleted, in whole or in part"
+    if hangs(text):
+        return "limits what stands before it, and says nothing alone; write both as one principle"
+    if _CONTACT.search(text):
+        return "is an address to write to, not a principle"
     if word_count(text) < 2:
         return "is a single word, not a statement; say what a good reply does"
     return None
