@@ -412,7 +412,7 @@ def test_labels_of_prompts_are_not_called_replies(tmp_path: Path) -> None:
 def test_what_a_question_is_about_follows_it() -> None:
     said = conversation_of({"question": "Who won?", "context": "In 1908 Kew beat Ham."})
     assert said.turns == (user("Who won?\n\nIn 1908 Kew beat Ham."),)
-    assert conversation_of({"prompt": "Who won?", "context": "sports"}).turns == (user("Who won?"),)
+    assert conversation_of({"prompt": "Who won?", "context": "sports"}).turns == (user("Who won?\n\nsports"),)
 
 
 def test_the_indentation_of_code_is_kept() -> None:

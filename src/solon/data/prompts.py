@@ -209,7 +209,7 @@ def _unused(row: Record, said: Conversation, area: str) -> tuple[str, ...]:
     """The columns that hold replies, of which an answered prompt makes no use. A label of the prompt is none."""
     given = {name: value for name, value in row.items() if value not in (None, "", []) and name != area}
     beside = sorted(name for name in reply_columns(given) if name not in said.columns and "label" not in name.lower())
-    return (*beside, *(sorted(said.columns) if said.reply and not beside else ()))
+    return (*beside, *((said.replied,) if said.reply and not beside else ()))
 
 
 def _records(one: PromptFile, path: Path) -> Iterator[tuple[int, dict[str, Any]] | BadRow]:
