@@ -21,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather
 
-from solon.data.candidates import load_candidates, several_replies
+from solon.data.candidates import load_candidates
 from solon.data.formats import load_pairs
+from solon.data.formats.beside import unread
 from solon.data.formats.checks import RowProblem
 from solon.data.formats.conversation import conversation_of, trimmed
 from solon.data.formats.records import about, records
@@ -421,8 +422,8 @@ def test_the_indentation_of_code_is_kept() -> None:
 
 def test_several_replies_that_nobody_understands_are_named(tmp_path: Path) -> None:
     file = lines(tmp_path / "p.jsonl", {"prompt": "Hi", "generations": ["a", "b"]})
-    assert several_replies(file) == ["generations"]
-    assert several_replies(lines(tmp_path / "q.jsonl", {"prompt": "Hi", "output": "a"})) == []
+    assert list(unread(Path(file)).lines) == ["generations"]
+    assert list(unread(Path(lines(tmp_path / "q.jsonl", {"prompt": "Hi", "output": "a"}))).lines) == ["output"]
 
 
 def test_pairs_out_of_rendered_texts_are_conversations(tmp_path: Path) -> None:

@@ -47,12 +47,21 @@ ABOUT = (
     "paragraph",
     "background",
     "excerpt",
+    "story",
+    "email",
+    "evidence",
+    "knowledge",
+    "abstract",
+    "source_text",
+    "source_document",
+    "reference_text",
     "options",
     "choices",
 )
 EARLIER = ("context", "history", "chat_history", "conversation_history")  # lists of turns before the question
 _TITLED = ("text", "post", "dialogue")  # a `title` beside these is their first line; elsewhere it names the row
-_ASKED_OF = ("question", "query", "text")  # what an instruction is to be done with, or answers
+# What an instruction is to be done with or answers, and what a question is asked of.
+_ASKED_OF = {"instruction": ("question", "query", "text"), "question": ("text",), "query": ("text",)}
 _ALSO_ASK = ("instruction", "question", "query", "user_prompt", "prompt")  # texts that would be asked themselves
 TALKS = ("messages", "conversations", "conversation")
 _LONG = 40  # characters: a text that long which stands in the prompt already is not said again
@@ -127,6 +136,7 @@ def surrounded(
     """The turns that `name` holds, with or without a reply, with what other columns put before them and into them; the
     columns that do, and columns to add. Raises RowProblem."""
     columns: list[str] = []
+    _check_agreement(record, name, turns)
     turns, more = _about(record, name, turns, columns)
     return (*_before(record, name, turns, columns, facts), *turns), tuple(columns), more
 
@@ -191,22 +201,26 @@ def _turns(name: str, value: Any, facts: bool) -> tuple[tuple[Message, ...], tup
 def _agreed(record: Record, name: str, turns: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[str, ...]]:
     """The turns, where other columns that would be asked say no other thing; a conversation of which they are the last
     question instead of them."""
-    said = "\n".join(turn.content for turn in turns)
-    for other in _ALSO_ASK:
-        value = record.get(other)
-        if other == name or not isinstance(value, str) or not value.strip() or value.strip() in said:
-            continue
-        if name == "instruction" and other in _ASKED_OF:
-            continue  # joined
-        if name not in TALKS and len(turns) == 1 and turns[0].content.strip() in value:
-            continue  # the same question in more words, as a template writes it out
-        raise RowProblem(f"{name} and {other} both hold a question, and not the same: keep one of them")
     for other in TALKS:
         if other != name and is_messages(record.get(other)):
             turns, used = _within(name, turns, other, messages(record[other], other, facts=True))
             if used:
                 return turns, (other,)
     return turns, ()
+
+
+def _check_agreement(record: Record, name: str, turns: tuple[Message, ...]) -> None:
+    """That no other column would be asked another question. Raises RowProblem."""
+    said = "\n".join(turn.content for turn in turns)
+    for other in _ALSO_ASK:
+        value = record.get(other)
+        if other == name or not isinstance(value, str) or not value.strip() or value.strip() in said:
+            continue
+        if other in _ASKED_OF.get(name, ()):
+            continue  # joined
+        if name not in TALKS and len(turns) == 1 and turns[0].content.strip() in value:
+            continue  # the same question in more words, as a template writes it out
+        raise RowProblem(f"{name} and {other} both hold a question, and not the same: keep one of them")
 
 
 def _within(
@@ -229,10 +243,10 @@ def _about(
     record: Record, name: str, turns: tuple[Message, ...], columns: list[str]
 ) -> tuple[tuple[Message, ...], Record]:
     """The turns, their one question with what it is about: Alpaca's `input`, a `context`, a document."""
-    parts: list[str] = []
+    parts: dict[str, str] = {}
     title = record.get("title")
     place = [n for n, turn in enumerate(turns) if turn.role == "user"]
-    for about in (*(_ASKED_OF if name == "instruction" else ()), *ABOUT):
+    for about in (*_ASKED_OF.get(name, ()), *ABOUT):
         given = record.get(about)
         if about == name or (about in EARLIER and isinstance(given, list)) or _is_of_another(about, given):
             continue
@@ -241,15 +255,15 @@ def _about(
         held = any(len(given or "") >= _LONG and (given or "").strip() in turn.content for turn in turns)
         if about == "text" and given and turns[-1].content.strip() in given:
             continue  # an instruction with its answer, written out for a trainer
-        if about == INPUT or (given and given.strip()):
+        if (about == INPUT and about in record) or (given and given.strip()):
             columns.append(about)
         if given and given.strip() and not (held and (name, about) != ("instruction", INPUT)):
-            parts.append(given)
+            parts[about] = given
     titled = name in _TITLED and isinstance(title, str) and title.strip() and title.strip() not in turns[0].content
     if not parts and not titled:
         return turns, {}
     if len(place) != 1:
-        said = ", ".join([*columns, *(["title"] if titled else [])])
+        said = ", ".join([*parts, *(["title"] if titled else [])])
         raise RowProblem(f"{said} beside the {len(place)} turns of the user in {name}: put it into its own")
     text = turns[place[0]].content
     more = {LENGTH: len(text)} if name == "instruction" and parts else {}
@@ -257,7 +271,7 @@ def _about(
         columns.append("title")
         more = {}
         text = f"{title}{BETWEEN}{text}"
-    asked = user(BETWEEN.join([text, *parts]))
+    asked = user(BETWEEN.join([text, *parts.values()]))
     return (*turns[: place[0]], asked, *turns[place[0] + 1 :]), more
 
 
