@@ -252,7 +252,7 @@ def _about(
             continue
         if given is not None and not isinstance(given, str):
             raise RowProblem(f"{about} is {kind(given)}, expected text: what the prompt is about")
-        held = any(len(given or "") >= _LONG and (given or "").strip() in turn.content for turn in turns)
+        held = bool(given) and _is_held(record, name, given or "", turns)
         if about == "text" and given and turns[-1].content.strip() in given:
             continue  # an instruction with its answer, written out for a trainer
         if (about == INPUT and about in record) or (given and given.strip()):
@@ -273,6 +273,14 @@ def _about(
         text = f"{title}{BETWEEN}{text}"
     asked = user(BETWEEN.join([text, *parts.values()]))
     return (*turns[: place[0]], asked, *turns[place[0] + 1 :]), more
+
+
+def _is_held(record: Record, name: str, given: str, turns: tuple[Message, ...]) -> bool:
+    """Whether the turns say it already: at length, or with the instruction that it belongs to, as a template does."""
+    said = "\n".join(turn.content for turn in turns)
+    others = [record[other] for other in _ALSO_ASK if other != name and isinstance(record.get(other), str)]
+    written_out = any(other.strip() and other.strip() in said for other in others)
+    return given.strip() in said and (len(given) >= _LONG or written_out)
 
 
 def _is_of_another(about: str, given: Any) -> bool:
