@@ -118,8 +118,8 @@ def _answered(name: str, asked: Sequence[Candidates]) -> None:
 
     if not asked[0].responses and (columns := unread(data_path(name))):
         raise DataError(
-            f"{name}: beside the prompt stand {columns}: replies or labels that best does not know, and it "
-            "would draw others; make them a list of texts under responses, or take the columns out"
+            f"{name}: beside the prompt, or after it, stand {columns}: replies or labels that best does not know, "
+            "and it would draw others; make them a list of texts under responses, or take them out"
         )
 
 
