@@ -40,7 +40,10 @@ _OF_PROMPTS = re.compile(
     r"persona|intent|harm|risk|policy|model|models|annotators?|usage|version|index|row|line|set|prompt\w*)(?:$|[_\W])",
     re.IGNORECASE,
 )
-_BY = re.compile(r"[_ ](?:by|model|source|type|id|time|date|count|length|len|tokens|words|reason)s?$", re.IGNORECASE)
+_BY = re.compile(
+    r"[_ ](?:by|model|source|type|id|time|date|count|length|len|tokens|words|reason|lang|language|audience|group|area|domain)s?$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
