@@ -41,7 +41,8 @@ _OF_PROMPTS = re.compile(
     re.IGNORECASE,
 )
 _BY = re.compile(
-    r"[_ ](?:by|model|source|type|id|time|date|count|length|len|tokens|words|reason|lang|language|audience|group|area|domain)s?$",
+    r"[_ ](?:by|model|source|type|id|time|date|count|length|len|tokens|words|reason|lang|language|"
+    r"audience|group|area|domain)s?$",
     re.IGNORECASE,
 )
 
