@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cards import a_card, asked
-from solon.cli.best import best
+from solon.cli.best import _answered, best
 from solon.constitution import Constitution, Principle, load_constitution
 from solon.data.candidates import load_candidates
 from solon.data.formats import load_pairs
 from solon.data.tables import read_rows
 from solon.engines import MemoisedEngine
 from solon.engines.scripted import Script, ScriptedEngine
-from solon.errors import SolonError, UpstreamDown
+from solon.errors import DataError, SolonError, UpstreamDown
 from solon.feedback import Labeller, build_judge
 from solon.feedback.best_of_n import Ranked, chances, effect, expected, sizes
 from solon.feedback.judges import RewardModelJudge
@@ -603,3 +603,25 @@ def test_a_card_must_be_of_this_judge_and_qualified(tmp_path: Path) -> None:
 def test_two_at_once_do_not_share_a_folder(tmp_path: Path, prompts: Path, model: str) -> None:
     with Run(tmp_path / "out").locked():
         assert "is in use by process" in refused(prompts, "--model", model, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ({"question": "Why is grass green?", "answer": "Chlorophyll."}, "answer"),
+        ({"prompt": "Why is grass green?", "completion": "Chlorophyll.", "rating": 4}, "completion"),
+        (
+            {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]},
+            "messages",
+        ),
+        (
+            {"conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]},
+            "conversations",
+        ),
+    ],
+)
+def test_a_reply_that_stands_in_the_file_is_not_drawn_anew(tmp_path: Path, row: dict[str, Any], column: str) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    with pytest.raises(DataError, match=f"stand {column}: replies or labels"):
+        _answered(str(file), load_candidates(str(file))[0])

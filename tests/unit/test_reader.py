@@ -21,16 +21,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather
 
-from solon.data.candidates import load_candidates, several_replies
+from solon.data.candidates import load_candidates
 from solon.data.formats import load_pairs
+from solon.data.formats.beside import unread
 from solon.data.formats.checks import RowProblem
 from solon.data.formats.conversation import conversation_of, trimmed
 from solon.data.formats.records import about, records
 from solon.data.formats.rendered import is_plain, plain_replies, turns_of_text
+from solon.data.formats.write import convert
 from solon.data.hub import fetched
 from solon.data.prompts import PromptFile, load_prompt_files, load_prompts
 from solon.data.rows import BadRow, data_path, names_a_file
 from solon.errors import ConfigError, DataError
+from solon.pipeline.labels.source import open_source
 from solon.pipeline.training.job import Job
 from solon.pipeline.training.prompts import load_prompts as prompts_to_train_on
 from solon.types import Message, assistant, system, user
@@ -509,7 +512,7 @@ def test_labels_of_prompts_are_not_called_replies(tmp_path: Path) -> None:
 def test_what_a_question_is_about_follows_it() -> None:
     said = conversation_of({"question": "Who won?", "context": "In 1908 Kew beat Ham."})
     assert said.turns == (user("Who won?\n\nIn 1908 Kew beat Ham."),)
-    assert conversation_of({"prompt": "Who won?", "context": "sports"}).turns == (user("Who won?"),)
+    assert conversation_of({"prompt": "Who won?", "context": "sports"}).turns == (user("Who won?\n\nsports"),)
 
 
 def test_the_indentation_of_code_is_kept() -> None:
@@ -518,8 +521,8 @@ def test_the_indentation_of_code_is_kept() -> None:
 
 def test_several_replies_that_nobody_understands_are_named(tmp_path: Path) -> None:
     file = lines(tmp_path / "p.jsonl", {"prompt": "Hi", "generations": ["a", "b"]})
-    assert several_replies(file) == ["generations"]
-    assert several_replies(lines(tmp_path / "q.jsonl", {"prompt": "Hi", "output": "a"})) == []
+    assert list(unread(Path(file)).lines) == ["generations"]
+    assert list(unread(Path(lines(tmp_path / "q.jsonl", {"prompt": "Hi", "output": "a"}))).lines) == ["output"]
 
 
 def test_pairs_out_of_rendered_texts_are_conversations(tmp_path: Path) -> None:
@@ -612,3 +615,129 @@ def test_what_is_called_like_a_file_is_one_and_a_question_is_none(tmp_path: Path
     assert names_a_file("prompts.csv")
     assert names_a_file(put(tmp_path / "bare", "x"))
     assert not names_a_file("What is a file?")
+
+
+TALK = [user("Where is Kew?").as_dict(), assistant("In London.").as_dict(), user("And Ham?").as_dict()]
+PARK = "The park was laid out in 1759, and the public has been let in since 1840."
+
+
+@pytest.mark.parametrize(
+    ("beside", "turns"),
+    [
+        ({"prompt": "When?", "context": PARK}, (user(f"When?\n\n{PARK}"),)),
+        ({"question": "When?", "context": "Kew"}, (user("When?\n\nKew"),)),
+        ({"prompt": "When?", "input": "Kew"}, (user("When?\n\nKew"),)),
+        ({"instruction": "Answer in German.", "question": "When?"}, (user("Answer in German.\n\nWhen?"),)),
+        ({"instruction": "Shorten it.", "input": "a", "context": "b"}, (user("Shorten it.\n\na\n\nb"),)),
+        ({"prompt": "When?", "document": PARK, "system": "Be kind."}, (system("Be kind."), user(f"When?\n\n{PARK}"))),
+        (
+            {"prompt": "When?", "history": [["Kew?", "A park."]]},
+            (user("Kew?"), assistant("A park."), user("When?")),
+        ),
+        ({"messages": [user("When?").as_dict()], "passage": PARK}, (user(f"When?\n\n{PARK}"),)),
+        (
+            {"prompt": "When?", "messages": [system("Be kind.").as_dict(), user("When?").as_dict()]},
+            (system("Be kind."), user("When?")),
+        ),
+        ({"question": "When?", "prompt": f"{PARK} When?"}, (user(f"{PARK} When?"),)),
+    ],
+)
+def test_pairs_and_prompts_say_the_same_of_the_columns_around_a_question(
+    tmp_path: Path, beside: dict[str, Any], turns: tuple[Message, ...]
+) -> None:
+    assert conversation_of(beside).turns == turns
+    if "messages" not in beside:
+        source = Path(lines(tmp_path / "p.jsonl", beside | {"chosen": "Here.", "rejected": "No."}))
+        convert(source, tmp_path / "o.jsonl", "trl")
+        (row,) = load_pairs(tmp_path / "o.jsonl")[0]
+        assert row.comparison.turns == turns
+    (row,) = load_pairs(Path(lines(tmp_path / "l.jsonl", beside | {"chosen": "Here.", "rejected": "No."})))[0]
+    assert row.comparison.turns == turns
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"prompt": "When?", "history": "we spoke of Kew"}, "history is text and tells no turns"),
+        ({"messages": TALK, "document": PARK}, "document beside the 2 turns of the user in messages"),
+        ({"prompt": "When?", "passages": [PARK, PARK]}, "passages is a list"),
+        ({"prompt": "When?", "options": ["1759", "1840"]}, "options is a list"),
+        ({"prompt": "When?", "system": "A", "system_prompt": "B"}, "system and system_prompt hold different"),
+        ({"prompt": "When?", "messages": TALK}, "and (messages|prompt) both hold a question"),
+        ({"prompt": "When?", "query": "Why?"}, "prompt and query both hold a question"),
+    ],
+)
+def test_columns_that_have_no_place_or_contradict_each_other_are_named(
+    tmp_path: Path, row: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(RowProblem, match=why):
+        conversation_of(row)
+    with pytest.raises(DataError, match=why):
+        load_pairs(Path(lines(tmp_path / "p.jsonl", row | {"chosen": "Here.", "rejected": "No."})))
+
+
+@pytest.mark.parametrize("column", ["messages", "conversations"])
+def test_a_conversation_that_ends_with_the_user_is_written_whole_as_a_prompt(tmp_path: Path, column: str) -> None:
+    said = TALK if column == "messages" else [{"from": t["role"], "value": t["content"]} for t in TALK]
+    said = [t | {"from": {"user": "human", "assistant": "gpt"}[t["from"]]} if "from" in t else t for t in said]
+    file = lines(tmp_path / "p.jsonl", {column: said})
+    convert(Path(file), tmp_path / "o.jsonl", "trl-prompts")
+    assert json.loads((tmp_path / "o.jsonl").read_text())["prompt"] == TALK
+    source = open_source(file, None, None)
+    assert source.bare
+    assert [item.turns for item in source.items] == [tuple(Message(t["role"], t["content"]) for t in TALK)]  # type: ignore
+
+
+ASKED = "What grows at Kew?"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"antwort_eins": "Eichen.", "antwort_zwei": "Nichts."},
+        {"gpt4": "Oaks.", "llama": "Nothing.", "who_won": "gpt4"},
+        {"accepted": "Oaks.", "refused": "Nothing."},
+        {"draft": "Oaks.", "revision": "Oaks and palms."},
+        {"ground_truth": "Oaks."},
+        {"pos": ["Oaks."], "neg": ["Nothing."]},
+        {"salida": "Crecen robles y palmeras en todo el jardin."},
+        {"text": "Oaks."},
+        {"completion": "Oaks.", "rating": 3},
+    ],
+)
+def test_replies_beside_prompts_are_refused_and_listed(tmp_path: Path, beside: dict[str, Any]) -> None:
+    file = lines(tmp_path / "p.jsonl", {"prompt": ASKED} | beside)
+    with pytest.raises(DataError, match=next(iter(beside))):
+        open_source(file, None, None)
+    assert open_source(file, "prompts", None).bare
+    assert set(unread(Path(file)).lines) >= {name for name in beside if name != "rating"}
+
+
+def test_what_is_said_of_a_prompt_is_no_reply(tmp_path: Path) -> None:
+    row = {"prompt": ASKED, "id": "a", "area": "plants", "source": "a long list of places to see", "difficulty": 3}
+    row |= {
+        "category": "gardens, parks and other green places",
+        "score": 0.5,
+        "url": "https://x.org",
+        "tags": ["a", "b"],
+    }
+    file = lines(tmp_path / "p.jsonl", row | {"notes": "asked by the people who look after it"})
+    assert not unread(Path(file))
+    assert open_source(file, None, None).bare
+
+
+def test_replies_that_come_late_in_a_file_are_seen(tmp_path: Path) -> None:
+    bare = [{"prompt": f"What grows at Kew in month {n}?"} for n in range(30)]
+    late = lines(tmp_path / "l.jsonl", *bare, {"prompt": ASKED, "my_answer": "Oaks."})
+    with pytest.raises(DataError, match=r"my_answer \(from line 31\)"):
+        open_source(late, None, None)
+    source = open_source(
+        lines(tmp_path / "m.jsonl", *bare, {"prompt": ASKED, "chosen": "a", "rejected": "b"}), None, None
+    )
+    assert source.format.startswith("trl")
+    assert [isinstance(item, BadRow) for item in source.items] == [*[True] * 30, False]
+
+
+def test_texts_that_are_no_part_of_a_prompt_are_told(tmp_path: Path) -> None:
+    file = lines(tmp_path / "p.jsonl", {"prompt": ASKED, "beleg": PARK})
+    assert "texts under beleg are no part of the prompts" in load_prompt_files([PromptFile(file, "helpful")]).notes[0]

@@ -111,14 +111,15 @@ def best(
 
 
 def _answered(name: str, asked: Sequence[Candidates]) -> None:
-    """Raises DataError where several replies stand beside the prompts that are about to be answered anew."""
-    from solon.data.candidates import several_replies
+    """Raises DataError where replies stand beside the prompts that are about to be answered anew."""
+    from solon.data.formats.beside import unread
+    from solon.data.rows import data_path
     from solon.errors import DataError
 
-    if not asked[0].responses and (columns := several_replies(name)):
+    if not asked[0].responses and (columns := unread(data_path(name))):
         raise DataError(
-            f"{name}: beside the prompt stand {', '.join(columns)}: replies or labels that best does not know, and it "
-            "would draw others; make them a list of texts under responses, or take the columns out"
+            f"{name}: beside the prompt, or after it, stand {columns}: replies or labels that best does not know, "
+            "and it would draw others; make them a list of texts under responses, or take them out"
         )
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from solon.data.formats.checks import Record, RowProblem, check_text, identity, kind
 from solon.data.formats.conversation import conversation_of
 from solon.data.formats.ends import of_reason
-from solon.data.formats.known import reply_columns
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.prompts import PromptFile, load_prompt_files
@@ -20,7 +18,6 @@ from solon.errors import DataError
 from solon.files import sha256_file
 from solon.types import Message, digest
 
-LOOKED_AT = 20  # records that tell whether the file holds responses, so that a broken first one does not
 _ENDS = ("ended", "finish_reasons", "finish_reason")
 
 
@@ -86,24 +83,13 @@ def _asked(name: str) -> tuple[list[Candidates], list[BadRow]]:
     return found, bad
 
 
-def several_replies(name: str) -> list[str]:
-    """Columns beside the prompts of a file that hold replies or labels which nobody understands: several, or lists."""
-    first = [item[1] for item in islice(records(data_path(name)), LOOKED_AT) if not isinstance(item, BadRow)]
-    if any("responses" in record for record in first):
-        return []
-    found = sorted({column for record in first for column in reply_columns(record)})
-    lists = any(isinstance(record.get(column), list) for record in first for column in found)
-    return found if len(found) > 1 or lists else []
-
-
 def data_facts(name: str, rows: int, set_aside: int) -> dict[str, Any]:
     """What a summary says of the file: its content, how many rows were used and how many were set aside."""
     return {"name": name, "sha256": sha256_file(data_path(name)), "rows": rows, "set_aside": set_aside}
 
 
 def _holds_responses(path: Path) -> bool:
-    first = islice(records(path), LOOKED_AT)
-    return any("responses" in item[1] for item in first if not isinstance(item, BadRow))
+    return any("responses" in item[1] for item in records(path) if not isinstance(item, BadRow))
 
 
 def _rows(path: Path) -> Iterator[Candidates | BadRow]:

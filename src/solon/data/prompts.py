@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from solon.data.formats.beside import replies_in, texts_in
 from solon.data.formats.checks import Record, RowProblem, identity
 from solon.data.formats.conversation import Conversation, conversation_of, own_reply
-from solon.data.formats.known import reply_columns
 from solon.data.formats.records import records
 from solon.data.repeats import conversation_key, group_names, near_key
 from solon.data.rows import BadRow, data_path
@@ -79,7 +80,8 @@ class PromptSets:
 class PromptRow:
     """A usable row: where it stands, what it says in short (`near`: without system turns), its side where it names one
     ("" else), what it says of its twins, and the name that it shares with them, once that is known. `kind` is what the
-    row itself says, `replies` the columns with replies that are not used, `extra` its other columns if they are kept.
+    row itself says, `replies` the columns with replies that are not used, `texts` those with other texts, `extra` the
+    other columns if they are kept.
     """
 
     prompt: Prompt
@@ -93,6 +95,7 @@ class PromptRow:
     replies: tuple[str, ...] = ()
     extra: Record = field(default_factory=dict)
     pair: str = ""
+    texts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} ({self.prompt.kind})"
@@ -151,17 +154,22 @@ def load_prompt_files(given: Sequence[PromptFile], area: str = "area", *, extras
 
 
 def _notes(rows: Sequence[PromptRow]) -> list[str]:
-    """By file, the replies that its rows have and that nobody uses."""
-    columns: dict[str, dict[str, int]] = {}
-    for row in rows:
-        for name in row.replies:
-            of_file = columns.setdefault(row.file, {})
-            of_file[name] = of_file.get(name, 0) + 1
-    return [
-        f"{file}: prompts are answered anew; the file's own replies or labels under {', '.join(sorted(found))} are not "
-        f"used (up to {max(found.values()):,} rows)"
-        for file, found in columns.items()
-    ]
+    """By file, the replies and other texts that its rows have and that nobody uses."""
+    said = {
+        "replies": "prompts are answered anew; the file's own replies or labels under {} are not used",
+        "texts": "texts under {} are no part of the prompts: give them as context where they are",
+    }
+    notes: list[str] = []
+    for kind, note in said.items():
+        columns: dict[str, Counter[str]] = {}
+        for row in rows:
+            columns.setdefault(row.file, Counter()).update(getattr(row, kind))
+        notes += [
+            f"{file}: {note.format(', '.join(sorted(found)))} (up to {max(found.values()):,} rows)"
+            for file, found in columns.items()
+            if found
+        ]
+    return notes
 
 
 def _unusable(one: PromptFile, path: str, bad: Sequence[BadRow]) -> str:
@@ -200,16 +208,10 @@ def read_prompts(one: PromptFile, area: str = "area", *, extras: bool = False) -
             prompt.split,
             Named.of(row),
             _kind(row),
-            () if one.drafts else _unused(row, said, area),
+            () if one.drafts else tuple(name for name in replies_in(row, said) if name != area),
             {name: value for name, value in row.items() if name not in (*said.columns, *_SAID)} if extras else {},
+            texts=tuple(name for name in texts_in(row, said) if name != area),
         )
-
-
-def _unused(row: Record, said: Conversation, area: str) -> tuple[str, ...]:
-    """The columns that hold replies, of which an answered prompt makes no use. A label of the prompt is none."""
-    given = {name: value for name, value in row.items() if value not in (None, "", []) and name != area}
-    beside = sorted(name for name in reply_columns(given) if name not in said.columns and "label" not in name.lower())
-    return (*beside, *(sorted(said.columns) if said.reply and not beside else ()))
 
 
 def _records(one: PromptFile, path: Path) -> Iterator[tuple[int, dict[str, Any]] | BadRow]:

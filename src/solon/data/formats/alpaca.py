@@ -16,9 +16,9 @@ from solon.data.formats.labels import is_good
 from solon.data.formats.reply import Reply, alone, beside, judged, liked, replied
 from solon.data.formats.row import Row, Sides, chosen_of, preferred
 from solon.data.formats.trl import claimed
-from solon.data.formats.turns import BETWEEN, INPUT, LENGTH, instructed, reply_of, with_system
+from solon.data.formats.turns import BETWEEN, INPUT, LENGTH, asked, reply_of
 from solon.data.formats.unpaired import unpaired
-from solon.types import Message, assistant, user
+from solon.types import Message, assistant
 
 OWN = ("instruction", INPUT, "output", "history", LENGTH)
 TAGS = ("kto_tag", "label")
@@ -29,22 +29,8 @@ OTHERS = ("completions", "responses", "answers", "output_1", "output_2")
 
 def _asked(record: Record) -> tuple[tuple[Message, ...], tuple[str, ...], Record]:
     """The conversation up to the instruction, the columns that say it, and the columns to add."""
-    asked, _, more = instructed(record)
-    turns, taken = with_system(record, (*_history(record.get("history")), user(asked)))
-    return turns, ("instruction", INPUT, "history", *taken), record | more
-
-
-def _history(value: Any) -> tuple[Message, ...]:
-    turns: list[Message] = []
-    for exchange in value or ():
-        if (
-            not isinstance(exchange, list | tuple)
-            or len(exchange) != 2
-            or not all(isinstance(t, str) for t in exchange)
-        ):
-            raise RowProblem("history is no list of [asked, answered]")
-        turns += [user(exchange[0]), assistant(exchange[1])]
-    return tuple(turns)
+    found = asked(record, ("instruction",))
+    return found.turns, (*found.own, INPUT, "history"), record | found.more
 
 
 def _pairs(record: Record) -> list[Row]:
@@ -82,11 +68,11 @@ def _apart(turns: tuple[Message, ...], length: Any) -> Record:
     roles = [turn.role for turn in turns]
     if roles != ["user", "assistant"] * (len(before) // 2) + ["user"]:
         raise RowProblem("its turns do not alternate between user and assistant, which Alpaca's columns cannot hold")
-    asked, about = last.content, ""
-    if type(length) is int and asked[length : length + len(BETWEEN)] == BETWEEN and asked[length + len(BETWEEN) :]:
-        asked, about = asked[:length], asked[length + len(BETWEEN) :]
+    said, about = last.content, ""
+    if type(length) is int and said[length : length + len(BETWEEN)] == BETWEEN and said[length + len(BETWEEN) :]:
+        said, about = said[:length], said[length + len(BETWEEN) :]
     history = [[one.content, other.content] for one, other in zip(before[::2], before[1::2], strict=True)]
-    return {"instruction": asked, INPUT: about} | own | ({"history": history} if history else {})
+    return {"instruction": said, INPUT: about} | own | ({"history": history} if history else {})
 
 
 def _freed(extra: Record, turns: tuple[Message, ...]) -> Record:

@@ -14,11 +14,12 @@ from solon.data.formats import trl
 from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, boolean, kind
+from solon.data.formats.conversation import surrounded
 from solon.data.formats.labels import is_good
 from solon.data.formats.messages import parted
 from solon.data.formats.reply import Reply, alone, beside, judged, liked, replied
 from solon.data.formats.row import Row, chosen_of, conversation, preferred
-from solon.data.formats.turns import turns_of, with_system
+from solon.data.formats.turns import turns_of
 from solon.data.formats.unpaired import unpaired
 from solon.types import Message, assistant
 
@@ -27,7 +28,7 @@ BESIDE_MESSAGES = ("tools", "parallel_tool_calls")  # what OpenAI's `input` may 
 
 
 def _messages(record: Record) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    turns, taken = with_system(record, turns_of(record.get("messages"), "messages"))
+    turns, taken, _ = surrounded(record, "messages", turns_of(record.get("messages"), "messages"))
     return turns, ("messages", *taken)
 
 
@@ -48,7 +49,7 @@ def _of_completion(record: Record) -> Reply:
         raise RowProblem(f"completion is {kind(record.get('completion'))}, expected text or a list of messages")
     if record.get("prompt") is None:
         raise RowProblem("prompt is missing, expected text or a list of messages")
-    turns, taken = with_system(record, trl.whole(record, "completion"))
+    turns, taken, _ = surrounded(record, "prompt", trl.whole(record, "completion"))
     return replied(record, ("prompt", "completion", "label", *taken), turns)
 
 

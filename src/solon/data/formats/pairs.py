@@ -9,12 +9,13 @@ from __future__ import annotations
 from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, member, probability, text
+from solon.data.formats.conversation import claimed
 from solon.data.formats.ends import OF_PLACES, OF_SIDES
-from solon.data.formats.messages import messages
 from solon.data.formats.rendered import is_plain
-from solon.data.formats.row import Row, compared, prompted
+from solon.data.formats.row import Row, compared
 from solon.data.formats.side_by_side import Columns, is_labelled
-from solon.types import Message, user
+from solon.data.formats.turns import asked
+from solon.types import user
 
 OWN = ("prompt", "context", "response_a", "response_b", "better", "prob_a", "revised", *OF_PLACES)
 STATED = ("prob_chosen", "chosen_is_a", "revised_chosen", *OF_SIDES)
@@ -26,17 +27,10 @@ def _parse(record: Record) -> list[Row]:
     revised = ""
     if record.get("revised") is not None:
         revised = a if member(record, "revised", LETTERS) else b
-    return [compared(record, OWN, _turns(record), (a, b), _label(record), revised)]
-
-
-def _turns(record: Record) -> tuple[Message, ...]:
-    before = messages(record["context"], "context") if record.get("context") is not None else ()
     if not isinstance(record.get("prompt"), list):
-        return (*before, *prompted(text(record, "prompt")))
-    turns = messages(record["prompt"], "prompt")
-    if turns[-1].role != "user":
-        raise RowProblem(f"prompt ends with a turn of the {turns[-1].role}, expected one of the user")
-    return (*before, *turns)
+        text(record, "prompt")
+    found = asked(record, ("prompt",))
+    return [compared(record | found.more, (*OWN, *found.own), found.turns, (a, b), _label(record), revised)]
 
 
 def _label(record: Record) -> float | None:
@@ -61,7 +55,7 @@ def _render(row: Row) -> list[Record]:
     if c.revised:
         own["revised"] = "a" if c.revised == c.response_a else "b"
     own |= {name: said for name in OF_PLACES if (said := getattr(c, name)) is not None}
-    return [assembled(own, row, STATED, reserved=OWN)]
+    return [assembled(own, row, STATED, reserved=(*OWN, *claimed(row.extra, c.turns)))]
 
 
 def _holds(record: Record) -> bool:

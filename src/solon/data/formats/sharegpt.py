@@ -13,11 +13,12 @@ from typing import Any
 from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record
+from solon.data.formats.conversation import surrounded
 from solon.data.formats.labels import is_good
 from solon.data.formats.reply import Reply, beside, judged, liked, replied
 from solon.data.formats.row import Row, Sides, chosen_of, preferred
 from solon.data.formats.trl import claimed
-from solon.data.formats.turns import answered, is_shared, reply_of, turns_of, with_system
+from solon.data.formats.turns import answered, is_shared, reply_of, turns_of
 from solon.data.formats.unpaired import unpaired
 from solon.types import Message, Role, assistant
 
@@ -33,7 +34,7 @@ def _talk(record: Record) -> str | None:
 
 def _read(record: Record) -> tuple[tuple[Message, ...], tuple[str, ...]]:
     name = _talk(record) or TALKS[0]
-    turns, taken = with_system(record, turns_of(record.get(name), name))
+    turns, taken, _ = surrounded(record, name, turns_of(record.get(name), name))
     return turns, (name, *taken)
 
 

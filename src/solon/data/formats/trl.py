@@ -11,10 +11,12 @@ from typing import Any
 from solon.data.formats.base import Format, has
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, kind
+from solon.data.formats.conversation import claimed as claimed
+from solon.data.formats.conversation import surrounded
 from solon.data.formats.messages import is_messages, parted
 from solon.data.formats.rendered import is_plain, whole_of
 from solon.data.formats.row import Row, Sides, chosen_of, conversation, preferred
-from solon.data.formats.turns import SYSTEM, turns_of, with_system
+from solon.data.formats.turns import turns_of
 from solon.types import Message, assistant, user
 
 OWN = ("prompt", "chosen", "rejected")
@@ -37,8 +39,9 @@ def sided(record: Record) -> tuple[Sides, tuple[str, ...]]:
     else:
         asked = Once(record["prompt"])
         chosen, rejected = whole(record, "chosen", asked), whole(record, "rejected", asked)
-    (chosen, taken), (rejected, _) = with_system(record, chosen), with_system(record, rejected)
-    return parted(chosen, rejected), taken
+    found = parted(chosen, rejected)
+    turns, taken, _ = surrounded(record, "prompt", found.turns)
+    return found._replace(turns=turns), taken
 
 
 def _is_given(record: Record) -> bool:
@@ -92,13 +95,6 @@ def whole(record: Record, name: str, asked: Once | None = None) -> tuple[Message
 def parse(record: Record) -> list[Row]:
     found, taken = sided(record)
     return [preferred(record, (*OWN, *taken), found)]
-
-
-def claimed(extra: Record, turns: tuple[Message, ...]) -> tuple[str, ...]:
-    """The columns that would be read as a system prompt of `turns`."""
-    if turns[0].role == "system":
-        return ()
-    return tuple(name for name in SYSTEM if isinstance(extra.get(name), str) and extra[name])
 
 
 def _explicit(row: Row) -> list[Record]:

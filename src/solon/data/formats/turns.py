@@ -8,32 +8,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from solon.data.formats.checks import Record, RowProblem, kind
+from solon.data.formats.checks import Record, RowProblem
+from solon.data.formats.conversation import BETWEEN as BETWEEN
+from solon.data.formats.conversation import FIELDS, TALKS, may_ask, opened
+from solon.data.formats.conversation import INPUT as INPUT
+from solon.data.formats.conversation import LENGTH as LENGTH
 from solon.data.formats.conversation import SYSTEM as SYSTEM
 from solon.data.formats.messages import messages
 from solon.data.formats.rendered import turns_of_text
-from solon.types import Message, system, user
+from solon.types import Message
 
-# What files call the column that is answered, the most telling names first.
+# What files of replies call the column that is answered: those of prompt files, but not such as hold replies there.
 PROMPTS = (
-    "prompt",
-    "question",
-    "instruction",
-    "orig_instruction",
-    "query",
-    "user_prompt",
-    "conversations",
-    "conversation",
-    "messages",
+    *(name for name in FIELDS if name not in ("prompt_turns", "turns", "text", "input")),
     "context",
-    "dialogue",
     "history",
-    "post",
     "input",
 )
-INPUT = "input"  # Alpaca's second column: what the instruction is about
-BETWEEN = "\n\n"  # stands between an instruction and its input
-LENGTH = "instruction_length"  # characters of the prompt that are the instruction: the rest was its input
 
 
 class Asked(NamedTuple):
@@ -57,44 +48,25 @@ def is_shared(value: Any) -> bool:
 
 
 def asked(record: Record, columns: Sequence[str] = PROMPTS) -> Asked:
-    """What the first of `columns` that the record has asks, after its system prompt. Raises RowProblem."""
-    name = prompt_column(record, columns)
+    """What the first of `columns` that the record has asks, read as prompt files are (conversation.opened).
+
+    Raises RowProblem.
+    """
+    name = next((name for name in columns if may_ask(name, record.get(name))), None) or prompt_column(record, columns)
     if name is None:
         raise RowProblem(f"has no prompt (looked for {', '.join(columns)})")
-    more: Record = {}
-    own: tuple[str, ...] = (name,)
-    if name == "instruction":
-        text, own, more = instructed(record)
-        turns: tuple[Message, ...] = (user(text),)
-    else:
-        turns = turns_of(record[name], name)
-    turns, taken = with_system(record, turns)
-    return Asked(answered(turns, name), (*own, *taken), more)
+    found = opened(record, name)
+    if found.later:
+        raise RowProblem(f"{name} has turns that come later, and replies answer it: give the turns as messages")
+    turns = found.turns
+    if turns[-1].role == "assistant" and any(other in TALKS for other in found.own if other != name):
+        turns = turns[:-1]  # of a conversation that goes on from the prompt: the replies are elsewhere
+    return Asked(answered(turns, name), found.own, found.more)
 
 
 def prompt_column(record: Record, columns: Collection[str] = PROMPTS) -> str | None:
     """The column that says what is answered; None where there is none. An empty text says something, null does not."""
     return next((name for name in columns if isinstance(record.get(name), str | list)), None)
-
-
-def instructed(record: Record) -> tuple[str, tuple[str, ...], Record]:
-    """Alpaca's instruction with its input, the columns that say it, and where the instruction ends."""
-    text, about = record.get("instruction"), record.get(INPUT)
-    if not isinstance(text, str):
-        raise RowProblem(f"instruction is {kind(text)}, expected text")
-    if about in (None, ""):
-        return text, ("instruction", INPUT), {}
-    if not isinstance(about, str):
-        raise RowProblem(f"input is {kind(about)}, expected text: what the instruction is about")
-    return f"{text}{BETWEEN}{about}", ("instruction", INPUT), {LENGTH: len(text)}
-
-
-def with_system(record: Record, turns: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    """The turns after the record's system prompt, and the column that says it; nothing is added to a system turn."""
-    name = next((name for name in SYSTEM if isinstance(record.get(name), str) and record[name]), None)
-    if name is None or turns[0].role == "system":
-        return turns, ()
-    return (system(record[name]), *turns), (name,)
 
 
 def answered(turns: tuple[Message, ...], name: str) -> tuple[Message, ...]:

@@ -18,11 +18,11 @@ from solon.data.formats import trl
 from solon.data.formats.base import Format, Records, has
 from solon.data.formats.carry import carried
 from solon.data.formats.checks import Record, RowProblem
+from solon.data.formats.conversation import surrounded
 from solon.data.formats.ends import OF_SIDES
 from solon.data.formats.labels import is_good
 from solon.data.formats.reply import Reply, beside, judged, replied
 from solon.data.formats.row import Row, chosen_of
-from solon.data.formats.turns import with_system
 from solon.data.rows import BadRow
 from solon.types import Preference, assistant
 
@@ -134,7 +134,7 @@ def unpaired(
 def _reply(record: Record) -> Reply:
     if record.get("prompt") is None:
         raise RowProblem("prompt is missing, expected text or a list of messages")
-    turns, taken = with_system(record, trl.whole(record, "completion"))
+    turns, taken, _ = surrounded(record, "prompt", trl.whole(record, "completion"))
     return replied(record, (*OWN, *taken), turns, is_good(record))
 
 

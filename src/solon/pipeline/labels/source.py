@@ -9,7 +9,8 @@ from pathlib import Path
 
 from solon.data.candidates import Candidates, load_candidates
 from solon.data.formats import Row, read_pairs, recognise
-from solon.data.formats.known import reply_columns, told_by_columns
+from solon.data.formats.beside import unread
+from solon.data.formats.known import told_by_columns
 from solon.data.formats.read import unknown
 from solon.data.formats.records import about, records
 from solon.data.rows import BadRow, data_path
@@ -19,7 +20,7 @@ from solon.types import Comparison
 PROMPTS = "prompts"  # the format of files without pairs
 LOOKED_AT = 20
 # Columns of which each says that the file is meant to hold pairs: one that is broken is not answered anew.
-OF_PAIRS = {"chosen", "rejected", "completion", "completions", "response_a", "response_b", "messages", "label"}
+OF_PAIRS = {"chosen", "rejected", "completion", "completions", "response_a", "response_b", "label"}
 Item = Row | Candidates | BadRow
 
 
@@ -59,23 +60,31 @@ def _told(path: Path, format: str | None) -> str:
     try:
         return recognise(path).name
     except DataError:
-        first = [item[1] for item in islice(records(path), LOOKED_AT) if not isinstance(item, BadRow)]
-        if (alone := told_by_columns(first, replies=True)) is not None:
-            raise DataError(
-                f"{path}: {alone.name} ({alone.columns}) holds one reply to each prompt: nothing to compare it "
-                "with; put a second one beside it (chosen and rejected, or responses), or say --format prompts to have "
-                "the prompts answered anew"
-            ) from None
-        if not first or any(OF_PAIRS & set(record) for record in first):
-            raise
-        replies = sorted({name for record in first for name in reply_columns(record)})
-        if replies and not any("responses" in record for record in first):
-            raise DataError(
-                f"{path}: beside the prompt stand {', '.join(replies)}: replies or labels, but {unknown(first[0])}; "
-                "rename them, make them a list of texts under responses, or say --format prompts to have the prompts "
-                "answered anew"
-            ) from None
-        return PROMPTS
+        rows = (item[1] for item in records(path) if not isinstance(item, BadRow))
+        if (late := told_by_columns(rows)) is not None:
+            return late.name
+        return _prompts(path)
+
+
+def _prompts(path: Path) -> str:
+    """PROMPTS. Raises DataError where replies or labels stand beside the prompts, in any row of the file."""
+    first = [item[1] for item in islice(records(path), LOOKED_AT) if not isinstance(item, BadRow)]
+    found = unread(path)
+    alone = told_by_columns(first, replies=True)
+    if found and alone is not None:
+        raise DataError(
+            f"{path}: {alone.name} ({alone.columns}) holds one reply to each prompt, under {found}: nothing to compare "
+            "it with; put a second one beside it (chosen and rejected, or responses), or say --format prompts to have "
+            "the prompts answered anew"
+        )
+    if found:
+        raise DataError(
+            f"{path}: beside the prompt stand {found}: replies or labels, but {unknown(first[0])}; rename them, make "
+            "them a list of texts under responses, or say --format prompts to have the prompts answered anew"
+        )
+    if not first or any(OF_PAIRS & set(record) for record in first):
+        recognise(path)
+    return PROMPTS
 
 
 def _pairs(one: Candidates) -> list[Item]:
