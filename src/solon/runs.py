@@ -94,7 +94,7 @@ class Run:
 
     def finished(self, step: str) -> Finished | None:
         """The record of a finished step, if it is whole and its files are all there and unchanged."""
-        record = _read(self.folder / "steps" / f"{step}.json")
+        record = read_record(self.folder / "steps" / f"{step}.json")
         if record is None:
             return None
         for name, expected in record.outputs.items():
@@ -144,7 +144,7 @@ class Run:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _read(record: Path) -> Finished | None:
+def read_record(record: Path) -> Finished | None:
     """A step's record as it was written; older ones carry no hash, and need the right shape. None of any other."""
     try:
         said = json.loads(record.read_text())

@@ -31,7 +31,7 @@ from solon.pipeline.steps import steps_until, without_policy
 from solon.pipeline.steps.evaluate import adapter_of, evaluated
 from solon.pipeline.steps.judge import QualifyJudge
 from solon.pipeline.steps.policy import method_settings
-from solon.runs import Finished
+from solon.runs import Finished, read_record
 from solon.settings import OFFLINE
 
 
@@ -110,14 +110,16 @@ class _Planner:
 
     def _lost(self, step: Step) -> str:
         """Why there is no record of the step that can be used."""
+        path = self.context.run.folder / "steps" / f"{step.name}.json"
         try:
-            record = json.loads((self.context.run.folder / "steps" / f"{step.name}.json").read_text())
+            record = json.loads(path.read_text())
         except FileNotFoundError:
             return "not made yet"
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return "its record is damaged"
-        whole = isinstance(record, dict) and record.keys() == set(Finished.__dataclass_fields__)
-        return "its files are missing or damaged" if whole else "made by another version of Solon"
+        if not isinstance(record, dict) or record.keys() - {"hash"} != set(Finished.__dataclass_fields__):
+            return "made by another version of Solon"
+        return "its files are missing or damaged" if read_record(path) else "its record is damaged"
 
     def _changed(self, step: Step, old: Finished | None, waits: list[str]) -> set[str]:
         """The named parts of the step's key that differ from the last run's; those of waiting steps are unknown."""
