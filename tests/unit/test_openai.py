@@ -394,7 +394,7 @@ async def flooding() -> AsyncIterator[bytes]:
 )
 def test_a_body_without_an_end_is_given_up(server: Server, body: Callable[[], Any], said: str) -> None:
     server.script = [StreamingResponse(body())]
-    limits = TimeLimits(silence=0.1, total=0.4 if body is dripping else 60)
+    limits = TimeLimits(silence=0.1 if body is stalling else 60, total=0.4 if body is dripping else 60)
     with pytest.raises(UpstreamDown, match=said):
         ask(server, HELLO, limits=limits, retries=0)
 
