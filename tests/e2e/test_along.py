@@ -87,6 +87,7 @@ def test_one_that_is_picked_is_the_model(made: tuple[str, Path], tmp_path: Path)
     record = run / "steps/evaluate.json"
     data = json.loads(record.read_text())
     del data["outputs"]["evaluation/along.json"]  # it is the answers that are made up here, not the record's care
+    del data["hash"]  # as in the records of older versions
     record.unlink()
     record.write_text(json.dumps(data))
     set_to = ("rl_cai.checkpoints=1", f"rl_cai.ppo={json.dumps(PPO)}")
