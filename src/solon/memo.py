@@ -59,9 +59,13 @@ def _log_ahead(db: sqlite3.Connection) -> None:
     db.execute("pragma journal_mode=wal")
 
 
+def _has_hashes(db: sqlite3.Connection) -> bool:
+    return any(name == "hash" for _, name, *_ in db.execute("pragma table_info(calls)"))
+
+
 def _add_hashes(db: sqlite3.Connection) -> None:
     """Give a file that an older version wrote the column that holds the hashes of its next answers."""
-    if all(name != "hash" for _, name, *_ in db.execute("pragma table_info(calls)")):
+    if not _has_hashes(db):
         try:
             db.execute("alter table calls add column hash text")
         except sqlite3.OperationalError as error:
@@ -156,12 +160,11 @@ class Memo:
         self._texts: dict[str, str] = {}  # to be written with the pending calls
         self._stored_texts: dict[str, str] = {}  # message → key, some of those written
         self._timer: threading.Timer | None = None
-        self._failed: sqlite3.Error | None = None  # of the timer's last commit: nothing more is bought before one works
+        self._failed: Exception | None = None  # of the timer's last commit: nothing more is bought before one works
         self.damaged = 0
         with self._translated():
             self._db = self._opened(read_only)
-            columns = [name for _, name, *_ in self._db.execute("pragma table_info(calls)")]
-        self._columns = f"cast(answer as blob), {'hash' if 'hash' in columns else 'null'}"
+            self._columns = f"cast(answer as blob), {'hash' if _has_hashes(self._db) else 'null'}"
         self._file = self._inode()
 
     def _opened(self, read_only: bool) -> sqlite3.Connection:
@@ -378,14 +381,13 @@ class Memo:
     def _commit(self) -> None:
         try:
             self._write()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StorageError) as error:
             self._failed = error
             raise
         self._failed = None
 
     def _write(self) -> None:
         if self._inode() != self._file:
-            self._failed = sqlite3.OperationalError("gone")
             raise StorageError(
                 f"{self.path}: the file was moved or deleted while it was in use; put the folder back, or run again "
                 "to start afresh"

@@ -486,19 +486,25 @@ def test_what_the_timer_could_not_write_stops_the_next_call_before_it_is_made(
     assert len(Memo(tmp_path / "m.sqlite")) == 2
 
 
+def stored_and_changed(folder: Path, *changes: str) -> str:
+    """A memo with one answer, changed by others; returns the answer's key."""
+    memo = Memo(folder / "m.sqlite")
+    memo.put(OTHER, asking(1), Completion("one"), 0)
+    memo.close()
+    db = sqlite3.connect(folder / "m.sqlite")
+    for change in changes:
+        db.execute(change)
+    db.commit()
+    db.close()
+    return call_key(OTHER, asking(1))
+
+
 @pytest.mark.parametrize(
     "change",
     ["answer = replace(answer, 'one', 'won')", "answer = cast(x'ff7b7d' as text)", "key = 'other'"],
 )
 def test_a_damaged_answer_is_asked_again_and_counted(tmp_path: Path, change: str) -> None:
-    memo = Memo(tmp_path / "m.sqlite")
-    memo.put(OTHER, asking(1), Completion("one"), 0)
-    memo.close()
-    db = sqlite3.connect(tmp_path / "m.sqlite")
-    key = db.execute("select key from calls").fetchone()[0]
-    db.execute(f"update calls set {change}")
-    db.commit()
-    db.close()
+    key = stored_and_changed(tmp_path, f"update calls set {change}")
     again = Memo(tmp_path / "m.sqlite")
     assert again.get("other" if change.startswith("key") else key) is None
     assert again.damaged == 1
@@ -510,24 +516,13 @@ def test_a_damaged_answer_is_asked_again_and_counted(tmp_path: Path, change: str
 
 
 def test_an_answer_of_another_shape_is_one_line(tmp_path: Path) -> None:
-    memo = Memo(tmp_path / "m.sqlite")
-    memo.put(OTHER, asking(1), Completion("one"), 0)
-    memo.close()
-    db = sqlite3.connect(tmp_path / "m.sqlite")
-    db.execute('update calls set answer = \'{"kind": "poem", "lines": 4}\', hash = null')
-    db.commit()
-    db.close()
+    key = stored_and_changed(tmp_path, 'update calls set answer = \'{"kind": "poem", "lines": 4}\', hash = null')
     with pytest.raises(DataError, match="of a shape that this version does not know; move the file away"):
-        Memo(tmp_path / "m.sqlite").get(call_key(OTHER, asking(1)))
+        Memo(tmp_path / "m.sqlite").get(key)
 
 
 def test_a_file_without_hashes_is_believed_and_gets_them_for_new_answers(tmp_path: Path) -> None:
-    memo = Memo(tmp_path / "m.sqlite")
-    memo.put(OTHER, asking(1), Completion("one"), 0)
-    memo.close()
-    db = sqlite3.connect(tmp_path / "m.sqlite")
-    db.execute("alter table calls drop column hash")
-    db.close()
+    stored_and_changed(tmp_path, "alter table calls drop column hash")
     reader = Memo(tmp_path / "m.sqlite", read_only=True)
     assert reader.get(call_key(OTHER, asking(1))) == Completion("one")
     reader.close()

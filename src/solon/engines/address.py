@@ -12,8 +12,17 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _EXAMPLE = "such as http://127.0.0.1:11434/v1"
 
 
+def address_of(url: str, field: str = "base_url") -> str:
+    """The address with its variables. Raises ConfigError, naming the `field`, for what is none."""
+    try:
+        check_address(url)
+        return _VARIABLE.sub(_value, url)
+    except ValueError as error:
+        raise ConfigError(f"{field}: {error}") from None
+
+
 def check_address(url: str) -> None:
-    """Raises ConfigError for what is no address of a server, or holds a password.
+    """Raises ValueError for what is no address of a server, or holds a password.
 
     Recipes are copied into the folders of runs and reports are sent around: who needs a user and a password in an
     address names variables of the environment, as in http://${USER}:${PASSWORD}@host/v1.
@@ -24,13 +33,13 @@ def check_address(url: str) -> None:
         port = parts.port
         host = parts.hostname
     except ValueError as error:
-        raise ConfigError(f"base_url: '{shown}' is no address ({error}); give one {_EXAMPLE}") from None
+        raise ValueError(f"'{shown}' is no address ({error}); give one {_EXAMPLE}") from None
     if parts.scheme not in ("http", "https") or not host or port == 0 or not url.isprintable() or " " in url:
-        raise ConfigError(f"base_url: '{shown}' is no http address; give one {_EXAMPLE}")
+        raise ValueError(f"'{shown}' is no http address; give one {_EXAMPLE}")
     userinfo = urlsplit(url).netloc.rpartition("@")[0]
     if userinfo and _VARIABLE.sub("", userinfo).strip(":"):
-        raise ConfigError(
-            f"base_url: the address of {host} holds a user or password, which would be copied with the recipe; put "
+        raise ValueError(
+            f"the address of {host} holds a user or password, which would be copied with the recipe; put "
             "them into the environment and write http://${USER}:${PASSWORD}@…"
         )
 
@@ -44,15 +53,11 @@ def without_userinfo(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def filled(url: str) -> str:
-    """The address with its variables. Raises ConfigError for one that is not set."""
-
-    def value(found: re.Match[str]) -> str:
-        if (said := os.environ.get(found[1])) is None:
-            raise ConfigError(f"base_url: the environment has no variable {found[1]}; set it, or take it out")
-        return said
-
-    return _VARIABLE.sub(value, url)
+def _value(found: re.Match[str]) -> str:
+    """Of a variable of the environment."""
+    if (said := os.environ.get(found[1])) is None:
+        raise ValueError(f"the environment has no variable {found[1]}; set it, or take it out")
+    return said
 
 
 def valid_key(key: str | None, variable: str = "OPENAI_API_KEY") -> str:

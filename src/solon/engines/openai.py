@@ -16,7 +16,7 @@ from typing import Any
 
 import openai
 
-from solon.engines.address import check_address, filled, valid_key, without_userinfo
+from solon.engines.address import address_of, valid_key, without_userinfo
 from solon.engines.answers import FILTERED, NoAnswer, Said, read_answer
 from solon.engines.base import Origin
 from solon.engines.chosen import read_chosen
@@ -54,9 +54,8 @@ class OpenAIEngine:
         weights: str = "",
         one_model: bool = True,
     ) -> None:
-        check_address(base_url)
         self.model, self.base_url = model, without_userinfo(base_url)
-        self._client = client_of(filled(base_url), valid_key(api_key), concurrency, retries, limits)
+        self._client = client_of(address_of(base_url), valid_key(api_key), concurrency, retries, limits)
         self._retries, self._limits, self._one_model = retries, limits, one_model
         self._slots = asyncio.Semaphore(concurrency)
         self._fingerprint = server_fingerprint(model, weights)

@@ -84,10 +84,7 @@ class Role(Settings):
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None:
-            try:
-                check_address(value)
-            except ConfigError as error:
-                raise ValueError(str(error).removeprefix("base_url: ")) from None
+            check_address(value)
         return value
 
     @model_validator(mode="after")

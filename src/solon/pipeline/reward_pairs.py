@@ -9,7 +9,7 @@ from solon.data.preferences import comparison_of
 from solon.feedback import Labeller
 from solon.pipeline.context import Context
 from solon.pipeline.stored_labels import unasked
-from solon.types import Message, Preference, Verdict
+from solon.types import Preference, Verdict, turns_of
 
 if TYPE_CHECKING:
     from solon.training.reward import Pair
@@ -32,7 +32,7 @@ def as_labelled(row: Row) -> Pair:
     from solon.training.reward import Pair, grouped
     from solon.training.weights import weight_of
 
-    turns = tuple(Message(turn["role"], turn["content"]) for turn in row["prompt"])
+    turns = turns_of(row["prompt"])
     chosen, rejected = (row[side][0]["content"] for side in ("chosen", "rejected"))
     ended, other = (row.get(f"{side}_ended") is not False for side in ("chosen", "rejected"))
     return Pair(

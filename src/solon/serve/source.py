@@ -9,6 +9,7 @@ from pathlib import Path
 
 from solon.constitution import Constitution, load_constitution
 from solon.engines import Engine
+from solon.engines.address import address_of
 from solon.errors import ConfigError
 from solon.pipeline.along import kept, known_steps, model_of
 from solon.pipeline.context import adapter_folder
@@ -43,12 +44,10 @@ class Upstream:
         """Raises ConfigError when the address is none."""
         from solon.engines.openai import OpenAIEngine
 
-        try:
-            # Behind a load balancer names change by the answer: nothing is stored here, so nothing can mix.
-            key = os.environ.get("OPENAI_API_KEY")
-            return OpenAIEngine(self.model, self.url, api_key=key, retries=2, one_model=False)
-        except ConfigError as error:
-            raise ConfigError(str(error).replace("base_url:", "upstream:", 1)) from None
+        address_of(self.url, "upstream")
+        key = os.environ.get("OPENAI_API_KEY")
+        # Behind a load balancer names change by the answer: nothing is stored here, so nothing can mix.
+        return OpenAIEngine(self.model, self.url, api_key=key, retries=2, one_model=False)
 
 
 def from_run(

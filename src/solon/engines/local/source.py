@@ -27,6 +27,7 @@ _PICKLE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 CONVERSION = 2  # raise when a GGUF file is converted otherwise
 _ADAPTER = ("adapter_model", "reward_head")  # weights that are no whole model
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
+_SOUND: set[Path] = set()  # conversions that this process has found to be whole
 _CONVERTED = "converted.json"  # beside a converted model: the hash of what it was made of, and of every file
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
@@ -268,7 +269,7 @@ def _ends_of_turn(gguf: Path, vocabulary: int) -> list[int]:
 def _converted(gguf: Path, weights: str, precision: str) -> Path:
     """The GGUF file as a folder of safetensors: dequantising takes 15-60 s, reading the copy one or two."""
     target = cache_folder() / "models" / f"{weights[:16]}-{precision}-{CONVERSION}"
-    if _is_conversion(target, weights):
+    if _believed(target, weights):
         return target
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -296,9 +297,18 @@ def _converted(gguf: Path, weights: str, precision: str) -> Path:
             target.rename(Path(temporary) / "old")
         with contextlib.suppress(OSError):  # another process published the same content first
             folder.rename(target)
-    if not _is_conversion(target, weights):
+    if not _believed(target, weights):
         raise ModelError(f"model: could not store the converted {gguf.name} under {target}")
     return target
+
+
+def _believed(folder: Path, weights: str) -> bool:
+    """`_is_conversion`, found out once by each process: a run asks several times, and hashing takes seconds."""
+    if folder in _SOUND and folder.is_dir():
+        return True
+    if sound := _is_conversion(folder, weights):
+        _SOUND.add(folder)
+    return sound
 
 
 def _hashes(folder: Path) -> dict[str, str]:

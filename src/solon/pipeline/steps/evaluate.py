@@ -15,13 +15,14 @@ from solon.flow import gather_window
 from solon.pipeline.along import ANSWERS as ALONG_ANSWERS
 from solon.pipeline.along import at_step, kept
 from solon.pipeline.context import Context
+from solon.pipeline.pairing import stored_turns
 from solon.pipeline.progress import Progress
 from solon.pipeline.recipe import Recipe, aims_in
 from solon.pipeline.selection import NAMES, command_name
 from solon.pipeline.step import Step, listed
 from solon.repeats import most_repeated
 from solon.revision import draft
-from solon.types import Completion, Prompt, fraction, turns_of, user
+from solon.types import Completion, Prompt, fraction
 
 Answered = list[dict[str, Any]]
 MOST_CUT = 0.1  # of the base's answers
@@ -97,7 +98,7 @@ def _along(context: Context, prompts: list[Prompt]) -> dict[str, Answered]:
 def _reward(context: Context, rows: Answered) -> None:
     """Score the answers; where there is a reward model for each aim, by that of the aim of the prompt's kind, with
     all of them in `rewards`. Of a kind whose aim has none, `reward` is their mean."""
-    asked = [(*turns_of(r["context"]), user(r["prompt"])) for r in rows], [r["text"] for r in rows]
+    asked = [stored_turns(r) for r in rows], [r["text"] for r in rows]
     ended, recipe = [r["ended"] for r in rows], context.recipe
     if recipe.rl_cai.reward_model.per == "all":
         for row, score in zip(rows, context.reward_model_of().score(*asked, ended=ended), strict=True):

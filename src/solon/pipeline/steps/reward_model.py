@@ -17,7 +17,7 @@ from solon.pipeline.reward_bar import aims_asked, not_qualified, rewards_policy
 from solon.pipeline.reward_pairs import pairs_of
 from solon.pipeline.step import Step, principles_of
 from solon.runs import Finished
-from solon.types import Message
+from solon.types import turns_of
 
 if TYPE_CHECKING:
     from solon.training.reward import Pair, RewardModel
@@ -72,7 +72,7 @@ class RewardModelStep(Step):
         make_pairs = pairs_of(context)
         rows = read_rows(context.path("rl_cai/preferences.parquet"))
         # All pairs of one prompt, and of its near-repeats, are on one side, or its text would leak across.
-        prompts = [spoken(Message(turn["role"], turn["content"]) for turn in row["prompt"]) for row in rows]
+        prompts = [spoken(turns_of(row["prompt"])) for row in rows]
         sides = held_out(prompts, HELD_OUT, "reward")
         found = [(held, pair) for held, row in zip(sides, rows, strict=True) for pair in make_pairs(row)]
         kept = [(held, pair) for held, pair in found if fits(local, pair, principle=settings.principle)]
