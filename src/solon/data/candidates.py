@@ -9,7 +9,7 @@ from typing import Any
 
 from solon.data.formats.checks import Record, RowProblem, check_text, identity, kind
 from solon.data.formats.conversation import conversation_of
-from solon.data.formats.ends import of_reason
+from solon.data.formats.ends import OF_LISTS, of_reason
 from solon.data.formats.messages import messages
 from solon.data.formats.records import records
 from solon.data.prompts import PromptFile, load_prompt_files
@@ -17,8 +17,6 @@ from solon.data.rows import BadRow, data_path
 from solon.errors import DataError
 from solon.files import sha256_file
 from solon.types import Message, digest
-
-_ENDS = ("ended", "finish_reasons", "finish_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def _candidates(record: Record) -> Candidates:
         check_text(text)
     turns = said.turns
     name = identity(record, "id") or f"prompt-{digest([[turn.as_dict() for turn in turns], list(texts)])[:16]}"
-    own = (*said.columns, "id", "responses", *_ENDS)
+    own = (*said.columns, "id", "responses", *OF_LISTS)
     extra = {column: value for column, value in record.items() if column not in own}
     return Candidates(name, turns, texts, _ended(record, len(texts)), extra=extra)
 
@@ -158,7 +156,7 @@ def _ended(record: Record, count: int) -> tuple[bool | None, ...]:
 
 def _reasons(record: Record, count: int) -> tuple[bool | None, ...]:
     """Of each response what its finish reason says, in a list that has one for each; () where there is no list."""
-    for name in ("finish_reasons", "finish_reason"):
+    for name in OF_LISTS[1:]:
         said = record.get(name)
         if isinstance(said, list):
             if len(said) != count:

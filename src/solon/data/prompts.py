@@ -204,7 +204,7 @@ def read_prompts(one: PromptFile, area: str = "area", *, extras: bool = False) -
             str(path),
             number,
             key,
-            near_key(prompt.turns, prompt.later),
+            near_key(prompt.turns, prompt.later) if prompt.context or prompt.later else key,
             prompt.split,
             Named.of(row),
             _kind(row),

@@ -9,7 +9,8 @@ from pathlib import Path
 QUICKSTART, HUB = "quickstart:", "hub:"
 # What the names of files of rows end in; others are read, too, where they are named as files.
 _PLAIN = (".jsonl", ".json", ".ndjson", ".txt", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
-ENDINGS = (*_PLAIN, ".gz", ".bz2", ".xz", ".zst", ".zstd")
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd")  # what comes before says what is in them
+ENDINGS = (*_PLAIN, *PACKED)
 
 
 @dataclass(frozen=True, slots=True)

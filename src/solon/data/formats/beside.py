@@ -59,11 +59,9 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Columns that hold replies or labels, each with the line (from 1) where it first does; `held` is True where a
-    conversation itself ends with a reply."""
+    """Columns that hold replies or labels, each with the line (from 1) where it first does."""
 
     lines: dict[str, int] = field(default_factory=dict)
-    held: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -89,7 +87,9 @@ def unread(path: Path) -> Unread:
         if said.reply:
             held.setdefault(said.replied, line)
         for name, value in _others(record, said.columns).items():
-            column = seen.setdefault(name, _Seen(line, _is_named(name, value)))
+            if name not in seen:
+                seen[name] = _Seen(line, _is_named(name, value))
+            column = seen[name]
             column.rows += 1
             column.long += _is_long(value)
     found = {
@@ -97,7 +97,7 @@ def unread(path: Path) -> Unread:
         for name, one in seen.items()
         if one.named or (2 * one.long > one.rows and not _OF_PROMPTS.search(name))
     }
-    return Unread(dict(sorted((held | found).items())), bool(held))
+    return Unread(dict(sorted((held | found).items())))
 
 
 def replies_in(record: Record, said: Conversation) -> list[str]:

@@ -98,7 +98,7 @@ def conversation_of(record: Record) -> Conversation:
     A list that ends with a reply of the assistant is asked up to the user's last turn. Raises RowProblem where nothing
     is asked, or turns hold what text cannot.
     """
-    name = next((name for name in FIELDS if may_ask(name, record.get(name))), None)
+    name = next((name for name in FIELDS if may_ask(record.get(name))), None)
     if name is None:
         raise RowProblem(_nothing(record))
     found = opened(record, name, facts=True)
@@ -163,7 +163,7 @@ def own_reply(record: Record, found: Conversation) -> str:
     return next((text for text in beside if isinstance(text, str) and text.strip()), "")
 
 
-def may_ask(name: str, value: Any) -> bool:
+def may_ask(value: Any) -> bool:
     """Whether a value can be what is asked: a text that says something, or turns."""
     if isinstance(value, str):
         return bool(value.strip())

@@ -15,6 +15,7 @@ CUT = frozenset({"length", "max_tokens", "max_length", "max_new_tokens"})
 WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence"})
 OF_PLACES = ("ended_a", "ended_b")
 OF_SIDES = ("chosen_ended", "rejected_ended")
+OF_LISTS = ("ended", "finish_reasons", "finish_reason")  # one entry for each of several replies
 
 
 def of_reason(reason: Any) -> bool | None:

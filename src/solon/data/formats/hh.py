@@ -6,20 +6,19 @@ belongs to the format. A message that holds a marker itself cannot be told from 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from solon.data.formats.base import Format
 from solon.data.formats.carry import assembled
 from solon.data.formats.checks import Record, RowProblem, text
 from solon.data.formats.messages import parted
+from solon.data.formats.rendered import MARKER as MARKER
+from solon.data.formats.rendered import SPEAKERS as SPEAKERS
 from solon.data.formats.row import Row, Sides, chosen_of, preferred
-from solon.types import Message, Role, assistant
+from solon.types import Message, assistant
 
 OWN = ("chosen", "rejected")
-SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
 NAMES = {role: name for name, role in SPEAKERS.items()}
-MARKER = re.compile(r"\n\n(Human|Assistant):")
 
 
 def read_transcript(whole: str, name: str) -> tuple[Message, ...]:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from solon.data.formats.base import Records
 from solon.data.formats.checks import MAX_ROW, Record, RowProblem, kind
-from solon.data.formats.unpacking import BOM, Torn
+from solon.data.formats.unpacking import BOM, Torn, is_not_utf8
 from solon.data.rows import BadRow
 
 HOLDERS = ("examples", "data", "rows", "instances", "items", "prompts")  # what an object that is a file calls its rows
@@ -217,7 +217,7 @@ def _element(text: str, span: _Span) -> Record:
         raise RowProblem(_not_json(error)) from None
     _check_depth(value)
     part = text[start:end]
-    if not part.isascii() and any("\udc80" <= c <= "\udcff" for c in part):
+    if is_not_utf8(part):
         raise RowProblem("not UTF-8: save the file as UTF-8")
     return _checked(value, "\\u" in part)
 
@@ -253,7 +253,7 @@ def _held_at(text: str, start: int) -> int | None:
 
 
 def _is_rows(text: str, at: int) -> bool:
-    return text[at : at + 1] == "[" and text[_past_space(text, at + 1) :][:1] == "{"
+    return text[at : at + 1] == "[" and text.startswith("{", _past_space(text, at + 1))
 
 
 def _is_one_object_of_lists(text: str, start: int) -> bool:

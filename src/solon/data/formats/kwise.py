@@ -22,7 +22,8 @@ from typing import Any
 from solon.data.formats.base import Format
 from solon.data.formats.carry import carried
 from solon.data.formats.checks import Record, RowProblem, identity, kind
-from solon.data.formats.ends import OF_SIDES, of_reason
+from solon.data.formats.ends import OF_LISTS, OF_SIDES, of_reason
+from solon.data.formats.labels import place_number
 from solon.data.formats.names import given_id
 from solon.data.formats.row import Row, Sides, chosen_of, compared, preferred
 from solon.data.formats.trl import claimed
@@ -79,19 +80,9 @@ def merit_of(about: Record) -> tuple[float | None, str]:
     """How good a reply is, more is better, and the name that says it; a merit that is no number is none."""
     for names, sign in ((LOW_IS_BEST, -1), (HIGH_IS_BEST, 1)):
         for name in names:
-            if (value := _number(about.get(name))) is not None:
+            if (value := place_number(about.get(name))) is not None:
                 return sign * value, name
     return None, ""
-
-
-def _number(value: Any) -> float | None:
-    if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def pairs_of(
@@ -169,7 +160,7 @@ def listed_in(record: Record, name: str) -> list[Listed]:
         if said_by in about and said_by in HIGH_IS_BEST[:2]:  # UltraFeedback's: score_chosen is what others call it
             about = {"score": merit} | {key: said for key, said in about.items() if key != said_by}
         ended = next(
-            (_ended(said[n]) for column, said in beside.items() if column in ENDS), of_reason(about.get(REASON))
+            (_ended(said[n]) for column, said in beside.items() if column in OF_LISTS), of_reason(about.get(REASON))
         )
         replies.append(Listed(text, merit, about, ended))
     return replies
@@ -219,9 +210,6 @@ def _check_ranking(said: list[Any], name: str) -> None:
         )
 
 
-ENDS = ("ended", "finish_reasons", "finish_reason")
-
-
 def _ended(value: Any) -> bool | None:
     if value is not None and not isinstance(value, bool | str):
         raise RowProblem("ended is no list of true, false or null, one for each response")
@@ -230,7 +218,7 @@ def _ended(value: Any) -> bool | None:
 
 def _beside(record: Record) -> list[str]:
     """Columns that may hold an entry for each reply: an order of merit, or how it ended."""
-    return [name for name in (*LOW_IS_BEST, *HIGH_IS_BEST, *ENDS) if name in record]
+    return [name for name in (*LOW_IS_BEST, *HIGH_IS_BEST, *OF_LISTS) if name in record]
 
 
 def _told(reply: Any, name: str) -> tuple[str, Record]:
@@ -269,7 +257,7 @@ def _responses(record: Record, pick: Pick) -> list[Row]:
     said = [[turn.as_dict() for turn in found.turns], [one.text for one in listed]]
     name = identity(record, "id") or f"prompt-{digest(said)[:16]}"
     named = {"id": name, "prompt_id": identity(record, "prompt_id") or name, "source": "responses"}
-    ends = tuple(end for end in ENDS if isinstance(record.get(end), list))
+    ends = tuple(end for end in OF_LISTS if isinstance(record.get(end), list))
     return pairs_of(named | record | {"id": name}, found, listed, pick, (column, *ends), ":")
 
 
@@ -353,7 +341,7 @@ def _together(rows: Sequence[Row], name: str, text: str, reread: Callable[[Recor
         out.append({text: said} | merit | about)
     turns = rows[0].comparison.turns
     own: Record = {"prompt": [turn.as_dict() for turn in turns], name: out}
-    merits = () if labelled else (*LOW_IS_BEST, *HIGH_IS_BEST, *ENDS)
+    merits = () if labelled else (*LOW_IS_BEST, *HIGH_IS_BEST, *OF_LISTS)
     reserved = (*own, *LISTS, *(name for name in merits if isinstance(shared.get(name), list)))
     if taken := next((column for column in (*reserved, *claimed(shared, turns)) if column in shared), None):
         raise RowProblem(f"column '{taken}' would be taken for the format's own; rename it")
@@ -424,4 +412,3 @@ NECTAR = _formats(
 )
 RESPONSES = _formats("responses", "prompt, responses, ratings", _holds_responses, _responses, "all")
 RAW = _formats("ultrafeedback-raw", "instruction, completions", _holds_completions, _completions, "best-worst")
-FORMATS = [*RAW, *NECTAR, *RESPONSES]

@@ -9,7 +9,6 @@ from typing import Any
 from solon.data.formats.checks import Record, RowProblem, kind
 
 TIES = {"tie", "ties", "tied", "equal", "same", "both", "neither", "draw", "none", "equally good", "no preference"}
-SECOND = {"b": "a", "1": "0", "2": "1", "right": "left", "second": "first"}
 # "A", "response_1", "Model B", "left": a place, perhaps after what stands there.
 _PLACE = re.compile(
     r"(?:the )?(?:response|answer|output|text|model|assistant|completion|option|candidate|reply|summary)?"

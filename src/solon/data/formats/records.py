@@ -22,10 +22,9 @@ from solon.data.formats.json_rows import is_whole, json_records
 from solon.data.formats.rendered import is_told
 from solon.data.formats.text_rows import CSV, PLAIN, csv_records, plain_records, table_in
 from solon.data.formats.unpacking import BOM, HEAD, Torn, as_text, head_of, is_recoded, packed_as, unpacked
-from solon.data.rows import BadRow
+from solon.data.rows import PACKED, BadRow
 from solon.errors import ConfigError, DataError
 
-ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zstd")  # of packed files: what comes before says what is in them
 # What is no file of rows, by its first bytes, and the way out.
 FOREIGN = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"),
@@ -85,7 +84,8 @@ def _opened(path: Path, number: int, record: Record) -> Numbered | BadRow:
             what = "tools" if name in _BESIDE[:2] else "images or sounds"
             why = f"column '{name}' gives its turns {what}, which turns of text cannot hold: take the column out"
             return BadRow(str(path), number, f"{why} if the texts stand by themselves")
-    found = {name: told for name in _OF_MESSAGES if is_told(told := _of_json(record.get(name)))}
+    texts = {name: said for name in _OF_MESSAGES if isinstance(said := record.get(name), str)}
+    found = {name: told for name, said in texts.items() if is_told(told := _of_json(said))}
     sides = {name: _of_json(record.get(name)) for name in ("chosen", "rejected")}
     if all(map(is_told, sides.values())):
         found |= sides
@@ -145,14 +145,15 @@ def about(path: Path) -> int:
         with path.open("rb") as handle:
             if packed_as(handle.read(10)):
                 return 0
-            if kind_of(path) == "parquet":
+            held = kind_of(path)
+            if held == "parquet":
                 import pyarrow.parquet as pq
 
                 return int(pq.read_metadata(path).num_rows)
             handle.seek(0)
             head = handle.read(HEAD)
             start = head.removeprefix(BOM).lstrip()
-            if kind_of(path) != "text" or is_recoded(head) or start[:1] != b"{" or is_whole(head):
+            if held != "text" or is_recoded(head) or start[:1] != b"{" or is_whole(head):
                 return 0
             handle.seek(0)
             return 1 + sum(block.count(b"\n{") for block in iter(lambda: handle.read(1 << 20), b""))
@@ -198,7 +199,7 @@ def _text(path: Path, head: bytes) -> Records:
 
 def _inner(path: Path) -> str:
     """The ending of the name without that of the archive, in small letters: .txt of prompts.TXT.gz."""
-    inner = path.with_suffix("") if path.suffix.lower() in ENDINGS else path
+    inner = path.with_suffix("") if path.suffix.lower() in PACKED else path
     return inner.suffix.lower()
 
 

@@ -99,8 +99,8 @@ _CONTROL_ENDS = re.compile(
 )
 
 # Plain words that mark turns.
-_SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
-_TURN = re.compile(r"\n\n(Human|Assistant):")
+SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
+MARKER = re.compile(r"\n\n(Human|Assistant):")
 _OPEN = re.compile(r"\n\nAssistant:\s*\Z")
 # A turn's mark, how a text ends that waits for the assistant, and whether a system prompt may stand before the turns.
 _WORDS = (
@@ -227,10 +227,10 @@ def is_transcript(text: str) -> bool:
 
 
 def _transcript(text: str) -> list[Message]:
-    before, *parts = _TURN.split("\n\n" + text.lstrip("\n"))
+    before, *parts = MARKER.split("\n\n" + text.lstrip("\n"))
     turns = [system(before.strip())] if before.strip() else []
     for speaker, said in zip(parts[::2], parts[1::2], strict=True):
-        turns.append(Message(_SPEAKERS[speaker], said.removeprefix(" ")))
+        turns.append(Message(SPEAKERS[speaker], said.removeprefix(" ")))
     return turns
 
 
@@ -286,6 +286,8 @@ def _llama_2(text: str, found: re.Match[str]) -> list[Message]:
 
 def _of_words(text: str) -> list[Message] | None:
     """The turns of a text that ends with plain words after which the assistant speaks; None of any other."""
+    if ":" not in text:  # every such word has one, and most prompts have none
+        return None
     if "### Response:" in text and (found := _ALPACA.fullmatch(text)):
         before, asked, about = found.groups()
         turns = [system(before.strip())] if before.strip() else []

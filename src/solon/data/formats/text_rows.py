@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from solon.data.formats.base import Records
 from solon.data.formats.checks import MAX_ROW, Record, RowProblem
 from solon.data.formats.json_rows import lines, text_of
-from solon.data.formats.unpacking import BOM, Torn
+from solon.data.formats.unpacking import BOM, Torn, is_not_utf8
 from solon.data.rows import BadRow
 from solon.errors import DataError
 
@@ -111,7 +111,7 @@ def _header(path: Path, reader: Any) -> list[str]:
         names = [name.strip() or f"column {n}" for n, name in enumerate(next(reader, []), 1)]
     except (csv.Error, Torn) as error:
         raise DataError(f"{path}: line 1, the header: {error}") from None
-    if any("\udc80" <= c <= "\udcff" for name in names for c in name):
+    if any(map(is_not_utf8, names)):
         raise DataError(
             f"{path}: line 1, the header is not UTF-8: save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
         )
@@ -185,7 +185,7 @@ def _record(names: list[str], cells: list[str], delimiter: str) -> Record:
         raise RowProblem(f"the row has more than {MAX_ROW:,} characters, which is the limit")
     if any("\x00" in cell for cell in cells):
         raise RowProblem("holds a NUL byte")
-    if any("\udc80" <= c <= "\udcff" for cell in cells if not cell.isascii() for c in cell):
+    if any(map(is_not_utf8, cells)):
         raise RowProblem("not UTF-8: save the file as UTF-8 (in a spreadsheet: CSV UTF-8)")
     return record
 

@@ -24,13 +24,8 @@ OWN = ("prompt", "chosen", "rejected")
 RESERVED = ("messages", "completion", "label")
 
 
-def sides(record: Record) -> Sides:
-    """The conversation and its two replies, in any mixture of the forms."""
-    return sided(record)[0]
-
-
 def sided(record: Record) -> tuple[Sides, tuple[str, ...]]:
-    """The sides, and the columns beside OWN that say a part of them."""
+    """The conversation and its two replies, in any mixture of the forms, and the columns beside OWN that say a part."""
     if not _is_given(record):
         for name in ("chosen", "rejected"):
             if isinstance(record.get(name), str):

@@ -13,7 +13,6 @@ from solon.data.formats.conversation import BETWEEN as BETWEEN
 from solon.data.formats.conversation import FIELDS, TALKS, may_ask, opened
 from solon.data.formats.conversation import INPUT as INPUT
 from solon.data.formats.conversation import LENGTH as LENGTH
-from solon.data.formats.conversation import SYSTEM as SYSTEM
 from solon.data.formats.messages import messages
 from solon.data.formats.rendered import turns_of_text
 from solon.types import Message
@@ -52,7 +51,7 @@ def asked(record: Record, columns: Sequence[str] = PROMPTS) -> Asked:
 
     Raises RowProblem.
     """
-    name = next((name for name in columns if may_ask(name, record.get(name))), None) or prompt_column(record, columns)
+    name = next((name for name in columns if may_ask(record.get(name))), None) or prompt_column(record, columns)
     if name is None:
         raise RowProblem(f"has no prompt (looked for {', '.join(columns)})")
     found = opened(record, name)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 BOM = codecs.BOM_UTF8
+_ESCAPED = re.compile("[\udc80-\udcff]")
 HEAD = 1 << 20  # bytes that tell what a file holds: a first row of the greatest length is among them
 CHUNK = 1 << 13  # what is unpacked at once; where an archive is torn, no more than that is lost before the tear
 
@@ -96,13 +97,19 @@ def _stream(name: str, handle: BinaryIO) -> Any:
     return opened[name](handle)
 
 
+def is_not_utf8(text: str) -> bool:
+    """Whether a text that was decoded with "surrogateescape" holds bytes that are no UTF-8."""
+    return not text.isascii() and _ESCAPED.search(text) is not None
+
+
 def head_of(stream: BinaryIO, size: int = HEAD) -> bytes:
     """The first bytes: fewer where there are no more, or the rest cannot be read."""
-    head = b""
+    pieces, left = [], size
     with suppress(Torn):
-        while len(head) < size and (piece := stream.read(min(CHUNK, size - len(head)))):
-            head += piece
-    return head
+        while left and (piece := stream.read(min(CHUNK, left))):
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
 
 
 def encoding_of(head: bytes) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from solon.data.formats import trl
 from solon.data.formats.base import Format, Records, has
@@ -25,9 +25,6 @@ from solon.data.formats.reply import Reply, beside, judged, replied
 from solon.data.formats.row import Row, chosen_of
 from solon.data.rows import BadRow
 from solon.types import Preference, assistant
-
-if TYPE_CHECKING:
-    pass
 
 OWN = ("prompt", "completion", "label")
 PAIR = "pair_id"
